@@ -1,0 +1,63 @@
+dataset_type = 'KMaXPanopticDataset'
+data_root = 'data/nuclei_panoptic/'
+crop_size = (193, 193)
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadPanopticIds'),
+    # 257 is near the images' own size; 0.5 ... 1.3 times the test size follows.
+    dict(type='KMaXResize', crop_size=(257, 257)),
+    dict(type='KMaXRandomScale', scale_range=(0.375, 1.0), num_scales=11),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='KMaXRandomPadCrop', crop_size=crop_size),
+    dict(
+        type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
+    ),
+    dict(type='PackKMaXInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='KMaXResize', crop_size=crop_size),
+    # After the resize: predictions are compared at the original resolution.
+    dict(type='LoadPanopticIds'),
+    dict(type='PackKMaXInputs', with_sem_seg=True),
+]
+
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='panoptic_train.json',
+        data_prefix=dict(img='train/', seg='panoptic_train/'),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='panoptic_val.json',
+        data_prefix=dict(img='val/', seg='panoptic_val/'),
+        pipeline=test_pipeline,
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+
+val_evaluator = [
+    dict(
+        type='KMaXPanopticMetric',
+        ann_file=data_root + 'panoptic_val.json',
+        seg_prefix=data_root + 'panoptic_val/',
+    ),
+    dict(type='SemSegMetric', iou_metrics=['mIoU']),
+]
+test_evaluator = val_evaluator

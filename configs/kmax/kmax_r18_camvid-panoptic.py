@@ -1,0 +1,14 @@
+"""A custom data set from scratch: CamVid's 367 street scenes, 3 thing and 8 stuff classes."""
+
+_base_ = [
+    './_base_/models/kmax_r18.py',
+    './_base_/datasets/camvid_panoptic.py',
+    './_base_/schedules/schedule_small.py',
+]
+
+model = dict(
+    panoptic_head=dict(
+        num_things_classes=3, num_stuff_classes=8, semantic_decoder=dict(num_classes=11)
+    ),
+    panoptic_fusion_head=dict(num_things_classes=3, num_stuff_classes=8),
+)

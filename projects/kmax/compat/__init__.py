@@ -1,0 +1,23 @@
+"""Workarounds for defects of the OpenMMLab stack, one file each, applied when this is imported.
+
+Each does nothing where upstream works and says under which condition it can be deleted. The order
+matters: the first two must be in place before mmdet is first imported.
+"""
+
+from projects.kmax.compat import (
+    det_inferencer,
+    mmcv_ext,
+    mmdet_import,
+    mmengine_packages,
+    mmpretrain_models,
+    panopticapi,
+    torch_load,
+)
+
+mmcv_ext.apply()
+panopticapi.apply()
+mmengine_packages.apply()
+torch_load.apply()
+mmpretrain_models.apply()
+mmdet_import.apply()
+det_inferencer.apply()

@@ -1,0 +1,111 @@
+"""mmdet's inference API takes every model without named classes for one of the 80 COCO classes.
+
+Without a checkpoint, or with one that does not name its classes, ``DetInferencer`` and
+``init_detector`` assume those of COCO, not of the config: names are wrong, and void,
+told by the number of classes, becomes a class. ``DetInferencer`` also draws on arrays, which it
+reads as BGR, as if they were RGB, and cannot save what it predicts for them: their path is None.
+
+Upstream: https://github.com/open-mmlab/mmdetection (``mmdet/apis/det_inferencer.py``,
+``mmdet/apis/inference.py``).
+Delete when both take the classes from the config and ``DetInferencer`` handles arrays.
+"""
+
+import copy
+import importlib
+from contextlib import suppress
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from projects.kmax.compat.rebind import rebind
+
+
+def correct_classes(model: Any, cfg: Any) -> None:
+    """Where a model was given COCO's classes, give it the metainfo of its config's data set."""
+    coco = importlib.import_module('mmdet.evaluation').get_classes('coco')
+    if list(model.dataset_meta['classes']) != list(coco):
+        return
+    metainfo = read_metainfo(cfg.test_dataloader.dataset)
+    if 'classes' in metainfo:
+        model.dataset_meta = {'palette': model.dataset_meta['palette'], **metainfo}
+
+
+def read_metainfo(dataset_cfg: Any) -> dict:
+    """Return the metainfo of a data set, which may stand in its annotation file only."""
+    dataset_cfg = copy.deepcopy(dataset_cfg)
+    dataset_cfg['lazy_init'] = True
+    dataset = importlib.import_module('mmdet.registry').DATASETS.build(dataset_cfg)
+    if 'classes' not in dataset.metainfo:
+        with suppress(FileNotFoundError):
+            dataset.full_init()
+    return dataset.metainfo
+
+
+def draws_bgr(inferencer_class: Any) -> bool:
+    """Tell whether an inferencer hands an array to the visualizer as it came."""
+    drawn: list[np.ndarray] = []
+    visualizer = SimpleNamespace(
+        add_datasample=lambda name, image, *args, **kwargs: drawn.append(image),
+        get_image=lambda: None,
+    )
+    inferencer = SimpleNamespace(visualizer=visualizer, num_visualized_imgs=0)
+    blue = np.array([[[255, 0, 0]]], dtype=np.uint8)
+    inferencer_class.visualize(inferencer, [blue], [None], return_vis=True)
+    return bool(drawn[0][0, 0, 0] == 255)
+
+
+def name_classes(apis: Any) -> None:
+    """Let both ways to load a model fall back on the classes of its config."""
+    init_detector = apis.init_detector
+    load_weights = apis.DetInferencer._load_weights_to_model
+
+    @wraps(init_detector)
+    def init_detector_with_classes(*args: Any, **kwargs: Any) -> Any:
+        model = init_detector(*args, **kwargs)
+        correct_classes(model, model.cfg)
+        return model
+
+    @wraps(load_weights)
+    def load_weights_with_classes(self: Any, model: Any, checkpoint: Any, cfg: Any) -> None:
+        load_weights(self, model, checkpoint, cfg)
+        correct_classes(model, cfg)
+
+    rebind('mmdet', 'init_detector', init_detector, init_detector_with_classes)
+    apis.DetInferencer._load_weights_to_model = load_weights_with_classes
+
+
+def draw_arrays_as_bgr(inferencer_class: Any) -> None:
+    """Let an inferencer hand arrays to the visualizer as RGB."""
+    visualize = inferencer_class.visualize
+
+    @wraps(visualize)
+    def visualize_rgb(self: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        inputs = [x[..., ::-1] if isinstance(x, np.ndarray) else x for x in inputs]
+        return visualize(self, inputs, *args, **kwargs)
+
+    inferencer_class.visualize = visualize_rgb
+
+
+def save_without_path(inferencer_class: Any) -> None:
+    """Let an inferencer number the predictions for arrays, as it does where no path is known."""
+    pred2dict = inferencer_class.pred2dict
+
+    @wraps(pred2dict)
+    def pred2dict_without_path(self: Any, data_sample: Any, *args: Any, **kwargs: Any) -> Any:
+        if data_sample.get('img_path', '') is None:
+            data_sample = data_sample.new()
+            del data_sample.img_path
+        return pred2dict(self, data_sample, *args, **kwargs)
+
+    inferencer_class.pred2dict = pred2dict_without_path
+
+
+def apply() -> None:
+    """Wrap the functions concerned."""
+    apis = importlib.import_module('mmdet.apis')
+    name_classes(apis)
+    save_without_path(apis.DetInferencer)
+    if draws_bgr(apis.DetInferencer):
+        draw_arrays_as_bgr(apis.DetInferencer)

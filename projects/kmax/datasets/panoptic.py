@@ -1,0 +1,151 @@
+"""Data sets in COCO panoptic format."""
+
+from typing import Any
+
+import cv2
+from mmdet.datasets import BaseDetDataset
+from mmdet.registry import DATASETS
+from mmengine.fileio import join_path
+
+from .panoptic_json import (
+    complete_metainfo,
+    index_annotations,
+    load_panoptic_json,
+    parse_segments,
+)
+
+
+@DATASETS.register_module()
+class KMaXPanopticDataset(BaseDetDataset):
+    """A data set in COCO panoptic format.
+
+    Paths are all that a custom data set needs: its classes, things first, and their colours are
+    read from the categories of the JSON. Given ``metainfo`` wins, its classes are matched by name.
+
+    Args:
+        ann_file: The panoptic JSON.
+        data_prefix: Folders ``img`` of the images and ``seg`` of the panoptic PNGs.
+        filter_cfg: For training, ``filter_empty_gt`` drops images without a segment that is not
+            crowd, ``min_size`` those with a shorter side.
+        **kwargs: Arguments of mmdet's ``BaseDetDataset``.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        data_prefix: dict[str, str],
+        filter_cfg: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            ann_file=ann_file, data_prefix=data_prefix, filter_cfg=filter_cfg, **kwargs
+        )
+
+    def load_data_list(self) -> list[dict]:
+        """Read the annotation file.
+
+        Returns:
+            One record per image.
+        """
+        content = load_panoptic_json(self.ann_file, self.backend_args)
+        categories = content['categories']
+        self._metainfo: dict = complete_metainfo(self.metainfo, categories, self.ann_file)
+        classes = self._metainfo['classes']
+        labels = {category['id']: classes.index(category['name']) for category in categories}
+        if 'annotations' not in content:
+            return self._load_unannotated(content['images'])
+        annotations = index_annotations(content, self.ann_file)
+        return [
+            self._image_record(image) | self._segment_record(annotations[image['id']], labels)
+            for image in content['images']
+        ]
+
+    def _load_unannotated(self, images: list[dict]) -> list[dict]:
+        if not self.test_mode:
+            raise ValueError(f'annotation file {self.ann_file} has no field "annotations"')
+        return [self._image_record(image) for image in images]
+
+    def _image_record(self, image: dict) -> dict:
+        return {
+            'img_id': image['id'],
+            'img_path': join_path(self.data_prefix['img'], image['file_name']),
+            'height': image['height'],
+            'width': image['width'],
+        }
+
+    def _segment_record(self, annotation: dict, labels: dict[int, int]) -> dict:
+        num_things = len(self._metainfo['thing_classes'])
+        return {
+            'seg_map_path': join_path(self.data_prefix['seg'], annotation['file_name']),
+            **parse_segments(annotation, labels, num_things, self.ann_file),
+        }
+
+    def filter_data(self) -> list[dict]:
+        """Drop training images as ``filter_cfg`` asks for.
+
+        Returns:
+            The remaining records.
+
+        Raises:
+            ValueError: If no image remains.
+        """
+        records = self.data_list
+        if self.filter_cfg is not None and not self.test_mode:
+            min_size = self.filter_cfg.get('min_size', 0)
+            may_be_empty = not self.filter_cfg.get('filter_empty_gt', False)
+            records = [
+                record
+                for record in records
+                if min(record['height'], record['width']) >= min_size
+                and (may_be_empty or record['segment_labels'])
+            ]
+        if not records:
+            raise ValueError(f'no image of {self.ann_file} is left')
+        return records
+
+    def get_data_info(self, idx: int) -> dict:
+        """Return the record of one image.
+
+        Args:
+            idx: Position in the data set.
+
+        Returns:
+            The record and the name of the annotation file.
+        """
+        return {**super().get_data_info(idx), 'ann_file': self.ann_file}
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the labels in one image, for class-balanced sampling.
+
+        Args:
+            idx: Position in the data set.
+
+        Returns:
+            The label of each segment.
+        """
+        return self.get_data_info(idx)['segment_labels']
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline on one image.
+
+        Args:
+            idx: Position in the data set.
+
+        Returns:
+            The result of the pipeline.
+
+        Raises:
+            OSError: If the image is missing (then a FileNotFoundError) or cannot be read.
+        """
+        try:
+            return super().prepare_data(idx)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(self._describe(idx, error)) from error
+        # mmcv's loader answers an unreadable image with an assertion, OpenCV an empty one with
+        # its own error.
+        except (OSError, AssertionError, cv2.error) as error:
+            raise OSError(self._describe(idx, error)) from error
+
+    def _describe(self, idx: int, error: Exception) -> str:
+        record = self.get_data_info(idx)
+        return f'image {record["img_id"]} ({record["img_path"]}) of {self.ann_file}: {error}'

@@ -1,0 +1,55 @@
+"""The last step of a pipeline: tensors and data samples."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.datasets.transforms import PackDetInputs
+from mmdet.registry import TRANSFORMS
+from mmengine.structures import InstanceData, PixelData
+
+IGNORED_LABEL = 255
+"""Semantic label of void pixels, as mmdet's ``SemSegMetric`` expects it."""
+
+
+@TRANSFORMS.register_module()
+class PackKMaXInputs(PackDetInputs):
+    """Pack an image and its panoptic ids.
+
+    Where the ids are loaded, the data sample holds
+
+    * ``gt_panoptic_seg``: ``PixelData(ids=(1, H, W))`` int16, 0 for void, k > 0 for segment k - 1;
+    * ``gt_segments``: ``InstanceData(labels=(n,))`` int64;
+    * ``gt_sem_seg``: ``PixelData(sem_seg=(1, H, W))`` uint8, 255 for void, if asked for.
+
+    Args:
+        with_sem_seg: Whether to add the semantic map, which mmdet's ``SemSegMetric`` compares with
+            at test time. The ids must then be loaded after the image was resized.
+        **kwargs: Arguments of mmdet's ``PackDetInputs``.
+    """
+
+    def __init__(self, with_sem_seg: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.with_sem_seg = with_sem_seg
+
+    def transform(self, results: dict) -> dict:
+        """Pack one sample.
+
+        Args:
+            results: Sample of the pipeline.
+
+        Returns:
+            ``inputs``, the ``(3, H, W)`` image, and ``data_samples``.
+        """
+        ids = results.pop('gt_seg_map', None)
+        packed = super().transform(results)
+        if ids is None:
+            return packed
+        sample = packed['data_samples']
+        labels = results['gt_segment_labels']
+        sample.gt_panoptic_seg = PixelData(ids=torch.from_numpy(np.ascontiguousarray(ids[None])))
+        sample.gt_segments = InstanceData(labels=torch.from_numpy(labels))
+        if self.with_sem_seg:
+            table = np.append(IGNORED_LABEL, labels).astype(np.uint8)
+            sample.gt_sem_seg = PixelData(sem_seg=torch.from_numpy(table[ids[None]]))
+        return packed

@@ -1,0 +1,82 @@
+"""Random placement of an image on a canvas of fixed size."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmdet.registry import TRANSFORMS
+
+MID_GREY = 127.5
+"""Pixel that normalises to zero."""
+
+
+@TRANSFORMS.register_module()
+class KMaXRandomPadCrop(BaseTransform):
+    """Pad with mid-grey and void at a random offset, then take a random crop.
+
+    A side shorter than the crop lies at a random offset within it; of a longer side a random
+    window is taken. The image becomes float32, because mid-grey is 127.5.
+
+    Required keys: ``img``, ``gt_seg_map`` (optional). Modified keys: ``img``, ``gt_seg_map``,
+    ``img_shape``.
+
+    Args:
+        crop_size: ``(height, width)`` of the result.
+    """
+
+    def __init__(self, crop_size: tuple[int, int]) -> None:
+        self.crop_size = crop_size
+
+    @cache_randomness
+    def _draw_windows(self, shape: tuple[int, int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """Return the visible window of the image and where it lies in the crop."""
+        windows = [
+            _draw_window(size, crop) for size, crop in zip(shape, self.crop_size, strict=True)
+        ]
+        return tuple(source for source, _ in windows), tuple(target for _, target in windows)
+
+    def transform(self, results: dict) -> dict:
+        """Pad and crop the image and, where it is loaded, the id map.
+
+        Args:
+            results: Sample of the pipeline.
+
+        Returns:
+            The same dict.
+        """
+        image = results['img']
+        source, target = self._draw_windows(image.shape[:2])
+        results['img'] = _place(
+            image.astype(np.float32, copy=False),
+            source,
+            target,
+            (*self.crop_size, image.shape[2]),
+            MID_GREY,
+        )
+        if 'gt_seg_map' in results:
+            results['gt_seg_map'] = _place(results['gt_seg_map'], source, target, self.crop_size, 0)
+        results['img_shape'] = tuple(self.crop_size)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(crop_size={self.crop_size})'
+
+
+def _draw_window(size: int, crop: int) -> tuple[slice, slice]:
+    if size > crop:
+        start = np.random.randint(size - crop + 1)
+        return slice(start, start + crop), slice(0, crop)
+    # The original never draws the last possible offset.
+    start = np.random.randint(max(crop - size, 1))
+    return slice(0, size), slice(start, start + size)
+
+
+def _place(
+    array: np.ndarray,
+    source: tuple[slice, ...],
+    target: tuple[slice, ...],
+    shape: tuple[int, ...],
+    fill: float,
+) -> np.ndarray:
+    canvas = np.full(shape, fill, array.dtype)
+    canvas[target] = array[source]
+    return canvas

@@ -1,0 +1,152 @@
+"""Resizing with aligned corners, as TensorFlow does it."""
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmdet.registry import TRANSFORMS
+
+
+def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize bilinearly with aligned corners.
+
+    Args:
+        image: ``(h, w, 3)`` image of any type.
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        ``(height, width, 3)`` float32 image, not rounded.
+    """
+    step_y = (image.shape[0] - 1) / max(height - 1, 1)
+    step_x = (image.shape[1] - 1) / max(width - 1, 1)
+    # cv2.resize aligns the outer edges of the corner pixels; a warp can align their centres.
+    return cv2.warpAffine(
+        image.astype(np.float32),
+        np.array([[step_x, 0, 0], [0, step_y, 0]]),
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def resize_nearest(ids: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize a map to the nearest pixel with aligned corners, halves rounded up.
+
+    Args:
+        ids: ``(h, w)`` map.
+        height: Rows of the result.
+        width: Columns of the result.
+
+    Returns:
+        ``(height, width)`` map of the same type.
+    """
+    rows = _nearest_indices(ids.shape[0], height)
+    columns = _nearest_indices(ids.shape[1], width)
+    return ids[rows][:, columns]
+
+
+def _nearest_indices(source: int, target: int) -> np.ndarray:
+    steps = max(target - 1, 1)
+    return (2 * np.arange(target) * (source - 1) + steps) // (2 * steps)
+
+
+def _resize_sample(results: dict, height: int, width: int) -> dict:
+    """Resize the image and, where it is loaded, the id map."""
+    if (height, width) != results['img'].shape[:2]:
+        results['img'] = resize_bilinear(results['img'], height, width)
+        if 'gt_seg_map' in results:
+            results['gt_seg_map'] = resize_nearest(results['gt_seg_map'], height, width)
+    results['img_shape'] = (height, width)
+    original_height, original_width = results['ori_shape']
+    results['scale_factor'] = (width / original_width, height / original_height)
+    return results
+
+
+@TRANSFORMS.register_module()
+class KMaXResize(BaseTransform):
+    """Resize to the largest size of the same aspect ratio that fits into the crop.
+
+    The size follows the original system's two steps, each rounded down: up to a size that covers
+    the crop, then down to one that fits into it. An image that already has that size is left as it
+    is, otherwise the result is float32 and not rounded.
+
+    Required keys: ``img``, ``ori_shape``, ``gt_seg_map`` (optional). Modified keys: ``img``,
+    ``gt_seg_map``, ``img_shape``. Added key: ``scale_factor``.
+
+    Args:
+        crop_size: ``(height, width)`` to fit into.
+    """
+
+    def __init__(self, crop_size: tuple[int, int]) -> None:
+        self.crop_size = crop_size
+
+    def transform(self, results: dict) -> dict:
+        """Resize the image and, where it is loaded, the id map.
+
+        Args:
+            results: Sample of the pipeline.
+
+        Returns:
+            The same dict.
+        """
+        return _resize_sample(results, *self.target_size(*results['img'].shape[:2]))
+
+    def target_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the size to which an image of the given size is resized.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+
+        Returns:
+            ``(height, width)`` of the result.
+        """
+        crop_height, crop_width = self.crop_size
+        if crop_height * width >= crop_width * height:
+            height, width = crop_height, width * crop_height // height
+        else:
+            height, width = height * crop_width // width, crop_width
+        if crop_height * width <= crop_width * height:
+            return crop_height, max(width * crop_height // height, 1)
+        return max(height * crop_width // width, 1), crop_width
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(crop_size={self.crop_size})'
+
+
+@TRANSFORMS.register_module()
+class KMaXRandomScale(BaseTransform):
+    """Large-scale jitter: resize by one of a few evenly spaced factors.
+
+    Required keys: ``img``, ``ori_shape``, ``gt_seg_map`` (optional). Modified keys: ``img``,
+    ``gt_seg_map``, ``img_shape``, ``scale_factor``.
+
+    Args:
+        scale_range: Smallest and largest factor.
+        num_scales: Number of factors, the two ends included.
+    """
+
+    def __init__(self, scale_range: tuple[float, float], num_scales: int) -> None:
+        self.scales = np.linspace(*scale_range, num_scales, dtype=np.float32)
+
+    @cache_randomness
+    def _draw_scale(self) -> np.float32:
+        return np.random.choice(self.scales)
+
+    def transform(self, results: dict) -> dict:
+        """Resize the image and, where it is loaded, the id map.
+
+        Args:
+            results: Sample of the pipeline.
+
+        Returns:
+            The same dict.
+        """
+        scale = self._draw_scale()
+        # In float32, as the original: 70 * 0.7 is 49 there and less in float64.
+        height, width = (max(int(np.float32(n) * scale), 1) for n in results['img'].shape[:2])
+        return _resize_sample(results, height, width)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(scales={self.scales.tolist()})'

@@ -1,0 +1,77 @@
+"""Mask AP of instance predictions on disk."""
+
+import contextlib
+import io
+import json
+from pathlib import Path
+
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+STATISTICS = (
+    'AP',
+    'AP50',
+    'AP75',
+    'APs',
+    'APm',
+    'APl',
+    'AR1',
+    'AR10',
+    'AR100',
+    'ARs',
+    'ARm',
+    'ARl',
+)
+
+
+def mask_ap(gt_json_file: str | Path, pred_json_file: str | Path) -> dict:
+    """Evaluate instance masks with pycocotools.
+
+    Args:
+        gt_json_file: COCO instance annotations.
+        pred_json_file: COCO results: a list of ``image_id``, ``category_id``, ``segmentation`` and
+            ``score``.
+
+    Returns:
+        COCO's twelve numbers ``AP`` to ``ARl`` as fractions, -1 where nothing is annotated, and
+        ``per_class``: the AP by category id, NaN where nothing is annotated.
+
+    Raises:
+        FileNotFoundError: When a file is missing.
+        ValueError: When a file is not JSON, or a prediction's image or category is unknown.
+    """
+    gt_content, predictions = _read(gt_json_file), _read(pred_json_file)
+    for field in ('image', 'category'):
+        known = {entry['id'] for entry in gt_content['images' if field == 'image' else 'categories']}
+        unknown = {entry[f'{field}_id'] for entry in predictions} - known
+        if unknown:
+            raise ValueError(
+                f'{pred_json_file} has predictions of {field} {sorted(unknown)}, unknown to '
+                f'{gt_json_file}'
+            )
+    with contextlib.redirect_stdout(io.StringIO()):
+        gt = COCO()
+        gt.dataset = {'info': {}} | gt_content
+        gt.createIndex()
+        evaluation = COCOeval(gt, gt.loadRes(predictions) if predictions else COCO(), 'segm')
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    precision = evaluation.eval['precision'][:, :, :, 0, -1]
+    per_class = {}
+    for index, category in enumerate(evaluation.params.catIds):
+        values = precision[:, :, index]
+        values = values[values > -1]
+        per_class[category] = float(values.mean()) if values.size else float('nan')
+    return dict(zip(STATISTICS, map(float, evaluation.stats), strict=True)) | dict(
+        per_class=per_class
+    )
+
+
+def _read(path: str | Path) -> list | dict:
+    try:
+        return json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{path} does not exist') from error
+    except ValueError as error:
+        raise ValueError(f'{path} is not valid JSON: {error}') from error

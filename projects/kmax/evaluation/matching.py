@@ -1,0 +1,173 @@
+"""Matching predicted to annotated segments, and the quality that follows.
+
+Panoptic quality: Kirillov et al., CVPR 2019, arXiv 1801.00868, equation 1.
+"""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+VOID = 0
+"""Id of the annotation's pixels without a segment."""
+
+Overlaps = dict[tuple[int, int], int]
+"""Number of pixels of each pair of ids (annotated, predicted)."""
+
+
+@dataclass
+class Matches:
+    """Outcome for one category: summed IoU of the matches, true and false counts."""
+
+    iou: float = 0.0
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+
+    def quality(self) -> dict[str, float]:
+        """Return PQ, SQ and RQ, all 0 when the category does not occur."""
+        total = self.tp + 0.5 * self.fp + 0.5 * self.fn
+        return dict(
+            pq=self.iou / total if total else 0.0,
+            sq=self.iou / self.tp if self.tp else 0.0,
+            rq=self.tp / total if total else 0.0,
+        )
+
+
+def count_overlaps(gt_ids: NDArray[np.integer], pred_ids: NDArray[np.integer]) -> Overlaps:
+    """Count the pixels of each pair of ids.
+
+    Neighbours mostly agree, so only runs of equal pairs are sorted, not pixels.
+
+    Args:
+        gt_ids: ``(H, W)``.
+        pred_ids: ``(H, W)``.
+    """
+    if gt_ids.size == 0:
+        return {}
+    gt, pred = gt_ids.ravel(), pred_ids.ravel()
+    changes = np.flatnonzero((gt[1:] != gt[:-1]) | (pred[1:] != pred[:-1])) + 1
+    starts = np.concatenate([[0], changes])
+    pairs = (gt[starts].astype(np.int64) << 32) | pred[starts].astype(np.int64)
+    unique, run = np.unique(pairs, return_inverse=True)
+    counts = np.bincount(run, weights=np.diff(starts, append=gt.size)).astype(np.int64)
+    gt_of_pair, pred_of_pair = (unique >> 32).tolist(), (unique & 0xFFFFFFFF).tolist()
+    return dict(zip(zip(gt_of_pair, pred_of_pair, strict=True), counts.tolist(), strict=True))
+
+
+def match_segments(
+    overlaps: Overlaps,
+    gt_segments: Iterable[Mapping[str, Any]],
+    pred_categories: Mapping[int, int],
+    image: str,
+) -> dict[int, Matches]:
+    """Match the segments of one image by panopticapi's rules.
+
+    A pair matches when its categories agree, the annotated one is no crowd and their IoU, without
+    the prediction's void pixels, exceeds 0.5. An unmatched prediction is not counted when more
+    than half of it is void or crowd of its category; of several such crowds the last one counts.
+
+    Args:
+        overlaps: Pixel counts of the pairs of ids.
+        gt_segments: COCO's ``segments_info``; its areas are trusted.
+        pred_categories: Category of each predicted id; pixels of other ids are void.
+        image: Name of the image for warnings.
+
+    Returns:
+        The outcome of each category that occurs.
+    """
+    gt = {segment['id']: segment for segment in gt_segments}
+    matches: dict[int, Matches] = defaultdict(Matches)
+    matched_gt, matched_pred = set(), set()
+    pred_areas: dict[int, int] = defaultdict(int)
+    for (_, pred_id), pixels in overlaps.items():
+        pred_areas[pred_id] += pixels
+    for (gt_id, pred_id), pixels in overlaps.items():
+        segment = gt.get(gt_id)
+        if segment is None or segment.get('iscrowd', 0) == 1:
+            continue
+        if pred_categories.get(pred_id) != segment['category_id']:
+            continue
+        union = segment['area'] + pred_areas[pred_id] - pixels - overlaps.get((VOID, pred_id), 0)
+        if union == 0:
+            warnings.warn(
+                f'segment {gt_id} of {image} has area {segment["area"]} in the JSON, so its union '
+                f'with segment {pred_id} of the prediction is empty; they do not match',
+                stacklevel=2,
+            )
+        elif pixels / union > 0.5:
+            matches[segment['category_id']].tp += 1
+            matches[segment['category_id']].iou += pixels / union
+            matched_gt.add(gt_id)
+            matched_pred.add(pred_id)
+    crowds = _count_missed(gt, matched_gt, matches)
+    for pred_id, category in pred_categories.items():
+        if pred_id not in matched_pred:
+            ignored = overlaps.get((VOID, pred_id), 0)
+            if category in crowds:
+                ignored += overlaps.get((crowds[category], pred_id), 0)
+            matches[category].fp += ignored / pred_areas[pred_id] <= 0.5
+    return dict(matches)
+
+
+def _count_missed(
+    gt: Mapping[int, Mapping[str, Any]], matched: set[int], matches: dict[int, Matches]
+) -> dict[int, int]:
+    """Count false negatives; return the last crowd segment of each category."""
+    crowds = {}
+    for gt_id, segment in gt.items():
+        if segment.get('iscrowd', 0) == 1:
+            crowds[segment['category_id']] = gt_id
+        elif gt_id not in matched:
+            matches[segment['category_id']].fn += 1
+    return crowds
+
+
+def sum_matches(images: Iterable[Mapping[int, Matches]]) -> dict[int, Matches]:
+    """Add up the outcomes of several images."""
+    totals: dict[int, Matches] = defaultdict(Matches)
+    for image in images:
+        for category, matches in image.items():
+            pairs = zip(astuple(totals[category]), astuple(matches), strict=True)
+            totals[category] = Matches(*(a + b for a, b in pairs))
+    return dict(totals)
+
+
+def summarise(
+    matches: Mapping[int, Matches], categories: Mapping[int, Mapping[str, Any]]
+) -> dict[str, dict]:
+    """Average over the categories that occur.
+
+    Args:
+        matches: Outcome of each category.
+        categories: COCO's categories by id.
+
+    Returns:
+        ``All``, ``Things`` and ``Stuff`` with ``pq``, ``sq``, ``rq`` and the number ``n`` of
+        categories averaged; ``per_class`` by category id. Without any category to average the
+        means are 0 and a warning says so; panopticapi divides by zero there.
+    """
+    per_class = {category: matches.get(category, Matches()).quality() for category in categories}
+    present = {category for category, m in matches.items() if m.tp + m.fp + m.fn > 0}
+    groups = dict(
+        All=list(categories),
+        Things=[category for category, info in categories.items() if info['isthing'] == 1],
+        Stuff=[category for category, info in categories.items() if info['isthing'] != 1],
+    )
+    results: dict[str, dict] = {}
+    for name, members in groups.items():
+        averaged = [per_class[category] for category in members if category in present]
+        if not averaged:
+            warnings.warn(
+                f'panoptic quality of {name}: none of its {len(members)} categories occurs in '
+                'annotation or prediction; 0 is reported',
+                stacklevel=2,
+            )
+        count = max(len(averaged), 1)
+        means = {key: sum(q[key] for q in averaged) / count for key in ('pq', 'sq', 'rq')}
+        results[name] = means | dict(n=len(averaged))
+    return results | dict(per_class=per_class)

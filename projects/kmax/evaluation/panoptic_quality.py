@@ -1,0 +1,128 @@
+"""Panoptic quality of predictions on disk."""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from .matching import (
+    VOID,
+    Matches,
+    Overlaps,
+    count_overlaps,
+    match_segments,
+    sum_matches,
+    summarise,
+)
+from .panoptic_files import (
+    SEGMENT_FIELDS,
+    check_segments,
+    read_panoptic_json,
+    read_panoptic_png,
+)
+
+
+def pq_compute(
+    gt_json_file: str | Path,
+    pred_json_file: str | Path,
+    gt_folder: str | Path | None = None,
+    pred_folder: str | Path | None = None,
+) -> dict[str, dict]:
+    """Evaluate predictions in COCO panoptic format, with panopticapi's call and numbers.
+
+    Args:
+        gt_json_file: Annotations.
+        pred_json_file: Predictions.
+        gt_folder: Folder of the annotated PNGs; the JSON's name without ``.json`` by default.
+        pred_folder: Folder of the predicted PNGs; likewise.
+
+    Returns:
+        ``All``, ``Things`` and ``Stuff`` with ``pq``, ``sq``, ``rq`` and ``n``; ``per_class`` with
+        the three values by category id.
+
+    Raises:
+        FileNotFoundError: When a file is missing.
+        KeyError: When an image has no prediction, a category is unknown, or the ids of a
+            prediction's PNG are not those of its JSON.
+        ValueError: When a file cannot be read or sizes differ.
+    """
+    per_image, categories = match_files(gt_json_file, pred_json_file, gt_folder, pred_folder)
+    return summarise(sum_matches(per_image.values()), categories)
+
+
+def match_files(
+    gt_json_file: str | Path,
+    pred_json_file: str | Path,
+    gt_folder: str | Path | None = None,
+    pred_folder: str | Path | None = None,
+) -> tuple[dict[str, dict[int, Matches]], dict[int, dict]]:
+    """Match all images, as :func:`pq_compute` does; return outcomes by PNG name, and categories."""
+    gt_json = read_panoptic_json(gt_json_file, ('annotations', 'categories'))
+    pred_json = read_panoptic_json(pred_json_file, ('annotations',))
+    categories = {category['id']: category for category in gt_json['categories']}
+    predictions = {annotation['image_id']: annotation for annotation in pred_json['annotations']}
+    folders = (
+        Path(gt_folder or str(gt_json_file).replace('.json', '')),
+        Path(pred_folder or str(pred_json_file).replace('.json', '')),
+    )
+    for annotation in gt_json['annotations']:
+        check_segments(annotation, (*SEGMENT_FIELDS, 'area'), categories, gt_json_file)
+        if annotation['image_id'] not in predictions:
+            raise KeyError(
+                f'image {annotation["image_id"]} ({annotation["file_name"]}) of {gt_json_file} has '
+                f'no prediction in {pred_json_file}'
+            )
+        prediction = predictions[annotation['image_id']]
+        check_segments(prediction, SEGMENT_FIELDS, categories, pred_json_file)
+
+    def match(annotation: dict) -> dict[int, Matches]:
+        prediction = predictions[annotation['image_id']]
+        return _match_image(annotation, prediction, folders, Path(pred_json_file))
+
+    # Decoding PNGs, most of the work, runs outside of Python's lock.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        outcomes = list(pool.map(match, gt_json['annotations']))
+    names = (annotation['file_name'] for annotation in gt_json['annotations'])
+    return dict(zip(names, outcomes, strict=True)), categories
+
+
+def _match_image(
+    annotation: dict, prediction: dict, folders: tuple[Path, Path], pred_json_file: Path
+) -> dict[int, Matches]:
+    image_id = annotation['image_id']
+    gt_file, pred_file = folders[0] / annotation['file_name'], folders[1] / prediction['file_name']
+    gt_ids, pred_ids = (read_panoptic_png(path, image_id) for path in (gt_file, pred_file))
+    if gt_ids.shape != pred_ids.shape:
+        raise ValueError(
+            f'image {image_id}: prediction {pred_file} has size {pred_ids.shape}, but annotation '
+            f'{gt_file} has {gt_ids.shape}'
+        )
+    overlaps = count_overlaps(gt_ids, pred_ids)
+    pred_categories = {s['id']: s['category_id'] for s in prediction['segments_info']}
+    _check_ids(overlaps, pred_categories, f'image {image_id}', pred_file, pred_json_file)
+    return match_segments(
+        overlaps, annotation['segments_info'], pred_categories, f'image {image_id} ({gt_file})'
+    )
+
+
+def _check_ids(
+    overlaps: Overlaps,
+    pred_categories: Mapping[int, Any],
+    image: str,
+    pred_file: Path,
+    pred_json_file: Path,
+) -> None:
+    present = {pred_id for _, pred_id in overlaps}
+    unknown = sorted(present - pred_categories.keys() - {VOID})
+    if unknown:
+        raise KeyError(
+            f'prediction {pred_file} holds the ids {unknown}, which are not among the '
+            f'segments_info of {image} in {pred_json_file}'
+        )
+    absent = sorted(pred_categories.keys() - present)
+    if absent:
+        raise KeyError(
+            f'prediction {pred_file} has no pixel of the ids {absent}, which are among the '
+            f'segments_info of {image} in {pred_json_file}'
+        )

@@ -1,0 +1,77 @@
+"""Mean intersection over union of label maps on disk."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def mean_iou(
+    gt_folder: str | Path, pred_folder: str | Path, num_classes: int, ignore_index: int = 255
+) -> dict[str, float | list[float]]:
+    """Compare label maps by mmsegmentation's definitions.
+
+    Args:
+        gt_folder: PNGs whose grey values are labels.
+        pred_folder: Predictions of the same names.
+        num_classes: Number of classes.
+        ignore_index: Label of annotated pixels that do not count.
+
+    Returns:
+        ``aAcc`` (pixel accuracy), the class means ``mIoU``, ``mAcc`` and ``mDice``, and ``IoU`` and
+        ``Acc`` per class, NaN for classes that do not occur; all as fractions.
+
+    Raises:
+        FileNotFoundError: When there is no annotation, or an annotation has no prediction.
+        ValueError: When a file is no label map or sizes differ.
+    """
+    gt_files = sorted(Path(gt_folder).glob('*.png'))
+    if not gt_files:
+        raise FileNotFoundError(f'folder {gt_folder} holds no PNG')
+    areas = sum(_areas(path, Path(pred_folder) / path.name, num_classes, ignore_index)
+                for path in gt_files)
+    intersection, predicted, annotated = areas.astype(np.float64)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        iou = intersection / (predicted + annotated - intersection)
+        accuracy = intersection / annotated
+        dice = 2 * intersection / (predicted + annotated)
+        overall = intersection.sum() / annotated.sum()
+    return dict(
+        aAcc=float(overall),
+        mIoU=float(np.nanmean(iou)),
+        mAcc=float(np.nanmean(accuracy)),
+        mDice=float(np.nanmean(dice)),
+        IoU=iou.tolist(),
+        Acc=accuracy.tolist(),
+    )
+
+
+def _areas(gt_file: Path, pred_file: Path, num_classes: int, ignore_index: int) -> NDArray:
+    """Pixels per class ``(3, K)``: in both maps, predicted, annotated."""
+    gt, pred = _read_labels(gt_file), _read_labels(pred_file)
+    if gt.shape != pred.shape:
+        raise ValueError(
+            f'prediction {pred_file} has size {pred.shape}, but annotation {gt_file} has {gt.shape}'
+        )
+    valid = gt != ignore_index
+    gt, pred = gt[valid], pred[valid]
+    return np.stack(
+        [
+            np.bincount(labels, minlength=num_classes)[:num_classes]
+            for labels in (pred[pred == gt], pred, gt)
+        ]
+    )
+
+
+def _read_labels(path: Path) -> NDArray:
+    try:
+        with Image.open(path) as image:
+            labels = np.asarray(image)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'label map {path} does not exist') from error
+    except OSError as error:
+        raise ValueError(f'label map {path} cannot be read: {error}') from error
+    if labels.ndim != 2:
+        raise ValueError(f'label map {path} must have one channel, but has shape {labels.shape}')
+    return labels

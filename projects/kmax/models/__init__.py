@@ -1,0 +1,30 @@
+"""The network, from backbone to panoptic maps."""
+
+from .backbones import KMaXResNet
+from .data_preprocessor import KMaXDataPreprocessor
+from .detector import KMaXDeepLab
+from .fusion_head import KMaXFusionHead
+from .kmax_head import KMaXHead
+from .kmeans_attention import KMeansCrossAttention
+from .losses import KMaXCriterion
+from .pixel_decoder import KMaXPixelDecoder
+from .semantic_decoder import KMaXSemanticDecoder, KMaXSemanticHead
+from .structures import KMaXOutput, KMaXPrediction, KMaXTargets
+from .transformer_decoder import KMaXTransformerDecoder
+
+__all__ = [
+    'KMaXCriterion',
+    'KMaXDataPreprocessor',
+    'KMaXDeepLab',
+    'KMaXFusionHead',
+    'KMaXHead',
+    'KMaXOutput',
+    'KMaXPixelDecoder',
+    'KMaXPrediction',
+    'KMaXResNet',
+    'KMaXSemanticDecoder',
+    'KMaXSemanticHead',
+    'KMaXTargets',
+    'KMaXTransformerDecoder',
+    'KMeansCrossAttention',
+]

@@ -1,0 +1,66 @@
+"""ResNet whose stages leave their last activation to the consumer, and whose stem has no pool."""
+
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from mmpretrain.models.backbones.resnet import BasicBlock, Bottleneck, ResNet
+from torch import Tensor
+
+
+class PreActBasicBlock(BasicBlock):
+    """Basic block that activates its input instead of its output."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to the same or half the size."""
+        x = F.relu(x)
+        out = self.relu(self.norm1(self.conv1(x)))
+        out = self.norm2(self.conv2(out))
+        return self.drop_path(out) + (x if self.downsample is None else self.downsample(x))
+
+
+class PreActBottleneck(Bottleneck):
+    """Bottleneck that activates its input instead of its output."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to the same or half the size."""
+        x = F.relu(x)
+        out = self.relu(self.norm1(self.conv1(x)))
+        out = self.relu(self.norm2(self.conv2(out)))
+        out = self.norm3(self.conv3(out))
+        return self.drop_path(out) + (x if self.downsample is None else self.downsample(x))
+
+
+@MODELS.register_module()
+class KMaXResNet(ResNet):
+    """mmpretrain's ResNet as deeplab2 uses it; parameter names and shapes are mmpretrain's.
+
+    Every stage halves the size in its first block, the first stage in place of the stem's pool.
+    Outputs are not activated.
+
+    Args:
+        depth: 18, 34, 50, 101 or 152.
+        norm_cfg: Config of the batch norms; the original's by default.
+        **kwargs: Further arguments of mmpretrain's ``ResNet``.
+    """
+
+    arch_settings = {
+        18: (PreActBasicBlock, (2, 2, 2, 2)),
+        34: (PreActBasicBlock, (3, 4, 6, 3)),
+        50: (PreActBottleneck, (3, 4, 6, 3)),
+        101: (PreActBottleneck, (3, 4, 23, 3)),
+        152: (PreActBottleneck, (3, 8, 36, 3)),
+    }
+
+    def __init__(self, depth: int, norm_cfg: dict | None = None, **kwargs) -> None:
+        norm_cfg = norm_cfg or dict(type='BN', eps=1e-3, momentum=0.01)
+        kwargs = dict(strides=(2, 2, 2, 2), init_cfg=dict(type='KerasInit')) | kwargs
+        super().__init__(depth, norm_cfg=norm_cfg, **kwargs)
+        del self.maxpool
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return features of ``(B, 3, H, W)`` at strides 2 (stem), 4, 8, 16 and 32."""
+        x = self.norm1(self.conv1(x))
+        outs = [x]
+        for name in self.res_layers:
+            x = getattr(self, name)(x)
+            outs.append(x)
+        return tuple(outs)

@@ -1,0 +1,84 @@
+"""From images to a normalised batch."""
+
+from collections.abc import Sequence
+
+from mmdet.models import DetDataPreprocessor
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+@MODELS.register_module()
+class KMaXDataPreprocessor(DetDataPreprocessor):
+    """Turn BGR images into RGB in [-1, 1] and pad them to a size of the form 32k + 1.
+
+    Images are padded at the bottom and on the right with mid-grey, which is 0 after normalisation,
+    as the original does for training and for evaluation; ids are padded with void. The batch has
+    the precision of the model: call ``model.double()`` for float64.
+
+    Args:
+        pad_size: ``(height, width)`` of every batch. By default the smallest size of the form
+            32k + 1 that holds the largest image of the batch.
+        non_blocking: Whether to copy to the device without waiting.
+    """
+
+    def __init__(self, pad_size: tuple[int, int] | None = None, non_blocking: bool = False) -> None:
+        super().__init__(
+            mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True, non_blocking=non_blocking
+        )
+        self.pad_size = pad_size
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Normalise and pad a batch.
+
+        Args:
+            data: ``inputs``, images ``(3, h, w)``, and ``data_samples`` or None.
+            training: Whether to pad the panoptic ids as well; for testing they keep the original
+                size of the image.
+
+        Returns:
+            ``inputs``, ``(B, 3, H, W)``, and ``data_samples``, which have ``batch_input_shape`` and
+            ``pad_shape`` in addition.
+
+        Raises:
+            ValueError: If an image is larger than ``pad_size``.
+        """
+        data = self.cast_data(data)
+        images, samples = data['inputs'], data.get('data_samples')
+        shape = self._batch_shape(images)
+        # Padded before it is normalised: the passes over the batch are in place.
+        batch = self.mean.expand(len(images), 3, 1, 1).repeat(1, 1, *shape)
+        for canvas, image in zip(batch, images, strict=True):
+            canvas[:, : image.shape[-2], : image.shape[-1]] = image.flip(0)
+        batch.sub_(self.mean).div_(self.std)
+        if samples is not None:
+            self._describe_padding(samples, shape, training)
+        return {'inputs': batch, 'data_samples': samples}
+
+    def _batch_shape(self, images: Sequence[Tensor]) -> tuple[int, int]:
+        height = max(image.shape[-2] for image in images)
+        width = max(image.shape[-1] for image in images)
+        if self.pad_size is None:
+            return _next_size(height), _next_size(width)
+        if height > self.pad_size[0] or width > self.pad_size[1]:
+            raise ValueError(
+                f'an image of {height}x{width} (height x width) does not fit into pad_size '
+                f'{tuple(self.pad_size)}: resize it to fit or set another pad_size'
+            )
+        return self.pad_size[0], self.pad_size[1]
+
+    def _describe_padding(
+        self, samples: Sequence[DetDataSample], shape: tuple[int, int], training: bool
+    ) -> None:
+        for sample in samples:
+            sample.set_metainfo({'batch_input_shape': shape, 'pad_shape': shape})
+            if training and 'gt_panoptic_seg' in sample:
+                ids = sample.gt_panoptic_seg.ids
+                missing = (0, shape[1] - ids.shape[-1], 0, shape[0] - ids.shape[-2])
+                if any(missing):
+                    sample.gt_panoptic_seg = type(sample.gt_panoptic_seg)(ids=pad(ids, missing))
+
+
+def _next_size(size: int) -> int:
+    return -(-(size - 1) // 32) * 32 + 1

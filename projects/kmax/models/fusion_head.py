@@ -1,0 +1,87 @@
+"""The panoptic fusion head: sizes and rules for every image of a batch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmdet.models.seg_heads import BasePanopticFusionHead
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from torch import Tensor
+
+from .postprocess import RULES, Frame, PostprocessConfig
+
+
+@MODELS.register_module()
+class KMaXFusionHead(BasePanopticFusionHead):
+    """Makes panoptic, semantic and instance results from class and mask logits.
+
+    Args:
+        num_things_classes: Number of thing classes, which come first.
+        num_stuff_classes: Number of stuff classes.
+        test_cfg: Fields of :class:`~projects.kmax.models.postprocess.PostprocessConfig`.
+
+    Raises:
+        ValueError: When ``test_cfg`` names unknown fields or rules.
+    """
+
+    def __init__(
+        self,
+        num_things_classes: int,
+        num_stuff_classes: int,
+        test_cfg: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(num_things_classes, num_stuff_classes, test_cfg=test_cfg)
+        self._read_test_cfg()
+
+    def loss(self, **kwargs) -> dict:
+        """Return nothing: there is nothing to train."""
+        return {}
+
+    @torch.no_grad()
+    def predict(
+        self,
+        cls_logits: Tensor,
+        mask_logits: Tensor,
+        batch_data_samples: SampleList,
+        rescale: bool = True,
+    ) -> list[dict]:
+        """Post-process a batch.
+
+        Args:
+            cls_logits: ``(B, N, K + 1)``, void last.
+            mask_logits: ``(B, N, h, w)`` at the stride of the masks.
+            batch_data_samples: Their metainfo holds ``img_shape``, ``ori_shape`` and, where the
+                input is padded, ``batch_input_shape``.
+            rescale: Return maps of the original image's size, else of the resized image's.
+
+        Returns:
+            Per image ``pan_results``, ``sem_results`` and ``ins_results`` as asked by
+            ``test_cfg``. Panoptic maps hold ``label + instance * 1000`` and, for void, the
+            number of classes.
+        """
+        cfg = self._read_test_cfg()
+        if cls_logits.dtype in (torch.float16, torch.bfloat16):
+            cls_logits = cls_logits.float()
+        if mask_logits.dtype in (torch.float16, torch.bfloat16):
+            mask_logits = mask_logits.float()
+        return [
+            RULES[cfg.postprocess](
+                classes,
+                masks,
+                Frame.from_metainfo(sample.metainfo, rescale),
+                cfg,
+                self.num_things_classes,
+            )
+            for classes, masks, sample in zip(
+                cls_logits, mask_logits, batch_data_samples, strict=True
+            )
+        ]
+
+    def _read_test_cfg(self) -> PostprocessConfig:
+        cfg = PostprocessConfig.from_test_cfg(self.test_cfg)
+        if cfg.postprocess not in RULES:
+            raise ValueError(
+                f'test_cfg.postprocess is {cfg.postprocess!r}; choose one of {sorted(RULES)}'
+            )
+        return cfg

@@ -1,0 +1,127 @@
+"""The panoptic head: pixel decoder, transformer decoder, final predictor, losses."""
+
+from collections.abc import Sequence
+
+from mmdet.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from .predictor import Predictor
+from .structures import KMaXOutput, KMaXTargets
+from .targets import build_targets
+
+
+@MODELS.register_module()
+class KMaXHead(BaseModule):
+    """kMaX-DeepLab's head on the features of any backbone with strides 4 to 32.
+
+    Args:
+        in_channels: Channels of the backbone's features, finest first.
+        num_things_classes: Number of thing classes, which come first.
+        num_stuff_classes: Number of stuff classes.
+        pixel_decoder: Config of the pixel decoder.
+        transformer_decoder: Config of the transformer decoder.
+        semantic_decoder: Config of the auxiliary semantic decoder, or None for none.
+        criterion: Config of the losses; None for a head that only predicts.
+        norm_cfg: Config of all batch norms.
+        train_cfg: How targets are made: arguments of :func:`build_targets`.
+        test_cfg: Unused here; post-processing belongs to the fusion head.
+        init_cfg: Checkpoint to start from; by default the original's initial weights.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: Sequence[int],
+        num_things_classes: int,
+        num_stuff_classes: int,
+        pixel_decoder: dict,
+        transformer_decoder: dict,
+        semantic_decoder: dict | None = None,
+        criterion: dict | None = None,
+        norm_cfg: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg or dict(type='KerasInit'))
+        norm_cfg = norm_cfg or dict(type='BN', eps=1e-3, momentum=0.01)
+        self.num_things_classes = num_things_classes
+        self.num_stuff_classes = num_stuff_classes
+        self.num_classes = num_things_classes + num_stuff_classes
+        self.train_cfg = dict(train_cfg or {})
+        self.pixel_decoder = MODELS.build(
+            pixel_decoder, default_args=dict(in_channels=in_channels, norm_cfg=norm_cfg)
+        )
+        pixel_channels = self.pixel_decoder.out_channels
+        self.transformer_decoder = MODELS.build(
+            transformer_decoder,
+            default_args=dict(
+                pixel_channels=pixel_channels, num_classes=self.num_classes, norm_cfg=norm_cfg
+            ),
+        )
+        self.predictor = Predictor(
+            pixel_channels=pixel_channels[-1],
+            embed_dims=self.transformer_decoder.embed_dims,
+            mask_channels=self.transformer_decoder.mask_channels,
+            num_classes=self.num_classes,
+            norm_cfg=norm_cfg,
+        )
+        self.semantic_decoder = None
+        if semantic_decoder is not None:
+            self.semantic_decoder = MODELS.build(
+                semantic_decoder, default_args=dict(in_channels=in_channels, norm_cfg=norm_cfg)
+            )
+        self.criterion = None
+        if criterion is not None:
+            self.criterion = MODELS.build(
+                criterion, default_args=dict(num_classes=self.num_classes)
+            )
+
+    def forward(self, feats: Sequence[Tensor], data_samples: list | None = None) -> KMaXOutput:
+        """Predict everything, in training and in evaluation alike.
+
+        Args:
+            feats: Backbone features ``(B, C, h, w)``, finest first.
+            data_samples: Not used; mmdet passes them.
+
+        Returns:
+            The final and all auxiliary predictions.
+        """
+        stages = self.pixel_decoder(feats)
+        class_feature, mask_feature, aux = self.transformer_decoder(stages)
+        final = self.predictor(stages[-1], class_feature, mask_feature)
+        semantic = self.semantic_decoder(feats) if self.semantic_decoder is not None else None
+        return KMaXOutput(**vars(final), aux=aux, semantic_logits=semantic)
+
+    def loss(self, feats: Sequence[Tensor], data_samples: list) -> dict[str, Tensor]:
+        """Return the losses of a batch of data samples that hold panoptic ground truth."""
+        targets = build_targets(data_samples, self.num_things_classes, **self.train_cfg)
+        return self.loss_by_feat(self(feats), targets)
+
+    def loss_by_feat(
+        self,
+        output: KMaXOutput,
+        targets: Sequence[KMaXTargets],
+        noise: Sequence[Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Return every loss term by name.
+
+        Args:
+            output: Predictions of a batch.
+            targets: Ground truth of each image.
+            noise: Gumbel draws ``(B, h * w)`` of every sampling, in the order final, auxiliary,
+                semantic; drawn here by default.
+        """
+        if self.criterion is None:
+            raise RuntimeError('KMaXHead was built without `criterion`: it cannot compute losses')
+        return self.criterion(output, targets, noise)
+
+    def predict(
+        self, feats: Sequence[Tensor], data_samples: list | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return class logits ``(B, N, K + 1)`` and mask logits ``(B, N, h, w)`` at stride 4."""
+        stages = self.pixel_decoder(feats)
+        class_feature, mask_feature, _ = self.transformer_decoder(stages, with_aux=False)
+        mask_logits, _ = self.predictor.masks(stages[-1], mask_feature)
+        return self.predictor.classes(class_feature), mask_logits

@@ -1,0 +1,17 @@
+"""Building blocks shared by the pixel decoder, the transformer decoder and the axial backbone."""
+
+from .axial_attention import AxialAttention, AxialAttention1d
+from .blocks import AxialBlock, BottleneckBlock
+from .conv import ConvBN1d, norm_1d, resize
+from .initialization import KerasInit
+
+__all__ = [
+    'AxialAttention',
+    'AxialAttention1d',
+    'AxialBlock',
+    'BottleneckBlock',
+    'ConvBN1d',
+    'KerasInit',
+    'norm_1d',
+    'resize',
+]

@@ -1,0 +1,45 @@
+"""Convolutions on cluster centres, and the one way in which feature maps are resized."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule, build_norm_layer
+from torch import Tensor, nn
+
+
+def _of_centers(norm_cfg: dict) -> dict:
+    """Config of the 1-D form of a norm that is named for feature maps."""
+    return {**norm_cfg, 'type': 'BN1d'} if norm_cfg['type'] == 'BN' else norm_cfg
+
+
+def norm_1d(norm_cfg: dict, channels: int) -> nn.Module:
+    """Build a norm for centres ``(B, channels, N)``."""
+    return build_norm_layer(_of_centers(norm_cfg), channels)[1]
+
+
+class ConvBN1d(ConvModule):
+    """A 1x1 convolution on centres ``(B, C, N)`` with batch norm and, if asked for, GELU.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        norm_cfg: Norm config as for feature maps; ``BN`` means its 1-D form.
+        act: Whether GELU follows the norm.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, norm_cfg: dict, act: bool) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            1,
+            conv_cfg=dict(type='Conv1d'),
+            norm_cfg=_of_centers(norm_cfg),
+            act_cfg=dict(type='GELU') if act else None,
+        )
+
+
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize ``(B, C, h, w)`` bilinearly to ``size`` = ``(H, W)``, corners aligned."""
+    if x.shape[-2:] == tuple(size):
+        return x
+    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=True)

@@ -1,0 +1,17 @@
+"""The five losses of kMaX-DeepLab and the criterion that applies them."""
+
+from .aux_semantic_loss import AuxSemanticLoss
+from .criterion import KMaXCriterion
+from .instance_discrimination_loss import InstanceDiscriminationLoss
+from .mask_id_loss import MaskIDLoss
+from .pq_style_class_loss import PQStyleClassLoss
+from .pq_style_dice_loss import PQStyleDiceLoss
+
+__all__ = [
+    'AuxSemanticLoss',
+    'InstanceDiscriminationLoss',
+    'KMaXCriterion',
+    'MaskIDLoss',
+    'PQStyleClassLoss',
+    'PQStyleDiceLoss',
+]

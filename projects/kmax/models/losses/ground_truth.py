@@ -1,0 +1,136 @@
+"""The ground truth of a batch, flattened over pixels, and what matching makes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..structures import KMaXTargets
+
+
+@dataclass
+class MaskTargets:
+    """Masks of a batch at the resolution of the mask logits; ``L = h * w``.
+
+    Attributes:
+        masks: ``(B, M, L)`` 0/1 masks, padded with empty ones; ``M >= 1``.
+        row: ``(B, L)`` int64 row of the mask a pixel belongs to, 0 where it belongs to none.
+        inside: ``(B, L)`` bool, True where the pixel belongs to a mask.
+        void: ``(B, L)`` bool.
+        area: ``(B, M)`` number of pixels of each mask.
+        labels: ``(B, M)`` int64 class of each mask, 0 for padding.
+        pixel_area: ``(B, L)`` area of a pixel's own mask, 1 where it belongs to none.
+    """
+
+    masks: Tensor
+    row: Tensor
+    inside: Tensor
+    void: Tensor
+    area: Tensor
+    labels: Tensor
+    pixel_area: Tensor
+
+    @classmethod
+    def collate(
+        cls, targets: Sequence[KMaXTargets], size: Sequence[int], dtype: torch.dtype
+    ) -> 'MaskTargets':
+        """Bring the targets of each image to ``size`` and pad them to one number of masks."""
+        most = max(1, *(len(target.labels) for target in targets))
+        masks = torch.stack(
+            [_pad_rows(subsample(target.masks, size).flatten(1), most) for target in targets]
+        )
+        labels = torch.stack([_pad_rows(target.labels, most) for target in targets])
+        void = torch.stack([subsample(target.void, size).flatten() for target in targets])
+        inside, row = masks.to(torch.uint8).max(dim=1)
+        masks = masks.to(dtype)
+        area = masks.sum(-1)
+        pixel_area = torch.where(inside.bool(), area.gather(1, row), 1.0)
+        return cls(masks, row, inside.bool(), void, area, labels, pixel_area)
+
+
+@dataclass
+class MatchedTargets:
+    """What each query and each pixel should become; shared by all predictions of an image.
+
+    Attributes:
+        labels: ``(B, N)`` int64 class of each query, void where it is unmatched.
+        matched: ``(B, N)`` bool.
+        cls_weight: ``(B, N)`` dice with the matched mask, share of void pixels where unmatched.
+        mask_weight: ``(B, N)`` probability of the matched class, 0 where unmatched.
+        area: ``(B, N)`` pixels of the matched mask, 0 where unmatched.
+        query: ``(B, L)`` int64 query of the pixel's mask, 0 where there is none.
+        has_query: ``(B, L)`` bool.
+    """
+
+    labels: Tensor
+    matched: Tensor
+    cls_weight: Tensor
+    mask_weight: Tensor
+    area: Tensor
+    query: Tensor
+    has_query: Tensor
+
+    @classmethod
+    def gather(
+        cls,
+        targets: MaskTargets,
+        queries: Tensor,
+        cls_probs: Tensor,
+        dice: Tensor,
+        void_share: Tensor,
+    ) -> 'MatchedTargets':
+        """Spread the assignment ``queries`` ``(B, M)`` (``N``: none) over queries and pixels.
+
+        Args:
+            targets: Masks of the batch.
+            queries: Query of each mask.
+            cls_probs: ``(B, N, K + 1)`` class probabilities of the final prediction.
+            dice: ``(B, M, N)`` mask similarities of the final prediction.
+            void_share: ``(B, N)`` share of each query's mass that lies on void pixels.
+        """
+        batch, num_queries, num_channels = cls_probs.shape
+        # One query too many takes what belongs to masks without one, and is cut off again.
+        size = (batch, num_queries + 1)
+        labels = targets.labels.new_full(size, num_channels - 1)
+        labels = labels.scatter(1, queries, targets.labels)[:, :-1]
+        area = targets.area.new_zeros(size).scatter(1, queries, targets.area)[:, :-1]
+        own_dice = dice.gather(2, queries.clamp(max=num_queries - 1)[:, :, None])[:, :, 0]
+        own_dice = dice.new_zeros(size).scatter(1, queries, own_dice)[:, :-1]
+        matched = area > 0
+        labels = labels.masked_fill(~matched, num_channels - 1)
+        own_prob = cls_probs.gather(2, labels[:, :, None])[:, :, 0]
+        query = queries.gather(1, targets.row)
+        has_query = targets.inside & (query < num_queries)
+        return cls(
+            labels=labels,
+            matched=matched,
+            cls_weight=torch.where(matched, own_dice, void_share).clamp(min=1e-5),
+            mask_weight=torch.where(matched, own_prob.clamp(min=1e-5), 0.0),
+            area=area,
+            query=query.masked_fill(~has_query, 0),
+            has_query=has_query,
+        )
+
+
+def subsample(grid: Tensor, size: Sequence[int]) -> Tensor:
+    """Take every s-th pixel of ``(..., H, W)`` so that ``size`` is left, corners aligned.
+
+    Where no whole s does it, the nearest pixels are taken.
+    """
+    for axis, length in ((-2, size[0]), (-1, size[1])):
+        full = grid.shape[axis]
+        if full == length:
+            continue
+        step = max(1, round((full - 1) / max(length - 1, 1)))
+        index = torch.arange(0, full, step, device=grid.device)
+        if len(index) != length:
+            position = torch.arange(length, device=grid.device) * (full - 1)
+            index = (2 * position + length - 1) // max(2 * (length - 1), 1)
+        grid = grid.index_select(axis, index)
+    return grid
+
+
+def _pad_rows(rows: Tensor, length: int) -> Tensor:
+    return F.pad(rows, (0, 0) * (rows.dim() - 1) + (0, length - len(rows)))

@@ -1,0 +1,159 @@
+"""Instance discrimination on sampled pixels."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from .ground_truth import MaskTargets
+from .sampling import sample_pixels, sampling_logits
+
+
+@MODELS.register_module()
+class InstanceDiscriminationLoss(nn.Module):
+    """Contrast of pixel features: alike within a mask, different between masks.
+
+    MaX-DeepLab (arXiv 2012.00759), equation 13, on pixels sampled as in kMaX-DeepLab, section 4.1.
+
+    Args:
+        loss_weight: Weight of the loss.
+        num_samples: Pixels sampled per image and prediction.
+        sample_temperature: How strongly sampling prefers small masks.
+        temperature: Divides the similarities.
+    """
+
+    def __init__(
+        self,
+        loss_weight: float = 1.0,
+        num_samples: int = 4096,
+        sample_temperature: float = 1.5,
+        temperature: float = 0.3,
+    ) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.num_samples = num_samples
+        self.sample_temperature = sample_temperature
+        self.temperature = temperature
+
+    def sample(self, targets: MaskTargets, noise: Tensor) -> Tensor:
+        """Sample pixels for several predictions.
+
+        Args:
+            targets: Masks of the batch.
+            noise: ``(calls, B, L)`` Gumbel draws.
+
+        Returns:
+            ``(calls, B, S)`` int64 pixel indices.
+        """
+        logits = sampling_logits(targets.pixel_area, targets.void, self.sample_temperature)
+        return sample_pixels(logits, noise.to(logits), self.num_samples)
+
+    def forward(
+        self, pixel_feature: Tensor, pixels: Tensor, size: tuple[int, int], targets: MaskTargets
+    ) -> Tensor:
+        """Return the mean loss of the batch.
+
+        Args:
+            pixel_feature: ``(B, D, h', w')`` at the prediction's own resolution.
+            pixels: ``(B, S)`` indices of pixels of the masks.
+            size: ``(h, w)`` of the masks.
+            targets: Masks of the batch.
+        """
+        features = gather_features(pixel_feature, pixels, size)
+        inside = targets.inside.gather(1, pixels).to(features)
+        void = targets.void.gather(1, pixels)
+        members = F.one_hot(targets.row.gather(1, pixels), targets.masks.shape[1])
+        members = members.to(features) * (inside * ~void)[:, :, None]
+        losses = _Contrast.apply(features, members, (~void).to(features), self.temperature)
+        return self.loss_weight * losses.mean()
+
+
+def gather_features(pixel_feature: Tensor, pixels: Tensor, size: tuple[int, int]) -> Tensor:
+    """Features at some pixels of the map resized to ``size`` (bilinear, corners aligned).
+
+    Args:
+        pixel_feature: ``(B, D, h', w')``.
+        pixels: ``(B, S)`` indices into the resized map.
+        size: ``(h, w)`` of the resized map.
+
+    Returns:
+        ``(B, S, D)``, equal to resizing first but without the resized map.
+    """
+    batch, channels, height, width = pixel_feature.shape
+    rows = pixel_feature.permute(0, 2, 3, 1).reshape(-1, channels)
+    first = torch.arange(batch, device=pixels.device)[:, None] * (height * width)
+    if (height, width) == tuple(size):
+        return rows[(first + pixels).flatten()].view(*pixels.shape, channels)
+    dtype = pixel_feature.dtype
+    top, bottom, down = _neighbours(pixels // size[1], size[0], height, dtype)
+    left, right, across = _neighbours(pixels % size[1], size[1], width, dtype)
+    corners = [(top, left), (top, right), (bottom, left), (bottom, right)]
+    index = torch.stack([first + y * width + x for y, x in corners], dim=-1)
+    up, back = 1 - down, 1 - across
+    weight = torch.stack([up * back, up * across, down * back, down * across], dim=-1)
+    features = F.embedding_bag(
+        index.view(-1, 4), rows, per_sample_weights=weight.view(-1, 4), mode='sum'
+    )
+    return features.view(*pixels.shape, channels)
+
+
+def _neighbours(
+    position: Tensor, size: int, source: int, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Two neighbours in the source of each position and the weight of the second."""
+    scaled = position * (source - 1)
+    first = scaled // max(size - 1, 1)
+    weight = (scaled - first * (size - 1)).to(dtype) / max(size - 1, 1)
+    return first, (first + 1).clamp(max=source - 1), weight
+
+
+class _Contrast(torch.autograd.Function):
+    """Cross-entropy between ``f f^T / temperature`` and the row-normalised same-mask matrix.
+
+    For pixel i of mask m it is ``logsumexp_j(f_i f_j / t) - f_i mean_{j in m}(f_j) / t``: the
+    target matrix is never built. Values and gradient come from one similarity matrix per image,
+    which is used while it is in cache and never stored.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, members: Tensor, labelled: Tensor, temperature: float
+    ) -> Tensor:
+        images = [
+            _contrast_of_image(*image, temperature)
+            for image in zip(features, members, labelled, strict=True)
+        ]
+        ctx.save_for_backward(torch.stack([grad for _, grad in images]))
+        return torch.stack([loss for loss, _ in images])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor, None, None, None]:
+        (grad,) = ctx.saved_tensors
+        return grad * grad_loss[:, None, None], None, None, None
+
+
+def _contrast_of_image(
+    features: Tensor, members: Tensor, labelled: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Loss of one image and its gradient to the features ``(S, D)``."""
+    scaled = features / temperature
+    means = members.T @ scaled / members.sum(0).clamp(min=1)[:, None]
+    own_mean = members @ means
+    # No similarity exceeds the greatest squared norm, so one shift serves the symmetric matrix.
+    shift = (scaled * features).sum(1).amax()
+    exponentials = torch.addmm(-shift, scaled, features.T).exp_()
+    totals = exponentials.sum(1)
+    has_mask = members.sum(1)
+    losses = (totals.log() + shift - (features * own_mean).sum(1)) * has_mask
+    count = (losses != 0).sum()
+    # A labelled pixel without a mask has no loss, but TensorFlow's cross-entropy back-propagates
+    # its softmax all the same.
+    scale = (count > 0) / count.clamp(min=1)
+    row_weight = labelled * scale / totals
+    exponentials *= row_weight[:, None] + row_weight
+    grad = exponentials @ scaled - 2 * scale * own_mean
+    return losses.sum() * scale, grad

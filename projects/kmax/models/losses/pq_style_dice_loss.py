@@ -1,0 +1,39 @@
+"""Mask term of the PQ-style loss."""
+
+import torch
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from .ground_truth import MatchedTargets
+from .pixel_softmax import PixelSoftmax
+
+
+@MODELS.register_module()
+class PQStyleDiceLoss(nn.Module):
+    """Dice loss of each matched query, weighted by the probability of its class.
+
+    MaX-DeepLab (arXiv 2012.00759), equation 10; the sum over the matched queries is divided by the
+    number of all queries.
+
+    Args:
+        loss_weight: Weight of the loss.
+        alpha: Share of the matched queries, as in :class:`PQStyleClassLoss`.
+    """
+
+    def __init__(self, loss_weight: float = 3.0, alpha: float = 0.75) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+        self.alpha = alpha
+
+    def forward(self, softmax: PixelSoftmax, targets: MatchedTargets) -> Tensor:
+        """Return the mean loss of the batch.
+
+        Args:
+            softmax: Reductions of the mask logits.
+            targets: What the queries were matched to.
+        """
+        own_prob = (softmax.own_logit - softmax.log_normalizer).exp() * targets.has_query
+        overlap = torch.zeros_like(softmax.mass).scatter_add(1, targets.query, own_prob)
+        dice = (2 * overlap + 1) / (softmax.mass + targets.area + 1)
+        total = ((1 - dice) * targets.mask_weight).sum(1)
+        return self.loss_weight * self.alpha / softmax.mass.shape[1] * total.mean()

@@ -1,0 +1,117 @@
+"""The pixel decoder: from strides 32, 16, 8 and 4 of the backbone to pixel features at each."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from .layers import AxialBlock, BottleneckBlock, resize
+from .layers.blocks import EXPANSION
+
+
+class _LayerNorm2d(nn.LayerNorm):
+    """Layer norm over the channels of ``(B, C, H, W)``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class _SkipFusion(nn.Module):
+    """Add the upsampled coarser features and a skip connection, each projected."""
+
+    def __init__(self, in_channels: int, skip_channels: int, channels: int, norm_cfg: dict) -> None:
+        super().__init__()
+        self.top = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+        self.skip = ConvModule(skip_channels, channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return resize(self.top(F.gelu(x)), skip.shape[-2:]) + self.skip(F.gelu(skip))
+
+
+@MODELS.register_module()
+class KMaXPixelDecoder(nn.Module):
+    """Axial blocks at strides 32 and 16, bottleneck blocks above (kMaX-DeepLab, Sec. 3.3).
+
+    Args:
+        in_channels: Channels of the backbone's features, finest first.
+        channels: Width of each stage's blocks, coarsest first; a stage's output has four times
+            as many.
+        num_blocks: Blocks of each stage.
+        block_types: ``'axial'`` or ``'bottleneck'`` for each stage.
+        num_heads: Heads of the axial attention.
+        dilation: Dilation of the bottlenecks' 3x3 convolution.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: Sequence[int],
+        channels: Sequence[int] = (512, 256, 128, 64),
+        num_blocks: Sequence[int] = (1, 5, 1, 1),
+        block_types: Sequence[str] = ('axial', 'axial', 'bottleneck', 'bottleneck'),
+        num_heads: int = 8,
+        dilation: int = 2,
+        norm_cfg: dict,
+    ) -> None:
+        super().__init__()
+        num_stages = len(channels)
+        if not len(num_blocks) == len(block_types) == num_stages:
+            raise ValueError(
+                f'channels {tuple(channels)}, num_blocks {tuple(num_blocks)} and block_types '
+                f'{tuple(block_types)} must name the same number of stages'
+            )
+        if len(in_channels) < num_stages:
+            raise ValueError(
+                f'{num_stages} stages need as many features, but in_channels is {in_channels}'
+            )
+        skips = tuple(in_channels)[::-1][:num_stages]
+        self.out_channels = [EXPANSION * width for width in channels]
+        self.norms = nn.ModuleList(_LayerNorm2d(width, eps=1e-6) for width in skips)
+        self.fusions = nn.ModuleList(
+            _SkipFusion(self.out_channels[i], skips[i + 1], channels[i + 1], norm_cfg)
+            for i in range(num_stages - 1)
+        )
+        self.stages = nn.ModuleList()
+        for i in range(num_stages):
+            width = skips[0] if i == 0 else channels[i]
+            blocks = []
+            for _ in range(num_blocks[i]):
+                blocks.append(
+                    _build_block(block_types[i], width, channels[i], num_heads, dilation, norm_cfg)
+                )
+                width = self.out_channels[i]
+            self.stages.append(nn.Sequential(*blocks))
+
+    def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """Decode the backbone's features.
+
+        Args:
+            feats: Backbone features ``(B, C, h, w)``, finest first; the coarsest ones are used.
+
+        Returns:
+            Features of every stage, coarsest first, not activated.
+        """
+        skips = list(feats)[::-1]
+        outputs = [self.stages[0](self.norms[0](skips[0]))]
+        for fusion, norm, stage, skip in zip(
+            self.fusions, self.norms[1:], self.stages[1:], skips[1:], strict=False
+        ):
+            outputs.append(stage(fusion(outputs[-1], norm(skip))))
+        return outputs
+
+
+def _build_block(
+    block_type: str, in_channels: int, channels: int, num_heads: int, dilation: int, norm_cfg: dict
+) -> nn.Module:
+    if block_type == 'axial':
+        return AxialBlock(
+            in_channels=in_channels, channels=channels, num_heads=num_heads, norm_cfg=norm_cfg
+        )
+    if block_type == 'bottleneck':
+        return BottleneckBlock(
+            in_channels=in_channels, channels=channels, dilation=dilation, norm_cfg=norm_cfg
+        )
+    raise ValueError(f"block type '{block_type}' is neither 'axial' nor 'bottleneck'")

@@ -1,0 +1,128 @@
+"""What post-processing is told, and the maps it makes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class PostprocessConfig:
+    """The fields of ``test_cfg``; the defaults are those of the original on COCO.
+
+    Attributes:
+        panoptic_on: Return ``pan_results``.
+        semantic_on: Return ``sem_results``.
+        instance_on: Return ``ins_results``.
+        postprocess: Name of the rules: ``'deeplab2'`` merges one mask after the other,
+            ``'pixelwise'`` decides pixel by pixel.
+        pixel_confidence_threshold: Probability above which a pixel belongs to a mask.
+        class_threshold_thing: Lowest class probability of a thing.
+        class_threshold_stuff: Lowest class probability of stuff.
+        class_threshold: Lowest class probability of a mask in the pixelwise rules.
+        overlap_threshold: Fraction of a mask that must still be free when it is pasted.
+        reorder_class_weight: Exponent of the class probability in the order of pasting.
+        reorder_mask_weight: Exponent of the mask's mean probability in that order.
+        thing_area_limit: Fewest pixels of a thing, at the size of the padded input.
+        stuff_area_limit: Fewest pixels of a stuff class, at the size of the padded input.
+        max_per_image: Most instances returned per image, best first.
+    """
+
+    panoptic_on: bool = True
+    semantic_on: bool = False
+    instance_on: bool = False
+    postprocess: str = 'deeplab2'
+    pixel_confidence_threshold: float = 0.4
+    class_threshold_thing: float = 0.7
+    class_threshold_stuff: float = 0.5
+    class_threshold: float = 0.7
+    overlap_threshold: float = 0.8
+    reorder_class_weight: float = 1.0
+    reorder_mask_weight: float = 1.0
+    thing_area_limit: int = 400
+    stuff_area_limit: int = 6400
+    max_per_image: int = 100
+
+    @classmethod
+    def from_test_cfg(cls, test_cfg: Mapping[str, Any] | None) -> Self:
+        """Check the names in ``test_cfg`` and fill in the defaults.
+
+        Raises:
+            ValueError: For a field that does not exist.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(test_cfg or {}) - set(known))
+        if unknown:
+            raise ValueError(f'test_cfg has unknown fields {unknown}; it may have {known}')
+        return cls(**(test_cfg or {}))
+
+    @property
+    def segments_on(self) -> bool:
+        """Whether panoptic segments are needed: instances are made from them too."""
+        return self.panoptic_on or self.instance_on
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Sizes ``(H, W)`` of one image on its way through the model.
+
+    Attributes:
+        padded: The input of the network.
+        content: Its upper left part that shows the image.
+        output: The maps returned.
+    """
+
+    padded: tuple[int, int]
+    content: tuple[int, int]
+    output: tuple[int, int]
+
+    @classmethod
+    def from_metainfo(cls, metainfo: Mapping[str, Any], rescale: bool) -> Self:
+        """Read a data sample's sizes; without padding, the input is the resized image."""
+        content = metainfo['img_shape']
+        padded = metainfo.get('batch_input_shape', metainfo.get('pad_shape', content))
+        output = metainfo['ori_shape'] if rescale else content
+        return cls(*((int(size[0]), int(size[1])) for size in (padded, content, output)))
+
+    def bring_out(self, padded_map: Tensor) -> Tensor:
+        """Crop a map ``(H, W)`` to the content and resize it to the output, nearest pixel."""
+        cropped = padded_map[: self.content[0], : self.content[1]]
+        for axis, (size, new_size) in enumerate(zip(self.content, self.output, strict=True)):
+            if size != new_size:
+                index = _nearest_index(size, new_size).to(cropped.device)
+                cropped = cropped.index_select(axis, index)
+        return cropped
+
+
+def _nearest_index(size: int, new_size: int) -> Tensor:
+    """TensorFlow's ``round(i * scale)`` with aligned corners, in float32, halves upwards."""
+    scale = torch.tensor((size - 1) / max(new_size - 1, 1), dtype=torch.float32)
+    index = torch.arange(new_size, dtype=torch.float32) * scale
+    return (index + 0.5).floor().long().clamp(max=size - 1)
+
+
+@dataclass
+class PanopticMaps:
+    """Maps ``(h, w)`` of one image; None where not asked for.
+
+    Attributes:
+        panoptic: int32 ``label + instance * 1000``; instance 0 for stuff; void is the number
+            of classes.
+        instance: int32 mark of the query that a pixel is assigned to.
+        instance_scores: Probability of the strongest query.
+        semantic_scores: Class probability of the query that a pixel is assigned to.
+        semantic: int64 class of the strongest query.
+    """
+
+    panoptic: Tensor | None = None
+    instance: Tensor | None = None
+    instance_scores: Tensor | None = None
+    semantic_scores: Tensor | None = None
+    semantic: Tensor | None = None
+
+    def brought_out(self, frame: Frame) -> 'PanopticMaps':
+        """Return all maps at the frame's output size."""
+        maps = {k: frame.bring_out(v) for k, v in vars(self).items() if v is not None}
+        return replace(self, **maps)

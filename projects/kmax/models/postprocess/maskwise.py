@@ -1,0 +1,192 @@
+"""The original's post-processing: masks are pasted one after the other, most confident first.
+
+kMaX-DeepLab (Yu et al., ECCV 2022, arXiv 2207.04044), section 4.1 "mask-wise post-processing".
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .maps import Frame, PanopticMaps, PostprocessConfig
+from .slots import claims, class_scores, first_index, resized_rows
+
+# Sets of claims are told apart by a table of counts up to this size, by sorting beyond.
+MAX_BINS = 2**20
+
+
+@dataclass
+class Candidates:
+    """Queries that may be pasted, in the order of pasting; arrays ``(M,)`` on the host."""
+
+    query: NDArray
+    position: NDArray
+    label: NDArray
+    score: NDArray
+
+
+def maskwise_maps(
+    cls_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    cfg: PostprocessConfig,
+    num_things_classes: int,
+) -> PanopticMaps:
+    """Paste masks in the order of their scores.
+
+    A pixel belongs to every mask whose probability there exceeds a threshold t, so at most
+    1/t masks claim it. The counts of each set of claims decide on the host, with one transfer,
+    which masks are pasted; one look-up paints the map.
+
+    Args:
+        cls_logits: ``(N, K + 1)``, void last.
+        mask_logits: ``(N, h, w)`` at the model's stride.
+        frame: Sizes of the image.
+        cfg: Thresholds and what is asked for.
+        num_things_classes: Number of thing classes, which come first.
+
+    Returns:
+        Maps at the frame's output size. ``instance`` holds the position of the pasted query in
+        the order of all queries, plus 1; it is 1 where nothing is pasted.
+    """
+    scores, labels = class_scores(cls_logits)
+    candidates = _candidates(scores, labels, mask_logits, cfg, num_things_classes)
+    claim_maps, probability, strongest = _full_resolution(mask_logits, candidates, frame, cfg)
+    maps = PanopticMaps()
+    if cfg.segments_on:
+        winner = _merge(claim_maps, candidates, cfg)
+        kept = _large_enough(winner.areas, candidates.label, cfg, num_things_classes)
+        painted = frame.bring_out(winner.index).long()
+        void = cls_logits.shape[1] - 1
+        instance_id = np.where(candidates.label < num_things_classes, candidates.position + 1, 0)
+        panoptic = np.where(kept, candidates.label + instance_id * INSTANCE_OFFSET, void)
+        device = mask_logits.device
+        maps.panoptic = _table(panoptic, void, torch.int32, device)[painted]
+        maps.instance = _table(candidates.position + 1, 1, torch.int32, device)[painted]
+        maps.semantic_scores = _table(candidates.score, 0, scores.dtype, device)[painted]
+        maps.instance_scores = frame.bring_out(probability)
+    if cfg.semantic_on:
+        maps.semantic = labels[frame.bring_out(strongest).long()]
+    return maps
+
+
+def _candidates(
+    scores: Tensor,
+    labels: Tensor,
+    mask_logits: Tensor,
+    cfg: PostprocessConfig,
+    num_things_classes: int,
+) -> Candidates:
+    ranking = scores**cfg.reorder_class_weight
+    ranking = ranking * _mask_scores(mask_logits, cfg) ** cfg.reorder_mask_weight
+    order = ranking.argsort(descending=True, stable=True)
+    host = torch.stack([order.to(scores.dtype), labels[order].to(scores.dtype), scores[order]])
+    query, label, score = host.cpu().numpy()
+    is_thing = label < num_things_classes
+    threshold = np.where(is_thing, cfg.class_threshold_thing, cfg.class_threshold_stuff)
+    position = np.flatnonzero(score >= threshold.astype(score.dtype))
+    return Candidates(
+        query[position].astype(np.int64),
+        position,
+        label[position].astype(np.int64),
+        score[position],
+    )
+
+
+def _mask_scores(mask_logits: Tensor, cfg: PostprocessConfig) -> Tensor:
+    """Mean probability of each mask over its pixels at the model's stride; 0 without pixels."""
+    probability = mask_logits.flatten(1).softmax(0)
+    hits = torch.gt(
+        probability, cfg.pixel_confidence_threshold, out=torch.empty_like(probability)
+    )
+    area = hits.sum(1)
+    return hits.mul_(probability).sum(1) / area.clamp(min=1)
+
+
+def _full_resolution(
+    mask_logits: Tensor, candidates: Candidates, frame: Frame, cfg: PostprocessConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return claims ``(k, H, W)``, and the strongest query's probability and index."""
+    count = len(candidates.query)
+    threshold = cfg.pixel_confidence_threshold
+    limit = max(1, count if threshold * count <= 1 else int(1 / threshold))
+    device = mask_logits.device
+    claim_maps = torch.zeros((limit, *frame.padded), dtype=torch.int16, device=device)
+    probability = mask_logits.new_zeros(frame.padded)
+    strongest = torch.zeros(frame.padded, dtype=torch.int16, device=device)
+    query = torch.from_numpy(candidates.query).to(device)
+    for rows, logits in resized_rows(mask_logits, frame.padded):
+        top = logits.amax(1)
+        if cfg.semantic_on:
+            strongest[rows] = first_index(logits, top)
+        if cfg.segments_on:
+            exponential = logits.sub_(top[:, None]).exp_()
+            total = exponential.sum(1)
+            probability[rows] = total.reciprocal()
+            if count:
+                chosen = exponential.index_select(1, query).div_(total[:, None])
+                claim_maps[:, rows] = claims(chosen, threshold, limit)
+    return claim_maps, probability, strongest
+
+
+@dataclass
+class Winners:
+    """Candidate pasted at each pixel ``(H, W)``, M for none, and its pixels ``(M,)``."""
+
+    index: Tensor
+    areas: NDArray
+
+
+def _merge(claim_maps: Tensor, candidates: Candidates, cfg: PostprocessConfig) -> Winners:
+    count = len(candidates.query)
+    codes, claimed = _claim_sets(claim_maps, count + 1)
+    pixels = torch.bincount(codes.flatten(), minlength=len(claimed)).cpu().numpy()
+    occurring = np.flatnonzero(pixels)
+    free = np.ones(len(occurring), bool)
+    winner = np.full(len(occurring), count)
+    areas = np.zeros(count, np.int64)
+    for index in range(count):
+        mask = (claimed[occurring] == count - index).any(1)
+        area = pixels[occurring[mask]].sum()
+        new = pixels[occurring[mask & free]].sum()
+        if np.float32(new) > np.float32(cfg.overlap_threshold) * np.float32(area):
+            winner[mask & free] = index
+            areas[index] = new
+            free &= ~mask
+    table = np.full(len(claimed), count, np.int16)
+    table[occurring] = winner
+    return Winners(torch.from_numpy(table).to(codes.device)[codes], areas)
+
+
+def _claim_sets(claim_maps: Tensor, base: int) -> tuple[Tensor, NDArray]:
+    """Number the sets of claims: a code per pixel ``(H, W)``, and each code's claims."""
+    codes = claim_maps[0].long()
+    claimed = np.arange(base)[:, None]
+    for claim in claim_maps[1:]:
+        codes = codes * base + claim
+        if len(claimed) * base <= MAX_BINS:
+            used = np.arange(len(claimed) * base)
+        else:
+            unique, codes = torch.unique(codes, return_inverse=True)
+            used = unique.cpu().numpy()
+        claimed = np.concatenate([claimed[used // base], used[:, None] % base], axis=1)
+    return codes, claimed
+
+
+def _large_enough(
+    areas: NDArray, label: NDArray, cfg: PostprocessConfig, num_things_classes: int
+) -> NDArray:
+    """Whether each thing, or all stuff of its class together, reaches the area limit."""
+    per_class = np.bincount(label, weights=areas)
+    return np.where(
+        label < num_things_classes,
+        areas >= cfg.thing_area_limit,
+        per_class[label] >= cfg.stuff_area_limit,
+    )
+
+
+def _table(values: NDArray, default: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.append(values, default)).to(device, dtype)

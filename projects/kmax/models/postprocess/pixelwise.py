@@ -1,0 +1,81 @@
+"""The original's other post-processing: every pixel decides for itself."""
+
+import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from torch import Tensor
+
+from .maps import Frame, PanopticMaps, PostprocessConfig
+from .slots import class_scores, first_index, resized_rows
+
+
+def pixelwise_maps(
+    cls_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    cfg: PostprocessConfig,
+    num_things_classes: int,
+) -> PanopticMaps:
+    """Give each pixel to its strongest query, if that is sure of its class and of the pixel.
+
+    Args:
+        cls_logits: ``(N, K + 1)``, void last.
+        mask_logits: ``(N, h, w)`` at the model's stride.
+        frame: Sizes of the image.
+        cfg: Thresholds and what is asked for.
+        num_things_classes: Number of thing classes, which come first.
+
+    Returns:
+        Maps at the frame's output size. ``instance`` holds the strongest remaining query plus
+        1, ``instance_scores`` its share among the remaining queries and ``semantic_scores`` its
+        class probability, at void pixels too.
+    """
+    scores, labels = class_scores(cls_logits)
+    remaining = (scores >= cfg.class_threshold).nonzero()[:, 0]
+    strongest, sure, probability = _full_resolution(mask_logits, remaining, frame, cfg)
+    maps = PanopticMaps()
+    if cfg.semantic_on:
+        maps.semantic = labels[strongest.long()]
+    if cfg.segments_on:
+        void = cls_logits.shape[1] - 1
+        query = sure.long()
+        valid = (query == strongest) & (probability > cfg.pixel_confidence_threshold)
+        kept = _large_enough(query[valid], labels, cfg, num_things_classes)
+        index = torch.arange(len(labels), device=labels.device)
+        instance_id = torch.where(labels < num_things_classes, index + 1, 0)
+        panoptic = torch.where(kept, labels + instance_id * INSTANCE_OFFSET, void)
+        maps.panoptic = torch.where(valid, panoptic[query], void).int()
+        maps.instance = query.int() + 1
+        maps.instance_scores = probability
+        maps.semantic_scores = scores[query]
+    return maps.brought_out(frame)
+
+
+def _full_resolution(
+    mask_logits: Tensor, remaining: Tensor, frame: Frame, cfg: PostprocessConfig
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the strongest query of all, that of the remaining, and the latter's probability."""
+    strongest = torch.zeros(frame.padded, dtype=torch.int16, device=mask_logits.device)
+    sure = torch.zeros_like(strongest)
+    probability = mask_logits.new_zeros(frame.padded)
+    for rows, logits in resized_rows(mask_logits, frame.padded):
+        strongest[rows] = first_index(logits, logits.amax(1))
+        if cfg.segments_on and len(remaining):
+            chosen = logits.index_select(1, remaining)
+            top = chosen.amax(1)
+            sure[rows] = remaining[first_index(chosen, top).long()].to(sure.dtype)
+            probability[rows] = chosen.sub_(top[:, None]).exp_().sum(1).reciprocal()
+    return strongest, sure, probability
+
+
+def _large_enough(
+    query: Tensor, labels: Tensor, cfg: PostprocessConfig, num_things_classes: int
+) -> Tensor:
+    """Whether each query, or all queries of its stuff class together, reach the area limit."""
+    areas = torch.bincount(query, minlength=len(labels))
+    per_class = torch.zeros_like(areas).new_zeros(int(labels.max()) + 1)
+    per_class.index_add_(0, labels, areas)
+    return torch.where(
+        labels < num_things_classes,
+        areas >= cfg.thing_area_limit,
+        per_class[labels] >= cfg.stuff_area_limit,
+    )

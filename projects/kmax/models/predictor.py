@@ -1,0 +1,98 @@
+"""The predictor: masks and classes from pixel features and cluster centres."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from mmcv.cnn import DepthwiseSeparableConvModule, build_norm_layer
+from torch import Tensor, nn
+
+from .layers import ConvBN1d
+from .structures import KMaXPrediction
+
+FOREGROUND_PRIOR = 0.1
+
+
+class DepthwiseHead(nn.Module):
+    """Depthwise 5x5, pointwise, then a 1x1 convolution with bias.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels in between.
+        out_channels: Channels of the output.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(self, in_channels: int, channels: int, out_channels: int, norm_cfg: dict) -> None:
+        super().__init__()
+        self.conv = DepthwiseSeparableConvModule(
+            in_channels, channels, 5, padding=2, norm_cfg=norm_cfg, act_cfg=dict(type='GELU')
+        )
+        self.final = nn.Conv2d(channels, out_channels, 1)
+        self.final.init_std = 0.01
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, in_channels, h, w)`` to ``(B, out_channels, h, w)``."""
+        return self.final(self.conv(x))
+
+
+class Predictor(nn.Module):
+    """Mask and class logits of every query (kMaX-DeepLab, Sec. 3.2 and Fig. 2).
+
+    Args:
+        pixel_channels: Channels of the pixel features.
+        embed_dims: Channels of the centres.
+        mask_channels: Channels of the space in which pixels and centres meet.
+        num_classes: Things and stuff, without void.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(
+        self,
+        *,
+        pixel_channels: int,
+        embed_dims: int,
+        mask_channels: int,
+        num_classes: int,
+        norm_cfg: dict,
+    ) -> None:
+        super().__init__()
+        self.pixel_head = DepthwiseHead(pixel_channels, embed_dims, mask_channels, norm_cfg)
+        self.pixel_bn = build_norm_layer(norm_cfg, mask_channels)[1]
+        self.mask_head = ConvBN1d(embed_dims, mask_channels, norm_cfg, act=False)
+        self.mask_bn = build_norm_layer(norm_cfg, 1)[1]
+        self.mask_bn.init_gamma = 0.1
+        self.class_head = nn.Conv1d(embed_dims, num_classes + 1, 1)
+        self.class_head.init_std = 0.01
+        # Most queries are void: start there, without touching the learnt bias.
+        prior = torch.zeros(num_classes + 1)
+        prior[-1] = math.log(num_classes * (1 - FOREGROUND_PRIOR) / FOREGROUND_PRIOR)
+        self.register_buffer('void_prior', prior, persistent=False)
+
+    def masks(self, pixels: Tensor, mask_feature: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute mask logits.
+
+        Args:
+            pixels: ``(B, pixel_channels, h, w)``.
+            mask_feature: ``(B, embed_dims, N)``.
+
+        Returns:
+            Mask logits ``(B, N, h, w)`` and L2-normalised pixel features ``(B, D, h, w)``.
+        """
+        feature = F.normalize(self.pixel_bn(self.pixel_head(pixels)), dim=1, eps=1e-6)
+        kernel = self.mask_head(mask_feature)
+        batch, _, height, width = feature.shape
+        logits = kernel.transpose(1, 2) @ feature.flatten(2)
+        logits = self.mask_bn(logits[:, None])
+        return logits.view(batch, -1, height, width), feature
+
+    def classes(self, class_feature: Tensor) -> Tensor:
+        """Return class logits ``(B, N, num_classes + 1)`` of ``(B, embed_dims, N)``."""
+        return self.class_head(class_feature).transpose(1, 2) + self.void_prior
+
+    def forward(
+        self, pixels: Tensor, class_feature: Tensor, mask_feature: Tensor
+    ) -> KMaXPrediction:
+        """Predict classes and masks; see :meth:`classes` and :meth:`masks`."""
+        mask_logits, feature = self.masks(pixels, mask_feature)
+        return KMaXPrediction(self.classes(class_feature), mask_logits, feature)

@@ -1,0 +1,141 @@
+"""The auxiliary semantic decoder, which trains the backbone and is idle otherwise."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from .layers import resize
+from .predictor import DepthwiseHead
+
+GELU = dict(type='GELU')
+
+
+class _PooledConvModule(ConvModule):
+    """Convolution of a globally pooled map.
+
+    A batch norm cannot train on the single value per channel that one image leaves. With one
+    image over all processes together this one uses its running statistics instead.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = x.shape[0]
+        if isinstance(self.norm, nn.SyncBatchNorm) and dist.is_initialized():
+            values *= dist.get_world_size()
+        self.norm.train(self.training and values > 1)
+        return super().forward(x.mean(dim=(2, 3), keepdim=True))
+
+
+class ASPP(nn.Module):
+    """Atrous spatial pyramid pooling (DeepLabv3, Chen et al., 2017, Sec. 3.3).
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Channels of every branch and of the output.
+        rates: Dilations of the 3x3 branches.
+        dropout: Dropout after the projection.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        rates: Sequence[int],
+        dropout: float,
+        norm_cfg: dict,
+    ) -> None:
+        super().__init__()
+        cfg = dict(norm_cfg=norm_cfg, act_cfg=GELU)
+        self.point = ConvModule(in_channels, channels, 1, **cfg)
+        self.atrous = nn.ModuleList(
+            ConvModule(in_channels, channels, 3, padding=rate, dilation=rate, **cfg)
+            for rate in rates
+        )
+        self.pool = _PooledConvModule(in_channels, channels, 1, **cfg)
+        self.proj = ConvModule((len(rates) + 2) * channels, channels, 1, **cfg)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, in_channels, h, w)`` to ``(B, channels, h, w)``."""
+        branches = [self.point(x), *(branch(x) for branch in self.atrous)]
+        branches.append(self.pool(x).expand_as(branches[0]))
+        return self.dropout(self.proj(torch.cat(branches, dim=1)))
+
+
+@MODELS.register_module()
+class KMaXSemanticDecoder(nn.Module):
+    """Panoptic-DeepLab's semantic decoder on the backbone's features (Sec. 4.1, auxiliary loss).
+
+    Args:
+        in_channels: Channels of the backbone's features, finest first.
+        num_classes: Channels of the output.
+        channels: Width of the decoder.
+        low_level_channels: Widths to which strides 8 and 4 are projected.
+        rates: Dilations of the ASPP.
+        dropout: Dropout after the ASPP.
+        act: Activation of the low-level features: that of the backbone.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: Sequence[int],
+        num_classes: int,
+        channels: int = 256,
+        low_level_channels: Sequence[int] = (64, 32),
+        rates: Sequence[int] = (6, 12, 18),
+        dropout: float = 0.1,
+        act: str = 'relu',
+        norm_cfg: dict,
+    ) -> None:
+        super().__init__()
+        self.act = getattr(F, act)
+        self.aspp = ASPP(in_channels[-1], channels, rates, dropout, norm_cfg)
+        cfg = dict(norm_cfg=norm_cfg, act_cfg=GELU)
+        widths = in_channels[-3], in_channels[-4]
+        self.low_level = nn.ModuleList(
+            ConvModule(width, low, 1, **cfg)
+            for width, low in zip(widths, low_level_channels, strict=True)
+        )
+        self.fusions = nn.ModuleList(
+            DepthwiseSeparableConvModule(channels + low, channels, 5, padding=2, **cfg)
+            for low in low_level_channels
+        )
+        self.head = DepthwiseHead(channels, channels, num_classes, norm_cfg)
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Return semantic logits ``(B, num_classes, h, w)`` at stride 4 of the backbone's ``feats``."""
+        x = self.aspp(feats[-1])
+        for low_level, fusion, feat in zip(
+            self.low_level, self.fusions, (feats[-3], feats[-4]), strict=True
+        ):
+            low = low_level(self.act(feat))
+            x = fusion(torch.cat([resize(x, low.shape[-2:]), low], dim=1))
+        return self.head(x)
+
+
+@MODELS.register_module()
+class KMaXSemanticHead(DepthwiseHead):
+    """A head directly on stride 32, which the original uses on Cityscapes.
+
+    Args:
+        in_channels: Channels of the backbone's features, finest first.
+        num_classes: Channels of the output.
+        channels: Width of the head.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(
+        self, *, in_channels: Sequence[int], num_classes: int, channels: int = 256, norm_cfg: dict
+    ) -> None:
+        super().__init__(in_channels[-1], channels, num_classes, norm_cfg)
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Return semantic logits ``(B, num_classes, h, w)`` at stride 32 of ``feats``."""
+        return super().forward(feats[-1])

@@ -1,0 +1,202 @@
+"""The transformer decoder: cluster centres refined by k-means steps on the pixel features."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from mmcv.cnn import ConvModule, build_norm_layer
+from mmcv.cnn.bricks import DropPath
+from mmdet.registry import MODELS
+from torch import Tensor, nn
+
+from .kmeans_attention import KMeansCrossAttention
+from .layers import ConvBN1d, norm_1d
+from .predictor import Predictor
+from .structures import KMaXPrediction
+
+
+class CenterSelfAttention(nn.Module):
+    """Self-attention among the centres, with batch norm in place of scaling.
+
+    Args:
+        embed_dims: Channels of the centres; queries and keys have half as many.
+        num_heads: Number of heads.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(self, *, embed_dims: int, num_heads: int, norm_cfg: dict) -> None:
+        super().__init__()
+        if embed_dims % (2 * num_heads):
+            raise ValueError(f'{embed_dims} channels do not divide into {num_heads} heads twice')
+        self.num_heads = num_heads
+        self.split = [embed_dims // 2, embed_dims // 2, embed_dims]
+        self.qkv = ConvBN1d(embed_dims, 2 * embed_dims, norm_cfg, act=False)
+        self.qkv.conv.init_std = embed_dims**-0.5
+        self.similarity_bn = build_norm_layer(norm_cfg, num_heads)[1]
+        self.retrieved_bn = norm_1d(norm_cfg, embed_dims)
+        self.out = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=False)
+        self.out.norm.init_gamma = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, N)`` to the same shape."""
+        query, key, value = (
+            part.unflatten(1, (self.num_heads, -1)) for part in self.qkv(x).split(self.split, dim=1)
+        )
+        weight = self.similarity_bn(query.transpose(2, 3) @ key).softmax(dim=-1)
+        retrieved = value @ weight.transpose(2, 3).to(value.dtype)
+        return self.out(F.gelu(self.retrieved_bn(retrieved.flatten(1, 2))))
+
+
+class KMaXDecoderLayer(nn.Module):
+    """k-means cross-attention, self-attention and feed-forward network (Fig. 1, right).
+
+    Args:
+        pixel_channels: Channels of the pixel features.
+        embed_dims: Channels of the centres.
+        feedforward_channels: Width of the feed-forward network.
+        num_heads: Heads of the self-attention.
+        mask_channels: Channels of the space in which pixels and centres meet.
+        num_classes: Things and stuff, without void.
+        drop_path_rate: Chance to drop each of the three branches.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(
+        self,
+        *,
+        pixel_channels: int,
+        embed_dims: int,
+        feedforward_channels: int,
+        num_heads: int,
+        mask_channels: int,
+        num_classes: int,
+        drop_path_rate: float,
+        norm_cfg: dict,
+    ) -> None:
+        super().__init__()
+        self.center_proj = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=True)
+        self.pixel_proj = ConvModule(
+            pixel_channels, embed_dims, 1, norm_cfg=norm_cfg, act_cfg=dict(type='GELU')
+        )
+        self.predictor = Predictor(
+            pixel_channels=embed_dims,
+            embed_dims=embed_dims,
+            mask_channels=mask_channels,
+            num_classes=num_classes,
+            norm_cfg=norm_cfg,
+        )
+        self.kmeans = KMeansCrossAttention(embed_dims=embed_dims, norm_cfg=norm_cfg)
+        self.attention = CenterSelfAttention(
+            embed_dims=embed_dims, num_heads=num_heads, norm_cfg=norm_cfg
+        )
+        self.ffn = nn.Sequential(
+            ConvBN1d(embed_dims, feedforward_channels, norm_cfg, act=True),
+            ConvBN1d(feedforward_channels, embed_dims, norm_cfg, act=False),
+        )
+        self.ffn[1].norm.init_gamma = 0.0
+        self.drop_path = DropPath(drop_path_rate)
+
+    def forward(
+        self, centers: Tensor, pixels: Tensor, with_classes: bool
+    ) -> tuple[Tensor, KMaXPrediction | None]:
+        """Refine the centres once.
+
+        Args:
+            centers: ``(B, C, N)``.
+            pixels: ``(B, pixel_channels, h, w)``, not activated.
+            with_classes: Whether to predict classes as well as masks.
+
+        Returns:
+            New centres ``(B, C, N)`` and, with classes, the prediction that assigned the pixels.
+        """
+        memory = self.center_proj(centers)
+        pixels = self.pixel_proj(F.gelu(pixels))
+        mask_logits, feature = self.predictor.masks(pixels, memory)
+        centers = centers + self.drop_path(self.kmeans(pixels, mask_logits))
+        centers = F.gelu(centers + self.drop_path(self.attention(memory)))
+        centers = F.gelu(centers + self.drop_path(self.ffn(centers)))
+        if not with_classes:
+            return centers, None
+        return centers, KMaXPrediction(self.predictor.classes(memory), mask_logits, feature)
+
+
+@MODELS.register_module()
+class KMaXTransformerDecoder(nn.Module):
+    """Decoder layers on ever finer pixel features (kMaX-DeepLab, Sec. 3.3).
+
+    Args:
+        pixel_channels: Channels of the pixel decoder's stages, coarsest first.
+        num_classes: Things and stuff, without void.
+        num_queries: Number ``N`` of cluster centres.
+        num_layers: Layers on each stage, coarsest first; later stages are not attended.
+        embed_dims: Channels of the centres.
+        feedforward_channels: Width of the feed-forward networks.
+        num_heads: Heads of the self-attention.
+        mask_channels: Channels of the space in which pixels and centres meet.
+        drop_path_rate: Chance to drop each branch of a layer.
+        norm_cfg: Config of the batch norms.
+    """
+
+    def __init__(
+        self,
+        *,
+        pixel_channels: Sequence[int],
+        num_classes: int,
+        num_queries: int = 128,
+        num_layers: Sequence[int] = (2, 2, 2),
+        embed_dims: int = 256,
+        feedforward_channels: int = 2048,
+        num_heads: int = 8,
+        mask_channels: int = 128,
+        drop_path_rate: float = 0.2,
+        norm_cfg: dict,
+    ) -> None:
+        super().__init__()
+        if len(num_layers) > len(pixel_channels):
+            raise ValueError(
+                f'num_layers {tuple(num_layers)} names more stages than the pixel decoder has '
+                f'({len(pixel_channels)})'
+            )
+        self.embed_dims = embed_dims
+        self.mask_channels = mask_channels
+        self.cluster_centers = nn.Embedding(num_queries, embed_dims)
+        self.stage_of_layer = [
+            stage for stage, count in enumerate(num_layers) for _ in range(count)
+        ]
+        self.layers = nn.ModuleList(
+            KMaXDecoderLayer(
+                pixel_channels=pixel_channels[stage],
+                embed_dims=embed_dims,
+                feedforward_channels=feedforward_channels,
+                num_heads=num_heads,
+                mask_channels=mask_channels,
+                num_classes=num_classes,
+                drop_path_rate=drop_path_rate,
+                norm_cfg=norm_cfg,
+            )
+            for stage in self.stage_of_layer
+        )
+        self.class_proj = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=True)
+        self.mask_proj = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=True)
+
+    def forward(
+        self, stages: Sequence[Tensor], with_aux: bool = True
+    ) -> tuple[Tensor, Tensor, list[KMaXPrediction]]:
+        """Cluster the pixels, coarse to fine.
+
+        Args:
+            stages: Pixel features of the pixel decoder's stages, coarsest first.
+            with_aux: Whether to return the prediction of every layer; a layer assigns pixels
+                either way, but predicts classes only for its auxiliary prediction.
+
+        Returns:
+            Class and mask features of the final centres, each ``(B, embed_dims, N)``, and the
+            auxiliary predictions.
+        """
+        batch = stages[0].shape[0]
+        centers = self.cluster_centers.weight.t().expand(batch, -1, -1)
+        aux = []
+        for layer, stage in zip(self.layers, self.stage_of_layer, strict=True):
+            centers, prediction = layer(centers, stages[stage], with_classes=with_aux)
+            if prediction is not None:
+                aux.append(prediction)
+        return self.class_proj(centers), self.mask_proj(centers), aux

@@ -1,0 +1,113 @@
+"""Image, ground truth, prediction and the clustering of every decoder layer, side by side."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mmcv
+import numpy as np
+import torch
+from mmdet.registry import DATASETS
+from mmdet.visualization.palette import get_palette
+from mmengine.dataset import BaseDataset, Compose, pseudo_collate
+from mmengine.utils import track_iter_progress
+
+from .clusters import assign_pixels, draw_clusters, upsample_nearest
+from .drawing import draw_segments
+from .panels import Panel, compose_sheet, fit
+from .segments import Segments
+
+PANEL_SIZE = 480
+
+
+def load_ground_truth(dataset: BaseDataset, index: int) -> Segments:
+    """Return the annotated segments of an image at its original size; crowd and void are void."""
+    pipeline = Compose(
+        [dict(type='LoadImageFromFile'), dict(type='LoadPanopticIds'), dict(type='PackKMaXInputs')]
+    )
+    return Segments.from_ground_truth(pipeline(dataset.get_data_info(index))['data_samples'])
+
+
+def _count(segments: Segments) -> str:
+    number = len(segments.labels)
+    return f'{number} segment' + ('s' if number != 1 else '')
+
+
+@torch.no_grad()
+def predict_panels(
+    model: Any, data: dict, image: np.ndarray, classes: Sequence[str], palette: list
+) -> list[Panel]:
+    """Return the panels of the prediction and of each decoder layer's k-means assignment.
+
+    Args:
+        model: A ``KMaXDeepLab`` in eval mode.
+        data: One item of its test pipeline.
+        image: ``(H, W, 3)`` uint8 RGB to draw on.
+        classes: Name of each class.
+        palette: Colour of each class.
+    """
+    batch = pseudo_collate([data])
+    prediction = model.test_step(batch)[0]
+    panoptic = prediction.pred_panoptic_seg.sem_seg[0].cpu().numpy()
+    segments = Segments.from_panoptic(panoptic, len(classes))
+    drawn = draw_segments(image, segments, classes, palette, grey_void=True)
+    panels = [Panel(drawn, 'prediction', _count(segments))]
+
+    inputs = model.data_preprocessor(batch, False)
+    output = model.panoptic_head(model.extract_feat(inputs['inputs']), inputs['data_samples'])
+    padded = tuple(inputs['inputs'].shape[-2:])
+    for number, layer in enumerate(output.aux, start=1):
+        logits = layer.mask_logits[0]
+        assignment = upsample_nearest(assign_pixels(logits), padded, prediction.img_shape)
+        stride = round((padded[0] - 1) / (logits.shape[-2] - 1))
+        used = f'stride {stride}, {len(np.unique(assignment))} of {len(logits)} centres'
+        drawn = draw_clusters(image, assignment, len(logits))
+        panels.append(Panel(drawn, f'k-means, layer {number}', used))
+    return panels
+
+
+def draw_comparison(model: Any, dataset: BaseDataset, index: int) -> np.ndarray:
+    """Draw one image of a data set: image, ground truth, prediction, then one panel per layer.
+
+    Args:
+        model: A ``KMaXDeepLab`` in eval mode.
+        dataset: Data set with the model's test pipeline.
+        index: Which of its images.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB.
+    """
+    classes = dataset.metainfo['classes']
+    palette = get_palette(dataset.metainfo.get('palette'), len(classes))
+    path = dataset.get_data_info(index)['img_path']
+    image = fit(mmcv.imread(path, channel_order='rgb'), PANEL_SIZE)
+    truth = load_ground_truth(dataset, index)
+    drawn = draw_segments(image, truth, classes, palette, grey_void=True)
+    panels = [
+        Panel(image, 'image', Path(path).name),
+        Panel(drawn, 'ground truth', _count(truth)),
+        *predict_panels(model, dataset[index], image, classes, palette),
+    ]
+    return compose_sheet(panels)
+
+
+def write_comparisons(model: Any, out_dir: Path | str, num_images: int) -> list[Path]:
+    """Write one PNG for each of ``num_images`` images, evenly spread over the model's test set.
+
+    Args:
+        model: A ``KMaXDeepLab`` as :func:`mmdet.apis.init_detector` makes it, with its config.
+        out_dir: Folder for the pictures; created where absent.
+        num_images: How many images to draw.
+
+    Returns:
+        The files written.
+    """
+    dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
+    count = min(num_images, len(dataset))
+    files = []
+    for index in track_iter_progress(np.linspace(0, len(dataset) - 1, count).astype(int).tolist()):
+        name = Path(dataset.get_data_info(index)['img_path']).stem
+        files.append(Path(out_dir) / f'{name}.png')
+        sheet = draw_comparison(model, dataset, index)
+        mmcv.imwrite(sheet[..., ::-1], str(files[-1]))
+    return files

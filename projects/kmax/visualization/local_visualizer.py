@@ -1,0 +1,91 @@
+"""The visualizer of training, testing and inference."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.registry import VISUALIZERS
+from mmdet.structures import DetDataSample
+from mmdet.visualization import DetLocalVisualizer
+from mmdet.visualization.palette import get_palette
+from mmengine.structures import PixelData
+
+from .drawing import draw_segments, enlarge
+from .segments import Segments
+
+
+def _to_numpy(array: Any) -> np.ndarray:
+    return array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+
+
+@VISUALIZERS.register_module()
+class KMaXVisualizer(DetLocalVisualizer):
+    """Draws panoptic, semantic and instance results.
+
+    Where a sample holds a panoptic result, this is drawn and nothing over it, and small images are
+    enlarged to make the names readable. Void keeps the pixels of the image, also where there is
+    nothing else, at which upstream fails (``mmdet/visualization/local_visualizer.py``).
+    Takes the arguments of :class:`mmdet.visualization.DetLocalVisualizer`.
+    """
+
+    def add_datasample(
+        self,
+        name: str,
+        image: np.ndarray,
+        data_sample: DetDataSample | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Draw a sample and hand it to the backends, a window or a file, as upstream does."""
+        if data_sample is not None:
+            num_classes = len(self.dataset_meta.get('classes') or ())
+            data_sample = _drawable(data_sample.cpu(), num_classes)
+            if 'pred_panoptic_seg' in data_sample or 'gt_panoptic_seg' in data_sample:
+                image = enlarge(np.clip(image, 0, 255).astype(np.uint8))
+        super().add_datasample(name, image, data_sample, *args, **kwargs)
+
+    def _draw_panoptic_seg(
+        self,
+        image: np.ndarray,
+        panoptic_seg: PixelData,
+        classes: list[str] | None,
+        palette: list[tuple] | str | None,
+    ) -> np.ndarray:
+        return self._draw_map(image, panoptic_seg, classes, palette)
+
+    def _draw_sem_seg(
+        self,
+        image: np.ndarray,
+        sem_seg: PixelData,
+        classes: list[str] | None,
+        palette: list[tuple] | str | None,
+    ) -> np.ndarray:
+        return self._draw_map(image, sem_seg, classes, palette)
+
+    def _draw_map(
+        self,
+        image: np.ndarray,
+        pixels: PixelData,
+        classes: list[str] | None,
+        palette: list[tuple] | str | None,
+    ) -> np.ndarray:
+        if not classes:
+            raise ValueError(
+                "the visualizer's dataset_meta names no classes; set it before drawing"
+            )
+        segments = Segments.from_panoptic(_to_numpy(pixels.sem_seg)[0], len(classes))
+        return draw_segments(image, segments, classes, get_palette(palette, len(classes)))
+
+
+def _drawable(sample: DetDataSample, num_classes: int) -> DetDataSample:
+    """Copy what is to be drawn of a sample: its panoptic maps alone where it has any."""
+    drawable = DetDataSample(metainfo=sample.metainfo)
+    for side in ('gt', 'pred'):
+        panoptic = f'{side}_panoptic_seg' in sample
+        for kind in ('panoptic_seg',) if panoptic else ('instances', 'sem_seg'):
+            if (field := f'{side}_{kind}') in sample:
+                setattr(drawable, field, getattr(sample, field))
+    if 'gt_segments' in sample and 'gt_panoptic_seg' in sample:
+        panoptic_map = Segments.from_ground_truth(sample).to_panoptic(num_classes)
+        drawable.gt_panoptic_seg = PixelData(sem_seg=panoptic_map[None])
+    return drawable

@@ -1,0 +1,61 @@
+"""Several captioned pictures on one sheet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw
+
+from .drawing import load_font
+
+GAP = 12
+BACKGROUND = (255, 255, 255)
+INK = (30, 30, 30)
+DETAIL_INK = (110, 110, 110)
+
+
+@dataclass
+class Panel:
+    """A picture, ``(H, W, 3)`` uint8 RGB, with a title and a remark beside it."""
+
+    image: np.ndarray
+    title: str
+    detail: str = ''
+
+
+def compose_sheet(panels: Sequence[Panel], columns: int = 3) -> np.ndarray:
+    """Set panels of one size in rows, each below its caption.
+
+    Args:
+        panels: What to show, row by row; all images of the first one's size.
+        columns: Panels per row.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB.
+    """
+    height, width = panels[0].image.shape[:2]
+    font = load_font(max(12, round(width / 26)))
+    caption = round(1.5 * sum(font.getmetrics()))
+    rows = -(-len(panels) // columns)
+    columns = min(columns, len(panels))
+    size = (columns * (width + GAP) + GAP, rows * (height + caption) + GAP)
+    sheet = Image.new('RGB', size, BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    for index, panel in enumerate(panels):
+        left = GAP + index % columns * (width + GAP)
+        top = index // columns * (height + caption)
+        anchor = (left, top + caption // 2)
+        draw.text(anchor, panel.title, font=font, fill=INK, anchor='lm')
+        offset = draw.textlength(panel.title + '  ', font=font)
+        draw.text((left + offset, anchor[1]), panel.detail, font=font, fill=DETAIL_INK, anchor='lm')
+        sheet.paste(Image.fromarray(panel.image), (left, top + caption))
+    return np.asarray(sheet)
+
+
+def fit(image: np.ndarray, longer_side: int) -> np.ndarray:
+    """Scale an image so that its longer side has the given number of pixels."""
+    scale = longer_side / max(image.shape[:2])
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(image, size, interpolation=method)

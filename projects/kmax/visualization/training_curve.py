@@ -1,0 +1,139 @@
+"""The training curve, from what mmengine logs."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+QUALITIES = {'PQ': 'all classes', 'PQ_th': 'things', 'PQ_st': 'stuff'}
+STYLE: Any = {
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'grid.alpha': 0.3,
+}
+Record = dict[str, Any]
+
+
+@dataclass
+class TrainingLog:
+    """What was logged of one training.
+
+    Attributes:
+        train: Losses and learning rate, each record with its iteration ``step``.
+        val: Metrics, likewise.
+    """
+
+    train: list[Record] = field(default_factory=list)
+    val: list[Record] = field(default_factory=list)
+
+
+def _read_records(path: Path) -> Iterable[Record]:
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue  # A run that is killed leaves half a line.
+
+
+def read_training_log(work_dir: Path | str) -> TrainingLog:
+    """Read ``*/vis_data/scalars.json`` of a work_dir, its runs in the order they were started.
+
+    A later run, resumed or started anew, replaces what earlier ones logged from its first iteration
+    on.
+
+    Raises:
+        FileNotFoundError: If no run under ``work_dir`` has logged anything.
+    """
+    log = TrainingLog()
+    for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        train, val = _split_records(_read_records(path))
+        if train:
+            first = train[0]['step']
+            log.train = [record for record in log.train if record['step'] < first] + train
+            log.val = [record for record in log.val if record['step'] < first] + val
+    if not log.train:
+        raise FileNotFoundError(f'no losses in {work_dir}/*/vis_data/scalars.json')
+    return log
+
+
+def _split_records(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
+    train: list[Record] = []
+    val: list[Record] = []
+    for record in records:
+        if 'loss' in record:
+            train.append(record)
+        elif train and any(_quality(record, name) is not None for name in QUALITIES):
+            # mmengine numbers validations by epoch unless told otherwise.
+            val.append(record | {'step': max(record.get('step', 0), train[-1]['step'])})
+    return train, val
+
+
+def _quality(record: Record, name: str) -> float | None:
+    for key, value in record.items():
+        if key.rpartition('/')[2] == name:
+            return value
+    return None
+
+
+def _plot(axes: Axes, records: list[Record], values: list[float | None], label: str) -> None:
+    points = [(r['step'], v) for r, v in zip(records, values, strict=True) if v is not None]
+    if points:
+        steps, heights = zip(*points, strict=True)
+        axes.plot(
+            steps, heights, label=label, linewidth=1.5, marker='o' if len(points) < 30 else ''
+        )
+
+
+def _plot_losses(axes: Axes, train: list[Record]) -> None:
+    names = [name for name in train[-1] if name == 'loss' or name.startswith('loss_')]
+    for name in names:
+        label = 'total of all layers' if name == 'loss' else name.removeprefix('loss_')
+        _plot(axes, train, [record.get(name) for record in train], label)
+    axes.set(title='Losses of the final prediction', xlabel='iteration', yscale='log')
+    axes.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.12), ncols=3)
+    rate = axes.twinx()
+    steps, values = [record['step'] for record in train], [record['lr'] for record in train]
+    rate.plot(steps, values, color='0.6', linestyle=':')
+    rate.set_ylabel('learning rate (dotted)', color='0.5')
+    rate.tick_params(colors='0.5')
+    rate.spines['right'].set(visible=True, color='0.8')
+    rate.grid(False)
+
+
+def _plot_quality(axes: Axes, val: list[Record]) -> None:
+    for name, label in QUALITIES.items():
+        _plot(axes, val, [_quality(record, name) for record in val], label)
+    axes.set(title='Panoptic quality on validation images', xlabel='iteration', ylim=(0, 100))
+    if not axes.lines:
+        axes.text(0.5, 0.5, 'no validation yet', transform=axes.transAxes, ha='center')
+        return
+    axes.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.12), ncols=3)
+    for line in axes.lines:
+        x, y = np.asarray(line.get_xydata())[-1]
+        axes.text(x, y, f'   {y:.1f}', color=line.get_color(), va='center')
+
+
+def draw_training_curve(work_dir: Path | str, out_file: Path | str) -> None:
+    """Write a picture of the losses (left) and the panoptic quality (right) over iterations.
+
+    Args:
+        work_dir: Folder of an mmengine training; resumed runs are joined.
+        out_file: PNG to write.
+
+    Raises:
+        FileNotFoundError: If no run under ``work_dir`` has logged anything.
+    """
+    log = read_training_log(work_dir)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(12, 4.5), layout='constrained')
+        left, right = figure.subplots(1, 2)
+        _plot_losses(left, log.train)
+        _plot_quality(right, log.val)
+        figure.savefig(out_file, dpi=120)

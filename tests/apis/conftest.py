@@ -1,0 +1,123 @@
+"""A tiny model and a data set of three images, for the tests of this folder."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+CATEGORIES = [
+    dict(id=1, name='sky', isthing=0, color=[70, 130, 180]),
+    dict(id=2, name='box', isthing=1, color=[220, 20, 60]),
+    dict(id=3, name='ball', isthing=1, color=[0, 0, 142]),
+]
+PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackKMaXInputs')]
+DETECT_EVERYTHING = dict(
+    pixel_confidence_threshold=0.0,
+    class_threshold_thing=0.0,
+    class_threshold_stuff=0.0,
+    overlap_threshold=0.0,
+    thing_area_limit=0,
+    stuff_area_limit=0,
+)
+
+
+def write_dataset(folder):
+    """Write images of a box in the sky, in COCO panoptic format."""
+    for name in ('images', 'panoptic'):
+        (folder / name).mkdir()
+    images, annotations = [], []
+    rng = np.random.default_rng(0)
+    for number in (1, 2, 3):
+        image = rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)
+        ids = np.zeros((70, 90, 3), np.uint8)
+        ids[10:, :, 2] = 1
+        ids[30:50, 20:60, 2] = 2
+        cv2.imwrite(str(folder / 'images' / f'{number}.png'), image)
+        cv2.imwrite(str(folder / 'panoptic' / f'{number}.png'), ids)
+        images.append(dict(id=number, file_name=f'{number}.png', height=70, width=90))
+        segments = [
+            dict(
+                id=segment, category_id=segment, iscrowd=0, area=int((ids[..., 2] == segment).sum())
+            )
+            for segment in (1, 2)
+        ]
+        annotations.append(dict(image_id=number, file_name=f'{number}.png', segments_info=segments))
+    content = dict(images=images, annotations=annotations, categories=CATEGORIES)
+    (folder / 'panoptic.json').write_text(json.dumps(content))
+
+
+def make_config(folder):
+    norm_cfg = dict(type='BN', eps=1e-3, momentum=0.01)
+    width = 8
+    model = dict(
+        type='KMaXDeepLab',
+        data_preprocessor=dict(type='KMaXDataPreprocessor'),
+        backbone=dict(
+            type='KMaXResNet', depth=18, stem_channels=width, base_channels=width, norm_cfg=norm_cfg
+        ),
+        panoptic_head=dict(
+            type='KMaXHead',
+            in_channels=[width, width, 2 * width, 4 * width, 8 * width],
+            num_things_classes=2,
+            num_stuff_classes=1,
+            norm_cfg=norm_cfg,
+            pixel_decoder=dict(
+                type='KMaXPixelDecoder',
+                channels=(16, 8, 8, 8),
+                num_blocks=(1, 1, 1, 1),
+                num_heads=2,
+            ),
+            transformer_decoder=dict(
+                type='KMaXTransformerDecoder',
+                num_queries=8,
+                num_layers=(1, 1, 1),
+                embed_dims=16,
+                feedforward_channels=32,
+                num_heads=2,
+                mask_channels=8,
+            ),
+        ),
+        panoptic_fusion_head=dict(type='KMaXFusionHead', num_things_classes=2, num_stuff_classes=1),
+        test_cfg=dict(panoptic_on=True, semantic_on=False, instance_on=False),
+    )
+    dataset = dict(
+        type='KMaXPanopticDataset',
+        ann_file=str(folder / 'panoptic.json'),
+        data_prefix=dict(img=str(folder / 'images'), seg=str(folder / 'panoptic')),
+        pipeline=PIPELINE,
+        test_mode=True,
+    )
+    return Config(
+        dict(
+            default_scope='mmdet',
+            model=model,
+            test_dataloader=dict(dataset=dataset),
+            visualizer=dict(type='KMaXVisualizer', name='visualizer'),
+        )
+    )
+
+
+@pytest.fixture(scope='session')
+def folder(tmp_path_factory):
+    """Folder with images/, panoptic/, panoptic.json, weights.pth and two configs.
+
+    ``weights.pth`` names no classes; ``config.py`` finds nothing, ``everything.py`` something.
+    """
+    folder = tmp_path_factory.mktemp('tiny')
+    write_dataset(folder)
+    config = make_config(folder)
+    config.dump(str(folder / 'config.py'))
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    torch.save(model.state_dict(), folder / 'weights.pth')
+    config.merge_from_dict({'model.test_cfg': DETECT_EVERYTHING})
+    config.dump(str(folder / 'everything.py'))
+    return folder

@@ -1,0 +1,54 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import projects.kmax
+from projects.kmax.compat import mmdet_import
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+USE = """
+import mmdet.apis, mmseg.models
+from mmdet.evaluation.metrics import CocoPanopticMetric
+from mmdet.registry import MODELS
+assert 'KMaXHead' in MODELS
+CocoPanopticMetric()
+"""
+
+
+@pytest.mark.parametrize(
+    'modules',
+    [
+        ['mmcv.cnn', 'mmdet', 'mmseg', 'mmdet.registry'],
+        ['mmdet.apis', 'mmdet.evaluation', 'mmdet.models', 'mmpretrain.models', 'mmseg.models'],
+    ],
+)
+def test_import_after_mmdet(modules):
+    """The second list fails to import unless compiled mmcv and torchvision are installed."""
+    attempts = [f'try: import {name}\nexcept ImportError: pass' for name in modules]
+    script = '\n'.join([*attempts, 'import projects.kmax', USE])
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', script], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_fragments_of_failed_import_are_explained(monkeypatch):
+    def fail(name):
+        raise KeyError('BBoxHead is already registered in model')
+
+    monkeypatch.setitem(sys.modules, 'mmdet.half.imported', sys)
+    monkeypatch.setattr(mmdet_import.importlib, 'import_module', fail)
+    with pytest.raises(ImportError, match='failed in mmdet.half: start a new Python process'):
+        mmdet_import.apply()
+
+
+def test_other_failures_of_mmdet_keep_their_message(monkeypatch):
+    def fail(name):
+        raise ImportError('mmcv is too new')
+
+    monkeypatch.setattr(mmdet_import, 'failed_imports', lambda package: [])
+    monkeypatch.setattr(mmdet_import.importlib, 'import_module', fail)
+    with pytest.raises(ImportError, match='mmcv is too new'):
+        mmdet_import.apply()

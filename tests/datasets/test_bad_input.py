@@ -1,0 +1,201 @@
+"""Every fault of a data set is reported with the file and the image, from workers too."""
+
+import cv2
+import numpy as np
+import pytest
+from torch.utils.data import DataLoader
+
+
+def _png(folder):
+    return folder / 'panoptic' / '1.png'
+
+
+def _truncate(path, fraction=0.6):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * fraction)])
+
+
+def _remove_image(folder):
+    (folder / 'images' / '1.png').unlink()
+
+
+def _truncate_image(folder):
+    _truncate(folder / 'images' / '1.png')
+
+
+def _truncate_jpeg(folder):
+    path = folder / 'images' / '1.png'
+    image = cv2.imread(str(path))
+    path.write_bytes(cv2.imencode('.jpg', image)[1].tobytes())
+    _truncate(path)
+
+
+def _empty_image(folder):
+    (folder / 'images' / '1.png').write_bytes(b'')
+
+
+def _write_text_as_image(folder):
+    (folder / 'images' / '1.png').write_text('not an image')
+
+
+def _remove_png(folder):
+    _png(folder).unlink()
+
+
+def _truncate_png(folder):
+    _truncate(_png(folder))
+
+
+def _empty_png(folder):
+    _png(folder).write_bytes(b'')
+
+
+def _sixteen_bit_png(folder):
+    cv2.imwrite(str(_png(folder)), cv2.imread(str(_png(folder))).astype(np.uint16))
+
+
+def _grey_png(folder):
+    cv2.imwrite(str(_png(folder)), cv2.imread(str(_png(folder)))[..., 0])
+
+
+def _small_png(folder):
+    cv2.imwrite(str(_png(folder)), cv2.imread(str(_png(folder)))[:, :-1])
+
+
+def _unlisted_id(folder):
+    colors = cv2.imread(str(_png(folder)))
+    colors[0, 0] = (0, 0, 77)
+    cv2.imwrite(str(_png(folder)), colors)
+
+
+def _missing_id(folder):
+    colors = cv2.imread(str(_png(folder)))
+    colors[colors[..., 2] == 7] = 0
+    cv2.imwrite(str(_png(folder)), colors)
+
+
+UNREADABLE = r'image 1 \(.*images/1\.png\) of .*panoptic\.json: .*'
+PNG = r'panoptic PNG .*panoptic/1\.png '
+FAULTS = [
+    (_remove_image, FileNotFoundError, UNREADABLE + 'No such file'),
+    (_truncate_image, OSError, UNREADABLE),
+    (_truncate_jpeg, OSError, UNREADABLE),
+    (_empty_image, OSError, UNREADABLE),
+    (_write_text_as_image, OSError, UNREADABLE),
+    (_remove_png, FileNotFoundError, PNG + r'of image 1 in .*panoptic\.json does not exist'),
+    (_truncate_png, ValueError, PNG + 'of image 1 is truncated'),
+    (_empty_png, ValueError, PNG + 'of image 1 is truncated or not an image'),
+    (_sixteen_bit_png, ValueError, PNG + 'of image 1 must .* 8 bits, but has 3 of type uint16'),
+    (_grey_png, ValueError, PNG + 'of image 1 must have .*, but has 1 of type uint8'),
+    (
+        _small_png,
+        ValueError,
+        PNG + r'is 39x24 pixels, but image 1 \(.*images/1\.png\) is 40x24 pixels',
+    ),
+    (
+        _unlisted_id,
+        ValueError,
+        PNG + 'holds id 77, which is not among the segments_info of image 1 '
+        r'in .*panoptic\.json',
+    ),
+    (
+        _missing_id,
+        ValueError,
+        PNG + 'has no pixel of id 7, which is among the segments_info of '
+        r'image 1 in .*panoptic\.json',
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ('damage', 'error', 'message'),
+    FAULTS,
+    ids=lambda value: str(getattr(value, '__name__', '')).lstrip('_'),
+)
+def test_fault_of_a_file_is_named(damage, error, message, panoptic_folder, build_dataset):
+    damage(panoptic_folder)
+    with pytest.raises(error, match=message):
+        build_dataset()[0]
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [_remove_image, _truncate_jpeg, _truncate_png, _unlisted_id],
+    ids=lambda value: value.__name__.lstrip('_'),
+)
+def test_workers_report_and_do_not_hang(damage, panoptic_folder, build_dataset):
+    error, message = next(fault[1:] for fault in FAULTS if fault[0] is damage)
+    damage(panoptic_folder)
+    batches = iter(DataLoader(build_dataset(), num_workers=2, collate_fn=list, timeout=60))
+    with pytest.raises(error, match=message):
+        next(batches)
+    [intact] = batches
+    assert intact[0]['data_samples'].img_id == 2
+
+
+def _segment(content):
+    return content['annotations'][0]['segments_info'][0]
+
+
+JSON_FAULTS = [
+    (
+        lambda c: _segment(c).update(category_id=99),
+        r'segment 70000 of image 1 \(1\.png\) in .*panoptic\.json has the unknown category 99',
+    ),
+    (
+        lambda c: _segment(c).update(id=300),
+        r'segment 300 of image 1 \(1\.png\) in .*panoptic\.json shares its id with another',
+    ),
+    (
+        lambda c: _segment(c).update(id=0),
+        r'segment 0 of image 1 \(1\.png\) in .*panoptic\.json must have an id between 1 and',
+    ),
+    (
+        lambda c: c['annotations'].pop(0),
+        r'image 1 \(1\.png\) of .*panoptic\.json has no annotation',
+    ),
+    (
+        lambda c: c['annotations'].append(c['annotations'][0]),
+        r'image 1 of .*panoptic\.json has two annotations',
+    ),
+    (
+        lambda c: c['images'].pop(0),
+        r'the annotation 1\.png of .*panoptic\.json belongs to image 1, which is not among',
+    ),
+    (
+        lambda c: c['categories'][1].pop('isthing'),
+        r'a category of .*panoptic\.json has no field "isthing"',
+    ),
+    (lambda c: c.pop('categories'), r'annotation file .*panoptic\.json has no field "categories"'),
+]
+
+
+@pytest.mark.parametrize(('change', 'message'), JSON_FAULTS)
+def test_fault_of_the_annotations_is_named(change, message, edit_json, build_dataset):
+    edit_json(change)
+    with pytest.raises(ValueError, match=message):
+        build_dataset()
+
+
+def test_missing_or_broken_annotation_file_is_named(build_dataset, panoptic_folder):
+    with pytest.raises(FileNotFoundError, match=r'annotation file .*absent\.json does not exist'):
+        build_dataset(ann_file='absent.json')
+    _truncate(panoptic_folder / 'panoptic.json')
+    with pytest.raises(ValueError, match=r'annotation file .*panoptic\.json is not valid JSON'):
+        build_dataset()
+
+
+@pytest.mark.parametrize(
+    ('metainfo', 'message'),
+    [
+        ({'classes': ('cat', 'dog', 'sky')}, r'category 10 "grass" of .*panoptic\.json is unknown'),
+        ({'classes': ('cat', 'sky', 'dog', 'grass')}, 'classes must begin with the things'),
+        (
+            {'classes': ('cat', 'dog', 'sky', 'grass'), 'thing_classes': ('cat',)},
+            r'category 40 "dog" of .*panoptic\.json has isthing=1, but the things are',
+        ),
+    ],
+)
+def test_contradicting_classes_are_reported(metainfo, message, build_dataset):
+    with pytest.raises(ValueError, match=message):
+        build_dataset(metainfo=metainfo)

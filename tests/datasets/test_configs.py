@@ -1,0 +1,37 @@
+"""The base configs build and their pipelines run on real images."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+from pathlib import Path
+
+import pytest
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'kmax' / '_base_' / 'datasets'
+
+
+@pytest.mark.parametrize('name', ['camvid_panoptic', 'nuclei_panoptic', 'coco_panoptic'])
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_pipeline_runs_on_real_images(name, split, real_data):
+    config = Config.fromfile(CONFIGS / f'{name}.py')
+    settings = config[f'{split}_dataloader'].dataset
+    if name == 'coco_panoptic':
+        settings.update(
+            ann_file='panoptic_sample.json', data_prefix={'img': 'images', 'seg': 'panoptic_sample'}
+        )
+        settings.data_root = str(real_data('coco_panoptic_sample'))
+    else:
+        settings.data_root = str(real_data(name))
+    init_default_scope('mmdet')
+    sample = DATASETS.build({**settings, 'indices': 1})[0]
+    inputs, data_sample = sample['inputs'], sample['data_samples']
+    if split == 'train':
+        assert inputs.shape[1:] == config.crop_size
+        ids = data_sample.gt_panoptic_seg.ids
+        assert ids.shape == (1, *config.crop_size)
+        assert ids.max() <= len(data_sample.gt_segments.labels)
+    else:
+        assert max(inputs.shape[1:]) in config.crop_size
+        if name != 'coco_panoptic':
+            assert data_sample.gt_sem_seg.shape == data_sample.ori_shape

@@ -1,0 +1,155 @@
+"""Geometry of the transforms, against the original system's where it was recorded."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import json
+
+import numpy as np
+import pytest
+from mmcv.transforms import Compose
+from mmdet.datasets.transforms import PhotoMetricDistortion, RandomFlip
+from mmengine.registry import init_default_scope
+
+from projects.kmax.datasets import (
+    KMaXRandomPadCrop,
+    KMaXRandomScale,
+    KMaXResize,
+    PackKMaXInputs,
+)
+from projects.kmax.datasets.panoptic_json import parse_segments
+from projects.kmax.datasets.transforms.loading import _contiguous_ids
+
+
+@pytest.fixture(scope='module')
+def recorded(oracle):
+    """Arrays of the original's preprocessing."""
+    with np.load(oracle('tf/tf_preprocess.npz')) as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture
+def sample():
+    """A float image whose pixels hold their own position, and a map of the same."""
+    rows, columns = np.mgrid[1:31, 1:41]
+    image = np.stack([rows, columns, rows + columns], axis=-1).astype(np.float32)
+    return {
+        'img': image,
+        'gt_seg_map': (100 * rows + columns).astype(np.int16),
+        'ori_shape': (30, 40),
+        'img_shape': (30, 40),
+    }
+
+
+def _recorded_sample(recorded):
+    image, label = recorded['image'], recorded['label'][..., 0]
+    return {'img': image, 'gt_seg_map': label, 'ori_shape': image.shape[:2]}
+
+
+@pytest.mark.parametrize('case', ['coco_like', 'coco_down'])
+def test_resize_equals_the_original(recorded, case):
+    meta = json.loads(bytes(recorded['meta_json']))[f'eval/{case}']
+    crop = meta['crop_height'], meta['crop_width']
+    results = KMaXResize(crop)(_recorded_sample(recorded))
+    height, width = results['img_shape']
+    assert [height, width] == meta['resized']
+    expected = recorded[f'eval/{case}/image']
+    np.testing.assert_allclose(results['img'], expected[:height, :width], atol=1e-3)
+    np.testing.assert_array_equal(
+        results['gt_seg_map'], recorded[f'eval/{case}/label'][:height, :width, 0]
+    )
+
+
+@pytest.mark.parametrize('scale', ['0.4', '0.7', '1.3', '1.7'])
+def test_scale_equals_the_original(recorded, scale):
+    jitter = KMaXRandomScale((float(scale), float(scale)), num_scales=1)
+    results = jitter(_recorded_sample(recorded))
+    np.testing.assert_array_equal(results['gt_seg_map'], recorded[f'scale/{scale}/label'][..., 0])
+    np.testing.assert_allclose(
+        results['img'][::3, ::3], recorded[f'scale/{scale}/image'], atol=1e-3
+    )
+
+
+def test_scales_are_those_the_original_draws(recorded):
+    expected = json.loads(bytes(recorded['meta_json']))['scale_steps_tf']
+    for name, scale_range in (('coco', (0.3, 1.7)), ('other', (0.5, 2.0))):
+        scales = KMaXRandomScale(scale_range, expected[name]['n']).scales
+        np.testing.assert_allclose(scales, expected[name]['values'], atol=1e-4)
+
+
+def test_ground_truth_equals_the_original(recorded):
+    label = recorded['paste/0/label'][..., 0]
+    things, stuff = (1, 17), (90, 100)
+    segments = [
+        {'id': int(value), 'category_id': int(value) // 256} for value in np.unique(label) if value
+    ]
+    results = parse_segments(
+        {'image_id': 1, 'file_name': '1.png', 'segments_info': segments},
+        {category: index for index, category in enumerate(things + stuff)},
+        len(things),
+        'x.json',
+    )
+    ids = _contiguous_ids(
+        label.astype(np.uint32),
+        results | {'seg_map_path': '1.png', 'img_id': 1, 'ann_file': 'x.json'},
+    )
+    categories = np.array([0, *((things + stuff)[k] for k in results['segment_labels'])])
+    np.testing.assert_array_equal(categories[ids], recorded['gt/semantic'][..., 0])
+    thing_ids = recorded['gt/thing_id_mask'][..., 0]
+    is_thing = np.isin(categories[ids], things)
+    np.testing.assert_array_equal(is_thing, thing_ids >= 0)
+    pairs = np.unique(np.stack([ids[is_thing], thing_ids[is_thing]]), axis=1)
+    assert pairs.shape[1] == len(set(pairs[0])) == len(set(pairs[1])) == 3
+
+
+def test_resize_leaves_a_fitting_image_alone(sample):
+    image = sample['img'] = sample['img'].astype(np.uint8)
+    assert KMaXResize((33, 40))(sample)['img'] is image
+    assert sample['scale_factor'] == (1.0, 1.0)
+
+
+@pytest.mark.parametrize('crop_size', [(20, 50), (50, 20), (20, 20), (50, 60), (30, 40)])
+def test_pad_crop_keeps_image_and_ids_together(sample, crop_size):
+    np.random.seed(0)
+    for _ in range(20):
+        results = KMaXRandomPadCrop(crop_size)(dict(sample))
+        image, ids = results['img'], results['gt_seg_map']
+        assert image.shape == (*crop_size, 3) and ids.shape == crop_size
+        real = ids > 0
+        assert real.sum() == min(30, crop_size[0]) * min(40, crop_size[1])
+        np.testing.assert_array_equal(ids[real], 100 * image[real][:, 0] + image[real][:, 1])
+        assert (image[~real] == 127.5).all()
+
+
+def test_pad_offsets_are_those_of_the_original():
+    np.random.seed(0)
+    transform = KMaXRandomPadCrop((33, 41))
+    targets = [transform._draw_windows((30, 40))[1] for _ in range(200)]
+    assert {rows.start for rows, _ in targets} == {0, 1, 2}
+    assert {columns.start for _, columns in targets} == {0}
+
+
+def test_stock_transforms_work_on_image_and_ids(sample):
+    np.random.seed(0)
+    flipped = RandomFlip(prob=1.0)(dict(sample))
+    np.testing.assert_array_equal(flipped['gt_seg_map'], sample['gt_seg_map'][:, ::-1])
+    np.testing.assert_array_equal(flipped['img'], sample['img'][:, ::-1])
+    flipped['gt_segment_labels'] = np.array([3])
+    packed = PackKMaXInputs()(flipped)
+    assert packed['data_samples'].flip and packed['inputs'].shape == (3, 30, 40)
+    for _ in range(8):
+        distorted = KMaXRandomPadCrop((33, 33))(PhotoMetricDistortion()(dict(sample)))
+        assert distorted['img'].dtype == np.float32 and np.isfinite(distorted['img']).all()
+
+
+def test_pipeline_of_an_inferencer_needs_no_annotations():
+    init_default_scope('mmdet')
+    pipeline = Compose(
+        [
+            {'type': 'InferencerLoader'},
+            {'type': 'KMaXResize', 'crop_size': (33, 65)},
+            {'type': 'LoadPanopticIds'},
+            {'type': 'PackKMaXInputs', 'with_sem_seg': True},
+        ]
+    )
+    packed = pipeline(np.zeros((24, 40, 3), np.uint8))
+    assert packed['inputs'].shape == (3, 33, 55)
+    assert 'gt_panoptic_seg' not in packed['data_samples']

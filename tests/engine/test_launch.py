@@ -1,0 +1,31 @@
+import pytest
+from mmengine.config import Config
+
+import projects.kmax  # noqa: F401
+from projects.kmax.engine import adapt_to_machine, launch
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """Return a function that pretends that there is a GPU, or none."""
+    return lambda there: monkeypatch.setattr(launch.torch.cuda, 'is_available', lambda: there)
+
+
+def test_synchronised_norm_stays_with_a_gpu(gpu):
+    gpu(True)
+    cfg = Config(dict(launcher='pytorch', sync_bn='torch'))
+    adapt_to_machine(cfg)
+    assert cfg.sync_bn == 'torch' and 'model_wrapper_cfg' not in cfg
+
+
+def test_single_cpu_process_only_drops_synchronisation(gpu):
+    gpu(False)
+    cfg = Config(dict(launcher='none', sync_bn='torch'))
+    adapt_to_machine(cfg)
+    assert 'sync_bn' not in cfg and 'model_wrapper_cfg' not in cfg
+
+
+def test_cluster_launcher_without_gpu_is_refused(gpu):
+    gpu(False)
+    with pytest.raises(RuntimeError, match='--launcher slurm needs GPUs'):
+        adapt_to_machine(Config(dict(launcher='slurm')))

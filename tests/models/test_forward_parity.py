@@ -1,0 +1,127 @@
+"""The whole network against arrays recorded from the original, at full width."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+
+import projects.kmax  # noqa: F401
+from projects.kmax.converters import convert_deeplab2
+
+CASE = 'tf/tf_forward_coco_r50_129x161.npz'
+TOLERANCE = 1e-3
+COCO_SEMANTIC_ORDER = [*range(1, 134), 0]
+
+
+@contextmanager
+def recorded_outputs(modules: dict[str, nn.Module]) -> Iterator[dict[str, object]]:
+    """Collect the output of each named module while the context lasts."""
+    outputs: dict[str, object] = {}
+    handles = [
+        module.register_forward_hook(lambda _m, _i, out, name=name: outputs.update({name: out}))
+        for name, module in modules.items()
+    ]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@pytest.fixture(scope='module')
+def model(deeplab2_variables) -> nn.Module:
+    variables = deeplab2_variables('coco_r50', num_classes=134)
+    state = convert_deeplab2(variables, COCO_SEMANTIC_ORDER)
+    init_default_scope('mmdet')
+    model = MODELS.build(Config.fromfile('configs/kmax/_base_/models/kmax_r50.py').model)
+    wanted = {k for k in model.state_dict() if not k.endswith('num_batches_tracked')}
+    assert wanted == set(state)
+    model.load_state_dict(state, strict=False)
+    model.eval()
+    return model
+
+
+@pytest.fixture(scope='module')
+def arrays(model, oracle) -> tuple[dict[str, Tensor], dict[str, np.ndarray]]:
+    """Our arrays, channels last, and the recorded ones."""
+    expected = dict(np.load(oracle(CASE)))
+    image = torch.from_numpy(expected['image']).permute(0, 3, 1, 2).float()
+    head = model.panoptic_head
+    hooks = {'decoder': head.pixel_decoder, 'transformer': head.transformer_decoder}
+    hooks |= {f'layer{i}': layer for i, layer in enumerate(head.transformer_decoder.layers)}
+    with torch.no_grad(), recorded_outputs(hooks) as seen:
+        feats = model.extract_feat(image / 127.5 - 1)
+        output = head(feats)
+    ours = {f'encoder.stage{i + 1}': feat for i, feat in enumerate(feats)}
+    ours |= {f'encoder.res{i + 1}': feat.relu() for i, feat in enumerate(feats)}
+    ours['encoder.backbone_output'] = ours['encoder.res5']
+    ours |= {f'pixel_decoder.decoder_stage{i + 1}': seen['decoder'][i] for i in range(3)}
+    ours['pixel_decoder.decoder_output'] = ours['feature_panoptic'] = seen['decoder'][3]
+    ours = {name: value.permute(0, 2, 3, 1) for name, value in ours.items()}
+    for i, aux in enumerate(output.aux):
+        ours[f'transformer.centers_{i}'] = seen[f'layer{i}'][0].transpose(1, 2)
+        ours[f'aux{i}.class_logits'] = aux.cls_logits
+        ours[f'aux{i}.mask_logits'] = aux.mask_logits.permute(0, 2, 3, 1)
+        ours[f'aux{i}.pixel_feature'] = aux.pixel_feature.permute(0, 2, 3, 1)
+        ours[f'aux{i}.argmax'] = aux.mask_logits.argmax(1)
+    ours['transformer.class_feature'] = seen['transformer'][0].transpose(1, 2)
+    ours['transformer.mask_feature'] = seen['transformer'][1].transpose(1, 2)
+    ours['out.transformer_class_logits'] = output.cls_logits
+    ours['out.pixel_space_mask_logits'] = output.mask_logits.permute(0, 2, 3, 1)
+    ours['out.pixel_space_normalized_feature'] = output.pixel_feature.permute(0, 2, 3, 1)
+    semantic = output.semantic_logits.permute(0, 2, 3, 1)
+    ours['out.semantic_logits'] = semantic[..., np.argsort(COCO_SEMANTIC_ORDER)]
+    return ours, expected
+
+
+def compare(name: str, ours: Tensor, expected: dict[str, np.ndarray]) -> float:
+    """Return the largest difference in standard deviations of the recorded array."""
+    got = ours.numpy()
+    if name in expected:
+        want, std = expected[name], expected[name].std()
+    else:
+        assert got.shape == tuple(expected[f'{name}.shape'])
+        got = got[tuple(slice(None, None, step) for step in expected[f'{name}.stride'])]
+        want, std = expected[f'{name}.sample'], expected[f'{name}.stats'][1]
+    assert got.shape == want.shape
+    return float(np.abs(got - want).max() / std)
+
+
+def test_every_recorded_array_is_compared(arrays):
+    ours, expected = arrays
+    recorded = {name.removesuffix('.sample') for name in expected}
+    endings = ('.shape', '.stride', '.stats', '.cosdot', 'n_used_centers', 'argmax_min_margin')
+    left = {n for n in recorded if not n.endswith(endings) and not n.startswith('post.')}
+    assert left - set(ours) == {'image', 'meta_json'}
+
+
+def test_arrays_equal_the_original(arrays):
+    ours, expected = arrays
+    errors = {n: compare(n, x, expected) for n, x in ours.items() if not n.endswith('argmax')}
+    worst = max(errors, key=errors.get)
+    assert errors[worst] < TOLERANCE, f'{worst}: {errors[worst]:.2e} standard deviations'
+
+
+def test_every_pixel_is_assigned_as_in_the_original(arrays):
+    ours, expected = arrays
+    for i in range(6):
+        np.testing.assert_array_equal(ours[f'aux{i}.argmax'].numpy(), expected[f'aux{i}.argmax'])
+
+
+def test_predict_equals_forward(model, arrays):
+    ours, expected = arrays
+    image = torch.from_numpy(expected['image']).permute(0, 3, 1, 2).float()
+    with torch.no_grad():
+        cls_logits, mask_logits = model.panoptic_head.predict(
+            model.extract_feat(image / 127.5 - 1)
+        )
+    torch.testing.assert_close(cls_logits, ours['out.transformer_class_logits'])
+    torch.testing.assert_close(
+        mask_logits.permute(0, 2, 3, 1), ours['out.pixel_space_mask_logits']
+    )

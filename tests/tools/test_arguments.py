@@ -1,0 +1,95 @@
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+import projects.kmax
+
+TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
+
+
+@pytest.fixture(params=['train', 'test'])
+def tool(request):
+    return load(request.param)
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f'kmax_tools_{name}', TOOLS / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def parse(tool, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['tool', *map(str, arguments)])
+    return tool.parse_args()
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / 'toy.py'
+    path.write_text('a = dict(b=1)\nwork_dir = None\noptim_wrapper = dict(type="OptimWrapper")')
+    return path
+
+
+def test_missing_config_is_named(tool, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        parse(tool, monkeypatch, 'absent.py', 'absent.pth')
+    assert 'file absent.py does not exist' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('name', 'arguments'), [('test', ['absent.pth']), ('train', ['--resume', 'absent.pth'])]
+)
+def test_missing_checkpoint_is_named(name, arguments, config, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        parse(load(name), monkeypatch, config, *arguments)
+    assert 'absent.pth does not exist' in capsys.readouterr().err
+
+
+def test_out_must_be_a_pickle(config, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        parse(load('test'), monkeypatch, config, config, '--out', 'result.json')
+    assert '--out must end in .pkl' in capsys.readouterr().err
+
+
+def test_amp_without_gpu_is_refused(config, monkeypatch, capsys):
+    train = load('train')
+    monkeypatch.setattr(train.torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(SystemExit):
+        parse(train, monkeypatch, config, '--amp')
+    assert '--amp needs a GPU' in capsys.readouterr().err
+
+
+def test_overrides_and_work_folder(config, monkeypatch):
+    train = load('train')
+    args = parse(train, monkeypatch, config, '--cfg-options', 'a.b=2', 'a.c=[3,4]')
+    cfg = train.load_config(args)
+    assert cfg.a == dict(b=2, c=[3, 4])
+    assert cfg.work_dir == str(Path('work_dirs', 'toy'))
+    args = parse(train, monkeypatch, config, '--work-dir', 'elsewhere')
+    assert train.load_config(args).work_dir == 'elsewhere'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'resume', 'load_from'),
+    [([], None, None), (['--resume'], True, None), (['--resume', __file__], True, __file__)],
+)
+def test_resume(arguments, resume, load_from, config, monkeypatch):
+    train = load('train')
+    args = parse(train, monkeypatch, config, *arguments)
+    cfg = train.load_config(args)
+    train.apply_options(cfg, args)
+    assert (cfg.get('resume'), cfg.get('load_from')) == (resume, load_from)
+
+
+def test_learning_rate_scaling_needs_a_base(config, monkeypatch):
+    train = load('train')
+    args = parse(train, monkeypatch, config, '--auto-scale-lr')
+    with pytest.raises(KeyError, match='lacks auto_scale_lr.base_batch_size'):
+        train.apply_options(Config(dict()), args)
+    cfg = Config(dict(auto_scale_lr=dict(enable=False, base_batch_size=64)))
+    train.apply_options(cfg, args)
+    assert cfg.auto_scale_lr.enable

@@ -1,0 +1,136 @@
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import projects.kmax
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+RUNTIME = ROOT / 'configs' / 'kmax' / '_base_'
+
+TOY_MODULE = """
+import torch
+from mmdet.registry import DATASETS, METRICS, MODELS
+from mmengine.dist import get_world_size
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+
+
+@MODELS.register_module()
+class ToyModel(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.backbone = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+
+    def forward(self, x, mode='tensor'):
+        y = self.backbone(x)
+        return dict(loss=(y**2).mean()) if mode == 'loss' else list(y)
+
+
+@DATASETS.register_module()
+class ToyDataset(torch.utils.data.Dataset):
+    metainfo = dict(classes=('a', 'b'))
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return dict(x=torch.full((2,), float(index)))
+
+
+@METRICS.register_module()
+class ToyMetric(BaseMetric):
+    def process(self, data_batch, data_samples):
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        return dict(count=len(results), ranks=get_world_size())
+"""
+
+TOY_CONFIG = """
+_base_ = [r'{runtime}/default_runtime.py', r'{runtime}/schedules/schedule_150k.py']
+custom_imports = dict(imports=['projects.kmax', 'toy_module'])
+model = dict(type='ToyModel')
+train_dataloader = dict(
+    batch_size=2,
+    sampler=dict(type='InfiniteSampler'),
+    dataset=dict(type='ToyDataset'),
+    collate_fn=dict(type='default_collate'),
+)
+val_dataloader = dict(
+    batch_size=2,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(type='ToyDataset'),
+    collate_fn=dict(type='default_collate'),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='ToyMetric')
+test_evaluator = val_evaluator
+train_cfg = dict(max_iters=2, val_interval=2)
+param_scheduler = dict(warmup=1)
+default_hooks = dict(
+    checkpoint=dict(interval=2), visualization=dict(_delete_=True, type='EmptyCacheHook')
+)
+visualizer = dict(_delete_=True, type='mmengine.Visualizer')
+"""
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """Return a config in a folder of its own."""
+    (tmp_path / 'toy_module.py').write_text(TOY_MODULE)
+    config = tmp_path / 'toy.py'
+    config.write_text(TOY_CONFIG.format(runtime=RUNTIME))
+    return config
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return str(listener.getsockname()[1])
+
+
+def run(command, folder):
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(folder), 'PORT': free_port()}
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+on_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason='gloo is used where no GPU is')
+
+
+@on_cpu
+def test_two_cpu_processes_train_and_validate(toy):
+    result = run(['bash', ROOT / 'tools' / 'dist_train.sh', toy, 2], toy.parent)
+    assert result.returncode == 0, result.stdout
+    assert 'count: 8' in result.stdout and 'ranks: 2' in result.stdout
+    assert (toy.parent / 'work_dirs' / 'toy' / 'iter_2.pth').exists()
+
+
+@on_cpu
+@pytest.mark.slow
+def test_two_cpu_processes_test_and_one_resumes(toy):
+    result = run([sys.executable, ROOT / 'tools' / 'train.py', toy], toy.parent)
+    assert result.returncode == 0, result.stdout
+    checkpoint = toy.parent / 'work_dirs' / 'toy' / 'iter_2.pth'
+
+    result = run(['bash', ROOT / 'tools' / 'dist_test.sh', toy, checkpoint, 2], toy.parent)
+    assert result.returncode == 0, result.stdout
+    assert 'count: 8' in result.stdout and 'ranks: 2' in result.stdout
+
+    longer = ['--resume', '--cfg-options', 'train_cfg.max_iters=4']
+    result = run([sys.executable, ROOT / 'tools' / 'train.py', toy, *longer], toy.parent)
+    assert result.returncode == 0, result.stdout
+    assert 'resumed epoch: 0, iter: 2' in result.stdout
+    assert checkpoint.with_name('iter_4.pth').exists()

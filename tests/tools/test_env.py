@@ -1,0 +1,70 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import projects.kmax
+
+TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Return a function that sources env.sh in a fresh checkout, with few programs on PATH."""
+    (tmp_path / 'tools').mkdir()
+    shutil.copy(TOOLS / 'env.sh', tmp_path / 'tools')
+    programs = tmp_path / 'bin'
+    programs.mkdir()
+    (programs / 'dirname').symlink_to(shutil.which('dirname'))
+
+    def run(*pythons):
+        for name, content in pythons:
+            (programs / name).write_text(content)
+            (programs / name).chmod(0o755)
+        script = 'set -e; source tools/env.sh; echo "PYTHON=$PYTHON"'
+        return subprocess.run(
+            [shutil.which('bash'), '-c', script],
+            cwd=tmp_path,
+            env=dict(PATH=str(programs)),
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def interpreter(code):
+    """Return a script that runs ``code`` in this interpreter before what it is asked to run."""
+    return f'#!{shutil.which("bash")}\n{code}\nexec {sys.executable} "$@"\n'
+
+
+def test_active_environment_is_used(source):
+    result = source(('python', interpreter('')))
+    assert result.returncode == 0, result.stderr
+    assert 'using the active environment' in result.stdout
+    assert result.stdout.splitlines()[-1].endswith('bin/python')
+
+
+def test_missing_python_is_explained(source):
+    result = source(('python3', interpreter('exit 1')))
+    assert result.returncode == 1
+    assert 'Python 3.11, 3.12 or 3.13 is needed' in result.stderr
+
+
+def test_venv_is_made_and_requirements_installed(source, tmp_path):
+    """The stand-in has no torch; its venv is a script that notes what pip is asked to install."""
+    fake = f"""
+case "$*" in
+    *'-m venv'*) mkdir -p "${{@: -1}}/bin"; cp "$0" "${{@: -1}}/bin/python"; exit;;
+    *'-m pip'*) echo "$*" >{tmp_path}/pip; exit;;
+    *torch*) exit 1;;
+esac
+"""
+    for program in ('mkdir', 'cp'):
+        (tmp_path / 'bin' / program).symlink_to(shutil.which(program))
+    result = source(('python3', interpreter(fake)))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / 'pip').read_text().rstrip().endswith(f'-r {tmp_path}/requirements.txt')
+    assert result.stdout.splitlines()[-1] == f'PYTHON={tmp_path}/.venv/bin/python'

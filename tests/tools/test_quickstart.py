@@ -1,0 +1,31 @@
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHORT_RUN = 'train_cfg.max_iters=4 train_cfg.val_interval=4 default_hooks.checkpoint.interval=4'
+
+
+@pytest.mark.slow
+def test_quickstart_goes_all_the_way(tmp_path):
+    for name in ('configs', 'projects', 'tools'):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    subprocess.run(
+        ['bash', 'tools/quickstart.sh', '--cfg-options', *SHORT_RUN.split()],
+        cwd=tmp_path,
+        env=os.environ | {'NUM_TRAIN': '16', 'NUM_VAL': '3', 'OMP_NUM_THREADS': '1'},
+        check=True,
+    )
+    work_dir = tmp_path / 'work_dirs' / 'quickstart'
+    results = json.loads((work_dir / 'results.json').read_text())
+    for kind in ('all', 'things', 'stuff'):
+        assert all(0 <= results[kind][quality] <= 100 for quality in ('PQ', 'SQ', 'RQ'))
+    assert results['iterations'] == 4
+    assert results['seed'] is not None
+    assert set(results['seconds']) == {'data', 'train', 'test', 'pictures', 'curve'}
+    assert len(list((work_dir / 'pictures').glob('*.png'))) == 3
+    assert (work_dir / 'training_curve.png').exists()

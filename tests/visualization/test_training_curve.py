@@ -1,0 +1,57 @@
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import json
+
+import cv2
+import pytest
+
+from projects.kmax.visualization.training_curve import draw_training_curve, read_training_log
+
+
+def write_run(work_dir, name, records, tail=''):
+    folder = work_dir / name / 'vis_data'
+    folder.mkdir(parents=True)
+    lines = [json.dumps(record) for record in records]
+    (folder / 'scalars.json').write_text('\n'.join([*lines, tail]))
+
+
+def train(step, loss=1.0):
+    return dict(lr=1e-3, loss=loss, loss_cls=loss / 2, step=step, iter=step)
+
+
+def val(step, quality):
+    return {'coco_panoptic/PQ': quality, 'step': step}
+
+
+def test_resumed_run_replaces_what_it_repeats(tmp_path):
+    first = [train(10), train(20), val(20, 5.0), train(30), train(40), val(40, 6.0)]
+    write_run(tmp_path, '20260101_000000', first, tail='{"lr": 0.')
+    write_run(tmp_path, '20260102_000000', [train(30, 9.0), train(40, 9.0), val(40, 8.0)])
+    log = read_training_log(tmp_path)
+    assert [(r['step'], r['loss']) for r in log.train] == [(10, 1), (20, 1), (30, 9), (40, 9)]
+    assert [(r['step'], r['coco_panoptic/PQ']) for r in log.val] == [(20, 5.0), (40, 8.0)]
+
+
+def test_new_run_replaces_everything(tmp_path):
+    write_run(tmp_path, '20260101_000000', [train(10), train(20), val(20, 5.0)])
+    write_run(tmp_path, '20260102_000000', [train(10, 3.0)])
+    log = read_training_log(tmp_path)
+    assert len(log.train) == 1 and not log.val
+
+
+def test_validation_numbered_by_epoch_stands_at_its_iteration(tmp_path):
+    write_run(tmp_path, '20260101_000000', [train(50), val(1, 5.0), train(100), val(2, 6.0)])
+    assert [record['step'] for record in read_training_log(tmp_path).val] == [50, 100]
+
+
+@pytest.mark.parametrize(
+    'records', [[train(10)], [train(10), val(10, 5.0), train(20), val(20, 9.0)]]
+)
+def test_picture_is_written(tmp_path, records):
+    write_run(tmp_path, '20260101_000000', records)
+    draw_training_curve(tmp_path, tmp_path / 'curve.png')
+    assert cv2.imread(str(tmp_path / 'curve.png')).shape[1] == 1440
+
+
+def test_nothing_logged(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no losses in'):
+        read_training_log(tmp_path)

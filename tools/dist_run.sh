@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Starts PROCESSES of a tool with torchrun: dist_run.sh PROCESSES TOOL [arguments of the tool].
+# Reads NNODES, NODE_RANK, MASTER_ADDR and PORT, as OpenMMLab's scripts do.
+set -euo pipefail
+tools="$(cd "$(dirname "$0")" && pwd)"
+source "$tools/env.sh"
+
+if ! command -v nvidia-smi >/dev/null; then
+    threads=$(($(getconf _NPROCESSORS_ONLN) / $1))
+    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}
+fi
+exec "$PYTHON" -m torch.distributed.run \
+    --nnodes="${NNODES:-1}" \
+    --node_rank="${NODE_RANK:-0}" \
+    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
+    --master_port="${PORT:-29500}" \
+    --nproc_per_node="$1" \
+    "$tools/$2" "${@:3}" --launcher pytorch

@@ -1,0 +1,24 @@
+"""Draw the losses and the panoptic quality of a training over its iterations."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
+from projects.kmax.visualization.training_curve import draw_training_curve  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('work_dir', type=Path, help='work_dir of the training')
+    parser.add_argument('--out', type=Path, help='PNG (default: training_curve.png in work_dir)')
+    args = parser.parse_args()
+    out_file = args.out or args.work_dir / 'training_curve.png'
+    draw_training_curve(args.work_dir, out_file)
+    print(f'training curve in {out_file}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Source this: it sets PYTHON to an interpreter in which torch and mmdet import. That is the active
+# environment's if it has them, else the one of .venv, made from requirements.txt on first use.
+# "source tools/env.sh test" also installs what the tests need.
+
+KMAX_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+kmax_imports() { # interpreter, modules
+    "$1" -W ignore -c 'import importlib, sys; [importlib.import_module(m) for m in sys.argv[1:]]' \
+        "${@:2}" >/dev/null 2>&1
+}
+
+kmax_is_supported() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+kmax_make_venv() {
+    local python
+    for python in python3.11 python3.12 python3.13 python3 python; do
+        kmax_is_supported "$python" || continue
+        echo "env: making .venv with $("$python" --version), $(command -v "$python")"
+        "$python" -m venv "$KMAX_ROOT/.venv" && return 0
+        echo "env: $python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2
+        return 1
+    done
+    echo 'env: Python 3.11, 3.12 or 3.13 is needed, and none was found on PATH' >&2
+    return 1
+}
+
+kmax_select_python() {
+    local python
+    for python in python python3; do
+        if kmax_is_supported "$python" && kmax_imports "$python" torch mmdet; then
+            PYTHON="$(command -v "$python")"
+            echo "env: using the active environment, $PYTHON"
+            return 0
+        fi
+    done
+    PYTHON="$KMAX_ROOT/.venv/bin/python"
+    if kmax_imports "$PYTHON" torch mmdet; then
+        echo 'env: using .venv'
+        return 0
+    fi
+    [ -x "$PYTHON" ] || kmax_make_venv || return 1
+    echo 'env: installing requirements.txt into .venv (about 1.5 GB)'
+    "$PYTHON" -m pip install --disable-pip-version-check -q -r "$KMAX_ROOT/requirements.txt"
+}
+
+kmax_install_test_tools() {
+    kmax_imports "$PYTHON" pytest ruff mypy && return 0
+    echo "env: installing requirements-test.txt for $PYTHON"
+    "$PYTHON" -m pip install --disable-pip-version-check -q -r "$KMAX_ROOT/requirements-test.txt"
+}
+
+kmax_select_python && { [ "${1:-}" != test ] || kmax_install_test_tools; } && export PYTHON

@@ -1,0 +1,52 @@
+"""Evaluate a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
+from mmdet.engine.hooks.utils import trigger_visualization_hook  # noqa: E402
+from mmdet.evaluation import DumpDetResults  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
+
+from projects.kmax.engine.launch import (  # noqa: E402
+    adapt_to_machine,
+    add_common_arguments,
+    existing_file,
+    load_config,
+)
+
+
+def parse_args() -> Namespace:
+    """Parse the command line of mmdet's ``tools/test.py``."""
+    parser = ArgumentParser(description=__doc__)
+    add_common_arguments(parser)
+    parser.add_argument('checkpoint', type=existing_file, help='checkpoint file, or its URL')
+    parser.add_argument('--out', help='pickle file (.pkl) to write the predictions to')
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument('--show-dir', help='folder, within the work folder, to draw predictions to')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
+    args = parser.parse_args()
+    if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
+        parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
+    return args
+
+
+def main() -> None:
+    """Test as the command line says."""
+    args = parse_args()
+    cfg = load_config(args)
+    cfg.load_from = args.checkpoint
+    if args.show or args.show_dir:
+        cfg = trigger_visualization_hook(cfg, args)
+    adapt_to_machine(cfg)
+    runner = Runner.from_cfg(cfg)
+    if args.out is not None:
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    runner.test()
+
+
+if __name__ == '__main__':
+    main()

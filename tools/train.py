@@ -1,0 +1,67 @@
+"""Train a model: ``python tools/train.py CONFIG``."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
+import torch  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
+
+from projects.kmax.engine.launch import (  # noqa: E402
+    adapt_to_machine,
+    add_common_arguments,
+    load_config,
+)
+
+
+def parse_args() -> Namespace:
+    """Parse the command line of mmdet's ``tools/train.py``."""
+    parser = ArgumentParser(description=__doc__)
+    add_common_arguments(parser)
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size'
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='checkpoint to resume from; without a value, the latest one in the work folder',
+    )
+    args = parser.parse_args()
+    if args.amp and not torch.cuda.is_available():
+        parser.error('--amp needs a GPU, and none was found')
+    if args.resume not in (None, 'auto') and not Path(args.resume).is_file():
+        parser.error(f'--resume: checkpoint {args.resume} does not exist')
+    return args
+
+
+def apply_options(cfg: Config, args: Namespace) -> None:
+    """Write the options of the command line into the config."""
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise KeyError(f'--auto-scale-lr: {args.config} lacks auto_scale_lr.base_batch_size')
+        cfg.auto_scale_lr.enable = True
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+
+
+def main() -> None:
+    """Train as the command line says."""
+    args = parse_args()
+    cfg = load_config(args)
+    apply_options(cfg, args)
+    adapt_to_machine(cfg)
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
