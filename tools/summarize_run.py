@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -45,13 +46,19 @@ def find_versions() -> dict[str, str]:
     return versions
 
 
+def find_device() -> str:
+    """Return the GPU that mmengine uses, or the number of CPU cores."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f'CPU, {len(os.sched_getaffinity(0))} cores'
+
+
 def summarize(work_dir: Path) -> dict[str, Any]:
     """Return the figures of a run and what is needed to repeat it."""
     checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
     saved = torch.load(checkpoint, map_location='cpu')
     metrics = read_metrics(work_dir)
     stages = read_stages(work_dir)
-    cuda = torch.cuda.is_available()
     return dict(
         **{
             kind: {quality: metrics[quality + suffix] for quality in ('PQ', 'SQ', 'RQ')}
@@ -64,7 +71,7 @@ def summarize(work_dir: Path) -> dict[str, Any]:
         total_seconds=sum(stage['seconds'] for stage in stages),
         commands=[stage['command'] for stage in stages],
         checkpoint=str(checkpoint),
-        device=torch.cuda.get_device_name() if cuda else f'cpu, {torch.get_num_threads()} threads',
+        device=find_device(),
         versions=find_versions(),
     )
 

@@ -18,6 +18,8 @@ CATEGORIES = [
 ]
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackKMaXInputs')]
 DETECT_EVERYTHING = dict(
+    semantic_on=True,
+    instance_on=True,
     pixel_confidence_threshold=0.0,
     class_threshold_thing=0.0,
     class_threshold_stuff=0.0,

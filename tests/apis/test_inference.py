@@ -47,7 +47,9 @@ def test_every_kind_of_input_gives_files(model, kind, folder, tmp_path, request)
         assert ids.shape == (70, 90, 3)
         assert ids.any() == (model == 'everything')
     for file in (tmp_path / 'preds').glob('*.json'):
-        assert json.loads(file.read_text())['panoptic_seg_path'].endswith('.png')
+        content = json.loads(file.read_text())
+        assert content['panoptic_seg_path'].endswith('.png')
+        assert ('masks' in content) == (model == 'everything')
 
 
 def test_result_without_files(everything, folder):

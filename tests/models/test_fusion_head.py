@@ -1,9 +1,9 @@
 """Post-processing against what the original made of the same logits."""
 
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import numpy as np
-import projects.kmax  # noqa: F401
 import pytest
 import torch
 from mmdet.structures import DetDataSample

@@ -188,7 +188,7 @@ def test_gradients_equal_the_recorded_ones(case64):
         np.testing.assert_allclose(grad.numpy(), recorded, rtol=0, atol=limit, err_msg=name)
 
 
-def test_matching_and_weights_equal_the_recorded_ones(case):
+def test_matching_equals_the_recorded_one(case):
     output, criterion = case.output(), case.criterion()
     size = output.mask_logits.shape[-2:]
     masks = MaskTargets.collate(case.targets(), size, torch.float32)

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHORT_RUN = 'train_cfg.max_iters=4 train_cfg.val_interval=4 default_hooks.checkpoint.interval=4'
+SHORT_RUN = (
+    'train_cfg.max_iters=4',
+    'train_cfg.val_interval=4',
+    'param_scheduler.warmup=1',
+    'default_hooks.logger.interval=1',
+    'train_dataloader.batch_size=2',
+)
 
 
 @pytest.mark.slow
@@ -15,7 +21,7 @@ def test_quickstart_goes_all_the_way(tmp_path):
     for name in ('configs', 'projects', 'tools'):
         shutil.copytree(ROOT / name, tmp_path / name)
     subprocess.run(
-        ['bash', 'tools/quickstart.sh', '--cfg-options', *SHORT_RUN.split()],
+        ['bash', 'tools/quickstart.sh', '--cfg-options', *SHORT_RUN],
         cwd=tmp_path,
         env=os.environ | {'NUM_TRAIN': '16', 'NUM_VAL': '3', 'OMP_NUM_THREADS': '1'},
         check=True,

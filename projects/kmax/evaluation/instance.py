@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -42,7 +43,9 @@ def mask_ap(gt_json_file: str | Path, pred_json_file: str | Path) -> dict:
     """
     gt_content, predictions = _read(gt_json_file), _read(pred_json_file)
     for field in ('image', 'category'):
-        known = {entry['id'] for entry in gt_content['images' if field == 'image' else 'categories']}
+        known = {
+            entry['id'] for entry in gt_content['images' if field == 'image' else 'categories']
+        }
         unknown = {entry[f'{field}_id'] for entry in predictions} - known
         if unknown:
             raise ValueError(
@@ -68,7 +71,7 @@ def mask_ap(gt_json_file: str | Path, pred_json_file: str | Path) -> dict:
     )
 
 
-def _read(path: str | Path) -> list | dict:
+def _read(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding='utf-8'))
     except FileNotFoundError as error:

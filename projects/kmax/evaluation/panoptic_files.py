@@ -54,7 +54,7 @@ def read_panoptic_png(path: str | Path, image_id: Any) -> NDArray[np.uint32]:
             f'{colors.shape}'
         )
     rgba = cv2.cvtColor(colors[..., :3], cv2.COLOR_BGR2RGBA)
-    return rgba.view('<u4')[..., 0] & 0xFFFFFF
+    return rgba.view('<u4')[..., 0] & np.uint32(0xFFFFFF)
 
 
 def write_panoptic_png(path: Path, ids: NDArray[np.integer]) -> None:

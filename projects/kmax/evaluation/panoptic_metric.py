@@ -148,7 +148,7 @@ class KMaXPanopticMetric(BaseMetric):
             raise KeyError(f'image {img_id} has no annotation in {self.ann_file}')
         annotation = self._annotations[img_id]
         check_segments(annotation, (*SEGMENT_FIELDS, 'area'), self._categories, self.ann_file)
-        path = Path(self.seg_prefix) / annotation['file_name']
+        path = Path(self.seg_prefix or '') / annotation['file_name']
         gt_ids = read_panoptic_png(path, img_id)
         if gt_ids.shape != pred.shape:
             raise ValueError(
@@ -177,16 +177,14 @@ class KMaXPanopticMetric(BaseMetric):
         name = annotation['file_name'] if annotation else Path(sample['img_path']).stem + '.png'
         ids = np.where(pred % INSTANCE_OFFSET == len(self._category_of_label), 0, pred + 1)
         write_panoptic_png(Path(f'{self.outfile_prefix}.panoptic') / name, ids)
-        areas = {pred_id: area for (_, pred_id), area in count_overlaps(ids * 0, pred).items()}
+        overlaps = count_overlaps(np.zeros_like(pred), pred)
         segments = [
             dict(
                 id=pred_id + 1,
                 category_id=category,
                 isthing=int(self._categories[category]['isthing']),
-                area=areas[pred_id],
+                area=overlaps[0, pred_id],
             )
-            for pred_id, category in self._pred_categories(
-                {(0, pred_id): area for pred_id, area in areas.items()}
-            ).items()
+            for pred_id, category in self._pred_categories(overlaps).items()
         ]
         return dict(image_id=sample['img_id'], file_name=name, segments_info=segments)

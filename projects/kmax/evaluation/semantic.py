@@ -29,9 +29,10 @@ def mean_iou(
     gt_files = sorted(Path(gt_folder).glob('*.png'))
     if not gt_files:
         raise FileNotFoundError(f'folder {gt_folder} holds no PNG')
-    areas = sum(_areas(path, Path(pred_folder) / path.name, num_classes, ignore_index)
-                for path in gt_files)
-    intersection, predicted, annotated = areas.astype(np.float64)
+    areas = np.zeros((3, num_classes))
+    for path in gt_files:
+        areas += _areas(path, Path(pred_folder) / path.name, num_classes, ignore_index)
+    intersection, predicted, annotated = areas
     with np.errstate(divide='ignore', invalid='ignore'):
         iou = intersection / (predicted + annotated - intersection)
         accuracy = intersection / annotated

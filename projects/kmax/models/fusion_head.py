@@ -34,7 +34,7 @@ class KMaXFusionHead(BasePanopticFusionHead):
         super().__init__(num_things_classes, num_stuff_classes, test_cfg=test_cfg)
         self._read_test_cfg()
 
-    def loss(self, **kwargs) -> dict:
+    def loss(self, **kwargs: Any) -> dict:
         """Return nothing: there is nothing to train."""
         return {}
 

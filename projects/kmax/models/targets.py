@@ -84,9 +84,7 @@ def _image_targets(
     )
 
 
-def _mask_rows(
-    labels: list[int], num_things: int, max_things: int
-) -> tuple[list[int], list[int]]:
+def _mask_rows(labels: list[int], num_things: int, max_things: int) -> tuple[list[int], list[int]]:
     """Row of the mask of each segment (-1: none) and the label of each mask, things first."""
     things = [i for i, label in enumerate(labels) if label < num_things][:max_things]
     stuff = sorted({label for label in labels if label >= num_things})

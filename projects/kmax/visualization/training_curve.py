@@ -133,7 +133,8 @@ def draw_training_curve(work_dir: Path | str, out_file: Path | str) -> None:
     log = read_training_log(work_dir)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(12, 4.5), layout='constrained')
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(1, 2, sharex=True)
         _plot_losses(left, log.train)
         _plot_quality(right, log.val)
+        left.set_xlim(left=0)
         figure.savefig(out_file, dpi=120)

@@ -16,7 +16,7 @@ model = dict(
             drop_path_rate=0.0,
         ),
         semantic_decoder=dict(channels=64, low_level_channels=(32, 16)),
-        criterion=dict(loss_insdis=dict(num_samples=1024)),
+        criterion=dict(loss_insdis=dict(num_samples=256)),
     ),
     test_cfg=dict(
         semantic_on=True,

@@ -144,7 +144,7 @@ class KMaXRandomScale(BaseTransform):
             The same dict.
         """
         scale = self._draw_scale()
-        # In float32, as the original: 70 * 0.7 is 49 there and less in float64.
+        # In float32, as the original: 70 times float32(0.7) is 49 there, but 48.99... in float64.
         height, width = (max(int(np.float32(n) * scale), 1) for n in results['img'].shape[:2])
         return _resize_sample(results, height, width)
 

@@ -89,7 +89,8 @@ class KMaXCriterion(nn.Module):
         targets: Sequence[KMaXTargets],
         noise: Sequence[Tensor] | None,
     ) -> dict[str, Tensor]:
-        size = tuple(output.mask_logits.shape[-2:])
+        height, width = output.mask_logits.shape[-2:]
+        size = height, width
         final_logits = _full_precision(output.mask_logits).detach().flatten(2)
         masks = MaskTargets.collate(targets, size, final_logits.dtype)
         matched = self.match(_full_precision(output.cls_logits), final_logits, masks)

@@ -1,7 +1,7 @@
 """What post-processing is told, and the maps it makes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import torch
@@ -104,8 +104,8 @@ def _nearest_index(size: int, new_size: int) -> Tensor:
 
 
 @dataclass
-class PanopticMaps:
-    """Maps ``(h, w)`` of one image; None where not asked for.
+class SegmentMaps:
+    """Panoptic maps ``(h, w)`` of one image.
 
     Attributes:
         panoptic: int32 ``label + instance * 1000``; instance 0 for stuff; void is the number
@@ -113,16 +113,22 @@ class PanopticMaps:
         instance: int32 mark of the query that a pixel is assigned to.
         instance_scores: Probability of the strongest query.
         semantic_scores: Class probability of the query that a pixel is assigned to.
-        semantic: int64 class of the strongest query.
     """
 
-    panoptic: Tensor | None = None
-    instance: Tensor | None = None
-    instance_scores: Tensor | None = None
-    semantic_scores: Tensor | None = None
-    semantic: Tensor | None = None
+    panoptic: Tensor
+    instance: Tensor
+    instance_scores: Tensor
+    semantic_scores: Tensor
 
-    def brought_out(self, frame: Frame) -> 'PanopticMaps':
-        """Return all maps at the frame's output size."""
-        maps = {k: frame.bring_out(v) for k, v in vars(self).items() if v is not None}
-        return replace(self, **maps)
+
+@dataclass
+class PanopticMaps:
+    """Maps of one image at the size of the output; None where not asked for.
+
+    Attributes:
+        segments: The panoptic maps.
+        semantic: ``(h, w)`` int64 class of the strongest query.
+    """
+
+    segments: SegmentMaps | None = None
+    semantic: Tensor | None = None

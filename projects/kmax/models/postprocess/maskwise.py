@@ -11,7 +11,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .maps import Frame, PanopticMaps, PostprocessConfig
+from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps
 from .slots import claims, class_scores, first_index, resized_rows
 
 # Sets of claims are told apart by a table of counts up to this size, by sorting beyond.
@@ -64,10 +64,12 @@ def maskwise_maps(
         instance_id = np.where(candidates.label < num_things_classes, candidates.position + 1, 0)
         panoptic = np.where(kept, candidates.label + instance_id * INSTANCE_OFFSET, void)
         device = mask_logits.device
-        maps.panoptic = _table(panoptic, void, torch.int32, device)[painted]
-        maps.instance = _table(candidates.position + 1, 1, torch.int32, device)[painted]
-        maps.semantic_scores = _table(candidates.score, 0, scores.dtype, device)[painted]
-        maps.instance_scores = frame.bring_out(probability)
+        maps.segments = SegmentMaps(
+            panoptic=_table(panoptic, void, torch.int32, device)[painted],
+            instance=_table(candidates.position + 1, 1, torch.int32, device)[painted],
+            instance_scores=frame.bring_out(probability),
+            semantic_scores=_table(candidates.score, 0, scores.dtype, device)[painted],
+        )
     if cfg.semantic_on:
         maps.semantic = labels[frame.bring_out(strongest).long()]
     return maps
@@ -99,9 +101,7 @@ def _candidates(
 def _mask_scores(mask_logits: Tensor, cfg: PostprocessConfig) -> Tensor:
     """Mean probability of each mask over its pixels at the model's stride; 0 without pixels."""
     probability = mask_logits.flatten(1).softmax(0)
-    hits = torch.gt(
-        probability, cfg.pixel_confidence_threshold, out=torch.empty_like(probability)
-    )
+    hits = torch.gt(probability, cfg.pixel_confidence_threshold, out=torch.empty_like(probability))
     area = hits.sum(1)
     return hits.mul_(probability).sum(1) / area.clamp(min=1)
 

@@ -4,7 +4,7 @@ import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from torch import Tensor
 
-from .maps import Frame, PanopticMaps, PostprocessConfig
+from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps
 from .slots import class_scores, first_index, resized_rows
 
 
@@ -34,7 +34,7 @@ def pixelwise_maps(
     strongest, sure, probability = _full_resolution(mask_logits, remaining, frame, cfg)
     maps = PanopticMaps()
     if cfg.semantic_on:
-        maps.semantic = labels[strongest.long()]
+        maps.semantic = labels[frame.bring_out(strongest).long()]
     if cfg.segments_on:
         void = cls_logits.shape[1] - 1
         query = sure.long()
@@ -43,11 +43,14 @@ def pixelwise_maps(
         index = torch.arange(len(labels), device=labels.device)
         instance_id = torch.where(labels < num_things_classes, index + 1, 0)
         panoptic = torch.where(kept, labels + instance_id * INSTANCE_OFFSET, void)
-        maps.panoptic = torch.where(valid, panoptic[query], void).int()
-        maps.instance = query.int() + 1
-        maps.instance_scores = probability
-        maps.semantic_scores = scores[query]
-    return maps.brought_out(frame)
+        query, valid = frame.bring_out(query), frame.bring_out(valid)
+        maps.segments = SegmentMaps(
+            panoptic=torch.where(valid, panoptic[query], void).int(),
+            instance=query.int() + 1,
+            instance_scores=frame.bring_out(probability),
+            semantic_scores=scores[query],
+        )
+    return maps
 
 
 def _full_resolution(

@@ -11,9 +11,7 @@ CHUNK_ELEMENTS = {'cpu': 2**18}
 ACCELERATOR_CHUNK_ELEMENTS = 2**26
 
 
-def resized_rows(
-    mask_logits: Tensor, size: tuple[int, int]
-) -> Iterator[tuple[slice, Tensor]]:
+def resized_rows(mask_logits: Tensor, size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
     """Resize mask logits bilinearly with aligned corners, yielding some output rows at a time.
 
     Widths are resized first, at the few input rows; the output rows are then blends of two

@@ -1,0 +1,62 @@
+"""From id maps to masks."""
+
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData, PixelData
+
+import projects.kmax  # noqa: F401
+from projects.kmax.models.targets import build_targets
+
+
+def sample(ids: torch.Tensor, labels: list[int]) -> DetDataSample:
+    data_sample = DetDataSample()
+    data_sample.gt_panoptic_seg = PixelData(ids=ids[None].to(torch.int16))
+    data_sample.gt_segments = InstanceData(labels=torch.tensor(labels, dtype=torch.int64))
+    return data_sample
+
+
+@pytest.fixture
+def image() -> DetDataSample:
+    """Void, three things and two segments of one stuff class, in columns of 4 pixels."""
+    ids = torch.tensor([0, 1, 2, 3, 4, 5]).repeat_interleave(4).expand(9, -1)
+    return sample(ids, [3, 0, 1, 3, 1])
+
+
+def test_things_come_first_and_stuff_is_merged(image):
+    (targets,) = build_targets([image], num_things_classes=2)
+    assert targets.labels.tolist() == [0, 1, 1, 3]
+    assert targets.is_thing.tolist() == [True, True, True, False]
+    assert targets.masks.shape == (4, 3, 6) and targets.masks.dtype == torch.bool
+    columns = [mask[0].nonzero()[:, 0].tolist() for mask in targets.masks]
+    assert columns == [[2], [3], [5], [1, 4]]
+    assert targets.semantic[0, 1:].tolist() == [3, 0, 1, 3, 1]
+    assert targets.void[:, 0].all() and not targets.void[:, 1:].any()
+    assert (targets.weight == 1).all()
+
+
+def test_things_beyond_the_limit_stay_labelled_without_mask(image):
+    (targets,) = build_targets([image], num_things_classes=2, max_things=1)
+    assert targets.labels.tolist() == [0, 3]
+    assert not targets.masks[:, :, [3, 5]].any()
+    assert not targets.void[:, [3, 5]].any()
+    assert (targets.semantic[:, [3, 5]] == 1).all()
+
+
+def test_small_things_weigh_more_by_their_area_in_the_input(image):
+    image.gt_panoptic_seg.ids[0, 1:, 8:12] = 0
+    (targets,) = build_targets(
+        [image], num_things_classes=2, small_instance_area=5, small_instance_weight=3.0
+    )
+    assert targets.weight[0].tolist() == [1, 1, 3, 1, 1, 1]
+    assert (targets.weight[1:] == 1).all()
+
+
+def test_masks_partition_what_is_not_void():
+    ids = torch.randint(0, 8, (65, 97))
+    batch = [sample(ids, [0, 1, 2, 2, 4, 3, 0]), sample(ids * 0, [])]
+    for targets in build_targets(batch, num_things_classes=2, stride=2):
+        assert targets.masks.shape[1:] == (33, 49)
+        torch.testing.assert_close(targets.masks.sum(0), (~targets.void).long())
+        for label, mask in zip(targets.labels, targets.masks, strict=True):
+            assert (targets.semantic[mask] == label).all()
