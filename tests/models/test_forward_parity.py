@@ -118,10 +118,6 @@ def test_predict_equals_forward(model, arrays):
     ours, expected = arrays
     image = torch.from_numpy(expected['image']).permute(0, 3, 1, 2).float()
     with torch.no_grad():
-        cls_logits, mask_logits = model.panoptic_head.predict(
-            model.extract_feat(image / 127.5 - 1)
-        )
+        cls_logits, mask_logits = model.panoptic_head.predict(model.extract_feat(image / 127.5 - 1))
     torch.testing.assert_close(cls_logits, ours['out.transformer_class_logits'])
-    torch.testing.assert_close(
-        mask_logits.permute(0, 2, 3, 1), ours['out.pixel_space_mask_logits']
-    )
+    torch.testing.assert_close(mask_logits.permute(0, 2, 3, 1), ours['out.pixel_space_mask_logits'])

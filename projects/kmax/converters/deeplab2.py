@@ -89,12 +89,12 @@ def _resnet(match: re.Match) -> str:
 
 def _aux(match: re.Match) -> str:
     layer, part = match.groups()
-    return f'panoptic_head.transformer_decoder.layers.{layer}.predictor.{_replace(part, _PREDICTOR)}'
+    return f'{_TD}.layers.{layer}.predictor.{_replace(part, _PREDICTOR)}'
 
 
 def _layer(match: re.Match) -> str:
     layer, part = match.groups()
-    return f'panoptic_head.transformer_decoder.layers.{layer}.{_replace(part, _LAYER)}'
+    return f'{_TD}.layers.{layer}.{_replace(part, _LAYER)}'
 
 
 def _axial(match: re.Match) -> str:
@@ -111,26 +111,34 @@ def _block(match: re.Match) -> str:
 
 def _fusion(match: re.Match) -> str:
     stage, which, part = match.groups()
-    return (
-        f'panoptic_head.pixel_decoder.fusions.{stage}.{"top" if which == "1" else "skip"}/{part}'
-    )
+    return f'panoptic_head.pixel_decoder.fusions.{stage}.{"top" if which == "1" else "skip"}/{part}'
 
 
+_TD = 'panoptic_head.transformer_decoder'
+_KMAX_LAYER = r'transformer_decoder/_kmax_decoder/(\d)/_block1_transformer'
 _RULES: tuple[tuple[str, Callable[[re.Match], str]], ...] = (
     (r'encoder/_stem/_conv/(.*)', lambda m: f'backbone.conv1/{m[1]}'),
     (r'encoder/_stem/_batch_norm/(.*)', lambda m: f'backbone.bn1/{m[1]}'),
     (r'encoder/_stage(\d)/_block(\d+)/(_conv\d_bn(?:_act)?|_shortcut)/(.*)', _resnet),
-    (r'pixel_decoder/_backbone_norms/(\d)/(.*)', lambda m: f'panoptic_head.pixel_decoder.norms.{m[1]}/{m[2]}'),
+    (
+        r'pixel_decoder/_backbone_norms/(\d)/(.*)',
+        lambda m: f'panoptic_head.pixel_decoder.norms.{m[1]}/{m[2]}',
+    ),
     (r'pixel_decoder/_skip_connections/(\d)/_resized_conv_bn([12])/(.*)', _fusion),
     (r'pixel_decoder/_stages/(\d)/_block(\d)/_attention/_(height|width)_axis/(.*)', _axial),
     (r'pixel_decoder/_stages/(\d)/_block(\d)/(.*)', _block),
-    (r'transformer_decoder/cluster_centers', lambda m: 'panoptic_head.transformer_decoder.cluster_centers.weight'),
-    (r'transformer_decoder/_class_embedding_projection/(.*)', lambda m: f'panoptic_head.transformer_decoder.class_proj/{m[1]}'),
-    (r'transformer_decoder/_mask_embedding_projection/(.*)', lambda m: f'panoptic_head.transformer_decoder.mask_proj/{m[1]}'),
-    (r'transformer_decoder/_kmax_decoder/(\d)/_block1_transformer/_auxiliary_clustering_predictor/(.*)', _aux),
-    (r'transformer_decoder/_kmax_decoder/(\d)/_block1_transformer/(.*)', _layer),
+    (r'transformer_decoder/cluster_centers', lambda m: f'{_TD}.cluster_centers.weight'),
+    (
+        r'transformer_decoder/_(class|mask)_embedding_projection/(.*)',
+        lambda m: f'{_TD}.{m[1]}_proj/{m[2]}',
+    ),
+    (_KMAX_LAYER + r'/_auxiliary_clustering_predictor/(.*)', _aux),
+    (_KMAX_LAYER + r'/(.*)', _layer),
     (r'(semantic_.*)', lambda m: 'panoptic_head.semantic_decoder.' + _replace(m[1], _SEMANTIC)),
-    (r'((?:pixel_space|transformer)_.*)', lambda m: 'panoptic_head.predictor.' + _replace('_' + m[1], _PREDICTOR)),
+    (
+        r'((?:pixel_space|transformer)_.*)',
+        lambda m: 'panoptic_head.predictor.' + _replace('_' + m[1], _PREDICTOR),
+    ),
 )
 
 

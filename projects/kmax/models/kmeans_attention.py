@@ -5,7 +5,7 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import ConvBN1d, norm_1d
+from .layers import ConvBN1d, mark_gamma, mark_std, norm_1d
 
 
 @MODELS.register_module()
@@ -20,10 +20,10 @@ class KMeansCrossAttention(nn.Module):
     def __init__(self, *, embed_dims: int, norm_cfg: dict) -> None:
         super().__init__()
         self.value = ConvModule(embed_dims, embed_dims, 1, norm_cfg=norm_cfg, act_cfg=None)
-        self.value.conv.init_std = embed_dims**-0.5
+        mark_std(self.value.conv, embed_dims**-0.5)
         self.retrieved_bn = norm_1d(norm_cfg, embed_dims)
         self.out = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=False)
-        self.out.norm.init_gamma = 0.0
+        mark_gamma(self.out.norm, 0.0)
 
     @staticmethod
     def assign(mask_logits: Tensor) -> Tensor:

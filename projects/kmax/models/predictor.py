@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmcv.cnn import DepthwiseSeparableConvModule, build_norm_layer
 from torch import Tensor, nn
 
-from .layers import ConvBN1d
+from .layers import ConvBN1d, mark_gamma, mark_std
 from .structures import KMaXPrediction
 
 FOREGROUND_PRIOR = 0.1
@@ -29,7 +29,7 @@ class DepthwiseHead(nn.Module):
             in_channels, channels, 5, padding=2, norm_cfg=norm_cfg, act_cfg=dict(type='GELU')
         )
         self.final = nn.Conv2d(channels, out_channels, 1)
-        self.final.init_std = 0.01
+        mark_std(self.final, 0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, in_channels, h, w)`` to ``(B, out_channels, h, w)``."""
@@ -61,9 +61,9 @@ class Predictor(nn.Module):
         self.pixel_bn = build_norm_layer(norm_cfg, mask_channels)[1]
         self.mask_head = ConvBN1d(embed_dims, mask_channels, norm_cfg, act=False)
         self.mask_bn = build_norm_layer(norm_cfg, 1)[1]
-        self.mask_bn.init_gamma = 0.1
+        mark_gamma(self.mask_bn, 0.1)
         self.class_head = nn.Conv1d(embed_dims, num_classes + 1, 1)
-        self.class_head.init_std = 0.01
+        mark_std(self.class_head, 0.01)
         # Most queries are void: start there, without touching the learnt bias.
         prior = torch.zeros(num_classes + 1)
         prior[-1] = math.log(num_classes * (1 - FOREGROUND_PRIOR) / FOREGROUND_PRIOR)

@@ -110,7 +110,7 @@ class KMaXSemanticDecoder(nn.Module):
         self.head = DepthwiseHead(channels, channels, num_classes, norm_cfg)
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Return semantic logits ``(B, num_classes, h, w)`` at stride 4 of the backbone's ``feats``."""
+        """Return logits ``(B, num_classes, h, w)`` at stride 4 of the backbone's ``feats``."""
         x = self.aspp(feats[-1])
         for low_level, fusion, feat in zip(
             self.low_level, self.fusions, (feats[-3], feats[-4]), strict=True
@@ -121,7 +121,7 @@ class KMaXSemanticDecoder(nn.Module):
 
 
 @MODELS.register_module()
-class KMaXSemanticHead(DepthwiseHead):
+class KMaXSemanticHead(nn.Module):
     """A head directly on stride 32, which the original uses on Cityscapes.
 
     Args:
@@ -134,8 +134,9 @@ class KMaXSemanticHead(DepthwiseHead):
     def __init__(
         self, *, in_channels: Sequence[int], num_classes: int, channels: int = 256, norm_cfg: dict
     ) -> None:
-        super().__init__(in_channels[-1], channels, num_classes, norm_cfg)
+        super().__init__()
+        self.head = DepthwiseHead(in_channels[-1], channels, num_classes, norm_cfg)
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Return semantic logits ``(B, num_classes, h, w)`` at stride 32 of ``feats``."""
-        return super().forward(feats[-1])
+        """Return logits ``(B, num_classes, h, w)`` at stride 32 of the backbone's ``feats``."""
+        return self.head(feats[-1])

@@ -9,7 +9,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from .kmeans_attention import KMeansCrossAttention
-from .layers import ConvBN1d, norm_1d
+from .layers import ConvBN1d, mark_gamma, mark_std, norm_1d
 from .predictor import Predictor
 from .structures import KMaXPrediction
 
@@ -30,11 +30,11 @@ class CenterSelfAttention(nn.Module):
         self.num_heads = num_heads
         self.split = [embed_dims // 2, embed_dims // 2, embed_dims]
         self.qkv = ConvBN1d(embed_dims, 2 * embed_dims, norm_cfg, act=False)
-        self.qkv.conv.init_std = embed_dims**-0.5
+        mark_std(self.qkv.conv, embed_dims**-0.5)
         self.similarity_bn = build_norm_layer(norm_cfg, num_heads)[1]
         self.retrieved_bn = norm_1d(norm_cfg, embed_dims)
         self.out = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=False)
-        self.out.norm.init_gamma = 0.0
+        mark_gamma(self.out.norm, 0.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, N)`` to the same shape."""
@@ -88,11 +88,11 @@ class KMaXDecoderLayer(nn.Module):
         self.attention = CenterSelfAttention(
             embed_dims=embed_dims, num_heads=num_heads, norm_cfg=norm_cfg
         )
+        projection = ConvBN1d(feedforward_channels, embed_dims, norm_cfg, act=False)
+        mark_gamma(projection.norm, 0.0)
         self.ffn = nn.Sequential(
-            ConvBN1d(embed_dims, feedforward_channels, norm_cfg, act=True),
-            ConvBN1d(feedforward_channels, embed_dims, norm_cfg, act=False),
+            ConvBN1d(embed_dims, feedforward_channels, norm_cfg, act=True), projection
         )
-        self.ffn[1].norm.init_gamma = 0.0
         self.drop_path = DropPath(drop_path_rate)
 
     def forward(

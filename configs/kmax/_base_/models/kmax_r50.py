@@ -27,9 +27,7 @@ model = dict(
             loss_semantic=dict(type='AuxSemanticLoss', loss_weight=1.0),
         ),
     ),
-    panoptic_fusion_head=dict(
-        type='KMaXFusionHead', num_things_classes=80, num_stuff_classes=53
-    ),
+    panoptic_fusion_head=dict(type='KMaXFusionHead', num_things_classes=80, num_stuff_classes=53),
     train_cfg=dict(max_things=128),
     test_cfg=dict(
         panoptic_on=True,

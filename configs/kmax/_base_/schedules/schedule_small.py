@@ -2,7 +2,7 @@
 
 _base_ = '../default_runtime.py'
 
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=1000, val_interval=1000)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=1000, val_interval=250)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
@@ -13,6 +13,5 @@ optim_wrapper = dict(
     optimizer=dict(type='KMaXAdamW', lr=2e-3, weight_decay=0.05),
 )
 param_scheduler = dict(type='WarmupPolyLR', warmup=50, by_epoch=False)
-default_hooks = dict(
-    logger=dict(interval=20), checkpoint=dict(interval=1000, max_keep_ckpts=1)
-)
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1000, max_keep_ckpts=1))
+randomness = dict(seed=0)

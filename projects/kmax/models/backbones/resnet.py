@@ -1,5 +1,7 @@
 """ResNet whose stages leave their last activation to the consumer, and whose stem has no pool."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 from mmpretrain.models.backbones.resnet import BasicBlock, Bottleneck, ResNet
@@ -50,7 +52,7 @@ class KMaXResNet(ResNet):
         152: (PreActBottleneck, (3, 8, 36, 3)),
     }
 
-    def __init__(self, depth: int, norm_cfg: dict | None = None, **kwargs) -> None:
+    def __init__(self, depth: int, norm_cfg: dict | None = None, **kwargs: Any) -> None:
         norm_cfg = norm_cfg or dict(type='BN', eps=1e-3, momentum=0.01)
         kwargs = dict(strides=(2, 2, 2, 2), init_cfg=dict(type='KerasInit')) | kwargs
         super().__init__(depth, norm_cfg=norm_cfg, **kwargs)

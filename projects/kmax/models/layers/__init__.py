@@ -3,7 +3,7 @@
 from .axial_attention import AxialAttention, AxialAttention1d
 from .blocks import AxialBlock, BottleneckBlock
 from .conv import ConvBN1d, norm_1d, resize
-from .initialization import KerasInit
+from .initialization import KerasInit, mark_gamma, mark_std
 
 __all__ = [
     'AxialAttention',
@@ -12,6 +12,8 @@ __all__ = [
     'BottleneckBlock',
     'ConvBN1d',
     'KerasInit',
+    'mark_gamma',
+    'mark_std',
     'norm_1d',
     'resize',
 ]

@@ -4,6 +4,8 @@ import torch
 from mmcv.cnn import ConvModule, build_norm_layer
 from torch import Tensor, nn
 
+from .initialization import mark_std
+
 MAX_SPAN = 255
 """Distances up to 254 have an embedding of their own; longer ones share the last."""
 
@@ -40,7 +42,7 @@ class AxialAttention1d(nn.Module):
         self.qkv = ConvModule(
             in_channels, 2 * key_channels + value_channels, 1, norm_cfg=norm_cfg, act_cfg=None
         )
-        self.qkv.conv.init_std = in_channels**-0.5
+        mark_std(self.qkv.conv, in_channels**-0.5)
         # Channels are ordered (content, query position, key position) x head.
         self.similarity_bn = build_norm_layer(norm_cfg, 3 * num_heads)[1]
         # Channels are ordered (content, position) x head x depth.

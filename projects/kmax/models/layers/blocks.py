@@ -9,6 +9,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
 from .axial_attention import AxialAttention
+from .initialization import mark_gamma
 
 EXPANSION = 4
 GELU = dict(type='GELU')
@@ -27,7 +28,7 @@ class _ResidualBlock(nn.Module):
                 in_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None
             )
         self.conv3 = ConvModule(mid_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None)
-        self.conv3.norm.init_gamma = 0.0
+        mark_gamma(self.conv3.norm, 0.0)
 
 
 class AxialBlock(_ResidualBlock):
@@ -40,9 +41,7 @@ class AxialBlock(_ResidualBlock):
         norm_cfg: Config of the batch norms.
     """
 
-    def __init__(
-        self, *, in_channels: int, channels: int, num_heads: int, norm_cfg: dict
-    ) -> None:
+    def __init__(self, *, in_channels: int, channels: int, num_heads: int, norm_cfg: dict) -> None:
         super().__init__(in_channels, 2 * channels, EXPANSION * channels, norm_cfg)
         self.conv1 = ConvModule(in_channels, 2 * channels, 1, norm_cfg=norm_cfg, act_cfg=GELU)
         self.attention = AxialAttention(channels=channels, num_heads=num_heads, norm_cfg=norm_cfg)

@@ -1,19 +1,30 @@
 """The original's initial weights (Keras' initialisers, which PyTorch does not have)."""
 
 import math
+from typing import Any
 
 from mmengine.model import update_init_info
 from mmengine.registry import WEIGHT_INITIALIZERS
-from torch import nn
+from torch import Tensor, nn
 
 # Keras draws from a normal truncated at two standard deviations; its variance scaling divides by
 # the standard deviation that is left after truncation.
 TRUNCATED_STD = 0.87962566103423978
 
 
-def trunc_normal_(weight: nn.Parameter, std: float) -> None:
+def trunc_normal_(weight: Tensor, std: float) -> None:
     """Fill ``weight`` from a normal distribution truncated at two standard deviations."""
     nn.init.trunc_normal_(weight, std=std, a=-2 * std, b=2 * std)
+
+
+def mark_std(conv: Any, std: float) -> None:
+    """Have :class:`KerasInit` draw a convolution's kernel with this standard deviation."""
+    conv.init_std = std
+
+
+def mark_gamma(norm: Any, gamma: float) -> None:
+    """Have :class:`KerasInit` start a norm at this scale: 0 makes a residual branch silent."""
+    norm.init_gamma = gamma
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -21,8 +32,7 @@ class KerasInit:
     """Initialise every convolution, norm and embedding of a module as the original does.
 
     Convolutions are he-normal over their fan-in, depthwise ones glorot-uniform, relative position
-    embeddings a unit normal. A module may set ``init_std`` on a convolution for a plain truncated
-    normal, or ``init_gamma`` on a norm for its first scale.
+    embeddings a unit normal, unless :func:`mark_std` or :func:`mark_gamma` says otherwise.
     """
 
     def __call__(self, module: nn.Module) -> None:
