@@ -1,4 +1,7 @@
-dataset_type = 'KMaXPanopticDataset'
+"""Cell nuclei of the 2018 Data Science Bowl, 256x256 to 360x360."""
+
+_base_ = './small_panoptic.py'
+
 data_root = 'data/nuclei_panoptic/'
 crop_size = (193, 193)
 
@@ -23,35 +26,9 @@ test_pipeline = [
     dict(type='PackKMaXInputs', with_sem_seg=True),
 ]
 
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='panoptic_train.json',
-        data_prefix=dict(img='train/', seg='panoptic_train/'),
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='panoptic_val.json',
-        data_prefix=dict(img='val/', seg='panoptic_val/'),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
+train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
 val_evaluator = [
     dict(
         type='KMaXPanopticMetric',

@@ -1,0 +1,17 @@
+"""Many small instances from scratch: cell nuclei of two kinds, 2 thing and 2 stuff classes."""
+
+_base_ = [
+    './_base_/models/kmax_r18.py',
+    './_base_/datasets/nuclei_panoptic.py',
+    './_base_/schedules/schedule_small.py',
+]
+
+model = dict(
+    panoptic_head=dict(
+        num_things_classes=2,
+        num_stuff_classes=2,
+        transformer_decoder=dict(num_queries=128),
+        semantic_decoder=dict(num_classes=4),
+    ),
+    panoptic_fusion_head=dict(num_things_classes=2, num_stuff_classes=2),
+)
