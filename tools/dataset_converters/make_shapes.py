@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from projects.kmax.datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene  # noqa: E402
 
-VERSION = 1  # raise it whenever the same arguments would give other pictures
+VERSION = 2  # raise it whenever the same arguments would give other pictures
 RECIPE = 'shapes.json'
 SPLITS = ('train', 'val')
 

@@ -205,13 +205,13 @@ def _draw_crowd(canvas: _Canvas) -> None:
 
 
 def _draw_things(canvas: _Canvas) -> None:
-    """Paint two to six shapes, many over one another, each hiding less than half of another."""
+    """Paint three to seven shapes, many over one another, each hiding less than half of another."""
     rng, unit, (height, width) = canvas.rng, canvas.unit, canvas.shape
-    wanted = int(rng.integers(2, 7))
+    wanted = int(rng.integers(3, 8))
     things: list[_Segment] = []
     for _ in range(6 * wanted):
         name = str(rng.choice(list(OUTLINES)))
-        radius = unit * float(np.exp(rng.uniform(np.log(14), np.log(30))))
+        radius = unit * float(np.exp(rng.uniform(np.log(18), np.log(34))))
         centre = rng.uniform(0.04, 0.96, 2) * (width, height)
         if things and rng.random() < 0.6:
             other = things[rng.integers(len(things))]

@@ -1,5 +1,7 @@
 """The detector: backbone, panoptic head, fusion head."""
 
+from typing import Any
+
 import torch
 from mmdet.models.detectors import MaskFormer
 from mmdet.registry import MODELS
@@ -15,12 +17,13 @@ class KMaXDeepLab(MaskFormer):
     ``pred_instances``, each when ``test_cfg`` asks for it.
     """
 
-    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
-        """Return the backbone's features, finest first.
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Convolutions in this layout are faster on CPUs and on tensor cores.
+        self.to(memory_format=torch.channels_last)
 
-        Channels-last convolutions are faster on CPUs and with tensor cores; the layout of the
-        input carries over to all features.
-        """
+    def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the backbone's features of ``(B, 3, H, W)``, finest first."""
         return super().extract_feat(batch_inputs.contiguous(memory_format=torch.channels_last))
 
     def add_pred_to_datasample(

@@ -6,6 +6,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from .layers import BN
 from .predictor import Predictor
 from .structures import KMaXOutput, KMaXTargets
 from .targets import build_targets
@@ -39,13 +40,12 @@ class KMaXHead(BaseModule):
         transformer_decoder: dict,
         semantic_decoder: dict | None = None,
         criterion: dict | None = None,
-        norm_cfg: dict | None = None,
+        norm_cfg: dict = BN,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='KerasInit'))
-        norm_cfg = norm_cfg or dict(type='BN', eps=1e-3, momentum=0.01)
         self.num_things_classes = num_things_classes
         self.num_stuff_classes = num_stuff_classes
         self.num_classes = num_things_classes + num_stuff_classes
@@ -120,7 +120,7 @@ class KMaXHead(BaseModule):
     def predict(
         self, feats: Sequence[Tensor], data_samples: list | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return class logits ``(B, N, K + 1)`` and mask logits ``(B, N, h, w)`` at stride 4."""
+        """Return class ``(B, N, K + 1)`` and mask logits ``(B, N, h, w)``, at the masks' stride."""
         stages = self.pixel_decoder(feats)
         class_feature, mask_feature, _ = self.transformer_decoder(stages, with_aux=False)
         mask_logits, _ = self.predictor.masks(stages[-1], mask_feature)

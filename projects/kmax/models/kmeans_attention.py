@@ -5,7 +5,7 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import ConvBN1d, mark_gamma, mark_std, norm_1d
+from .layers import BN, ConvBN1d, mark_std, norm_1d, start_silent
 
 
 @MODELS.register_module()
@@ -17,13 +17,12 @@ class KMeansCrossAttention(nn.Module):
         norm_cfg: Config of the batch norms.
     """
 
-    def __init__(self, *, embed_dims: int, norm_cfg: dict) -> None:
+    def __init__(self, *, embed_dims: int = 256, norm_cfg: dict = BN) -> None:
         super().__init__()
         self.value = ConvModule(embed_dims, embed_dims, 1, norm_cfg=norm_cfg, act_cfg=None)
         mark_std(self.value.conv, embed_dims**-0.5)
         self.retrieved_bn = norm_1d(norm_cfg, embed_dims)
-        self.out = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=False)
-        mark_gamma(self.out.norm, 0.0)
+        self.out = start_silent(ConvBN1d(embed_dims, embed_dims, norm_cfg, act=False))
 
     @staticmethod
     def assign(mask_logits: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import AxialBlock, BottleneckBlock, resize
+from .layers import BN, AxialBlock, BottleneckBlock, resize
 from .layers.blocks import EXPANSION
 
 
@@ -54,7 +54,7 @@ class KMaXPixelDecoder(nn.Module):
         block_types: Sequence[str] = ('axial', 'axial', 'bottleneck', 'bottleneck'),
         num_heads: int = 8,
         dilation: int = 2,
-        norm_cfg: dict,
+        norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
         num_stages = len(channels)
@@ -96,10 +96,8 @@ class KMaXPixelDecoder(nn.Module):
         """
         skips = list(feats)[::-1]
         outputs = [self.stages[0](self.norms[0](skips[0]))]
-        for fusion, norm, stage, skip in zip(
-            self.fusions, self.norms[1:], self.stages[1:], skips[1:], strict=False
-        ):
-            outputs.append(stage(fusion(outputs[-1], norm(skip))))
+        for i, fusion in enumerate(self.fusions, start=1):
+            outputs.append(self.stages[i](fusion(outputs[-1], self.norms[i](skips[i]))))
         return outputs
 
 

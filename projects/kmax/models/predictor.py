@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmcv.cnn import DepthwiseSeparableConvModule, build_norm_layer
 from torch import Tensor, nn
 
-from .layers import ConvBN1d, mark_gamma, mark_std
+from .layers import ConvBN1d, mark_std
 from .structures import KMaXPrediction
 
 FOREGROUND_PRIOR = 0.1
@@ -61,7 +61,7 @@ class Predictor(nn.Module):
         self.pixel_bn = build_norm_layer(norm_cfg, mask_channels)[1]
         self.mask_head = ConvBN1d(embed_dims, mask_channels, norm_cfg, act=False)
         self.mask_bn = build_norm_layer(norm_cfg, 1)[1]
-        mark_gamma(self.mask_bn, 0.1)
+        nn.init.constant_(self.mask_bn.weight, 0.1)
         self.class_head = nn.Conv1d(embed_dims, num_classes + 1, 1)
         mark_std(self.class_head, 0.01)
         # Most queries are void: start there, without touching the learnt bias.

@@ -9,7 +9,7 @@ from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import resize
+from .layers import BN, resize
 from .predictor import DepthwiseHead
 
 GELU = dict(type='GELU')
@@ -92,7 +92,7 @@ class KMaXSemanticDecoder(nn.Module):
         rates: Sequence[int] = (6, 12, 18),
         dropout: float = 0.1,
         act: str = 'relu',
-        norm_cfg: dict,
+        norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
         self.act = getattr(F, act)
@@ -132,7 +132,12 @@ class KMaXSemanticHead(nn.Module):
     """
 
     def __init__(
-        self, *, in_channels: Sequence[int], num_classes: int, channels: int = 256, norm_cfg: dict
+        self,
+        *,
+        in_channels: Sequence[int],
+        num_classes: int,
+        channels: int = 256,
+        norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
         self.head = DepthwiseHead(in_channels[-1], channels, num_classes, norm_cfg)

@@ -9,7 +9,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from .kmeans_attention import KMeansCrossAttention
-from .layers import ConvBN1d, mark_gamma, mark_std, norm_1d
+from .layers import BN, ConvBN1d, mark_std, norm_1d, start_silent
 from .predictor import Predictor
 from .structures import KMaXPrediction
 
@@ -33,8 +33,7 @@ class CenterSelfAttention(nn.Module):
         mark_std(self.qkv.conv, embed_dims**-0.5)
         self.similarity_bn = build_norm_layer(norm_cfg, num_heads)[1]
         self.retrieved_bn = norm_1d(norm_cfg, embed_dims)
-        self.out = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=False)
-        mark_gamma(self.out.norm, 0.0)
+        self.out = start_silent(ConvBN1d(embed_dims, embed_dims, norm_cfg, act=False))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, N)`` to the same shape."""
@@ -88,10 +87,9 @@ class KMaXDecoderLayer(nn.Module):
         self.attention = CenterSelfAttention(
             embed_dims=embed_dims, num_heads=num_heads, norm_cfg=norm_cfg
         )
-        projection = ConvBN1d(feedforward_channels, embed_dims, norm_cfg, act=False)
-        mark_gamma(projection.norm, 0.0)
         self.ffn = nn.Sequential(
-            ConvBN1d(embed_dims, feedforward_channels, norm_cfg, act=True), projection
+            ConvBN1d(embed_dims, feedforward_channels, norm_cfg, act=True),
+            start_silent(ConvBN1d(feedforward_channels, embed_dims, norm_cfg, act=False)),
         )
         self.drop_path = DropPath(drop_path_rate)
 
@@ -148,7 +146,7 @@ class KMaXTransformerDecoder(nn.Module):
         num_heads: int = 8,
         mask_channels: int = 128,
         drop_path_rate: float = 0.2,
-        norm_cfg: dict,
+        norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
         if len(num_layers) > len(pixel_channels):

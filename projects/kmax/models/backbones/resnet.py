@@ -7,6 +7,8 @@ from mmdet.registry import MODELS
 from mmpretrain.models.backbones.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor
 
+from ..layers import BN
+
 
 class PreActBasicBlock(BasicBlock):
     """Basic block that activates its input instead of its output."""
@@ -52,8 +54,7 @@ class KMaXResNet(ResNet):
         152: (PreActBottleneck, (3, 8, 36, 3)),
     }
 
-    def __init__(self, depth: int, norm_cfg: dict | None = None, **kwargs: Any) -> None:
-        norm_cfg = norm_cfg or dict(type='BN', eps=1e-3, momentum=0.01)
+    def __init__(self, depth: int, norm_cfg: dict = BN, **kwargs: Any) -> None:
         kwargs = dict(strides=(2, 2, 2, 2), init_cfg=dict(type='KerasInit')) | kwargs
         super().__init__(depth, norm_cfg=norm_cfg, **kwargs)
         del self.maxpool

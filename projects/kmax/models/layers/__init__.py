@@ -2,18 +2,19 @@
 
 from .axial_attention import AxialAttention, AxialAttention1d
 from .blocks import AxialBlock, BottleneckBlock
-from .conv import ConvBN1d, norm_1d, resize
-from .initialization import KerasInit, mark_gamma, mark_std
+from .conv import BN, ConvBN1d, norm_1d, resize, start_silent
+from .initialization import KerasInit, mark_std
 
 __all__ = [
+    'BN',
     'AxialAttention',
     'AxialAttention1d',
     'AxialBlock',
     'BottleneckBlock',
     'ConvBN1d',
     'KerasInit',
-    'mark_gamma',
     'mark_std',
     'norm_1d',
     'resize',
+    'start_silent',
 ]

@@ -9,7 +9,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor, nn
 
 from .axial_attention import AxialAttention
-from .initialization import mark_gamma
+from .conv import start_silent
 
 EXPANSION = 4
 GELU = dict(type='GELU')
@@ -27,8 +27,9 @@ class _ResidualBlock(nn.Module):
             self.shortcut = ConvModule(
                 in_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None
             )
-        self.conv3 = ConvModule(mid_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None)
-        mark_gamma(self.conv3.norm, 0.0)
+        self.conv3 = start_silent(
+            ConvModule(mid_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+        )
 
 
 class AxialBlock(_ResidualBlock):

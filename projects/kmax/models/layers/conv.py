@@ -6,10 +6,20 @@ import torch.nn.functional as F
 from mmcv.cnn import ConvModule, build_norm_layer
 from torch import Tensor, nn
 
+BN = dict(type='BN', eps=1e-3, momentum=0.01)
+"""The original's batch norm: Keras' momentum 0.99 is PyTorch's 0.01."""
+
 
 def _of_centers(norm_cfg: dict) -> dict:
     """Config of the 1-D form of a norm that is named for feature maps."""
-    return {**norm_cfg, 'type': 'BN1d'} if norm_cfg['type'] == 'BN' else norm_cfg
+    is_2d = norm_cfg['type'] in ('BN', 'BN2d')
+    return {**norm_cfg, 'type': 'BN1d'} if is_2d else norm_cfg
+
+
+def start_silent(conv: ConvModule) -> ConvModule:
+    """Start the norm of a residual branch's last convolution at 0; return the convolution."""
+    nn.init.zeros_(conv.norm.weight)
+    return conv
 
 
 def norm_1d(norm_cfg: dict, channels: int) -> nn.Module:

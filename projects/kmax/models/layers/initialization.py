@@ -22,17 +22,13 @@ def mark_std(conv: Any, std: float) -> None:
     conv.init_std = std
 
 
-def mark_gamma(norm: Any, gamma: float) -> None:
-    """Have :class:`KerasInit` start a norm at this scale: 0 makes a residual branch silent."""
-    norm.init_gamma = gamma
-
-
 @WEIGHT_INITIALIZERS.register_module()
 class KerasInit:
-    """Initialise every convolution, norm and embedding of a module as the original does.
+    """Initialise every convolution and embedding of a module as the original does.
 
-    Convolutions are he-normal over their fan-in, depthwise ones glorot-uniform, relative position
-    embeddings a unit normal, unless :func:`mark_std` or :func:`mark_gamma` says otherwise.
+    Convolutions are he-normal over their fan-in unless :func:`mark_std` says otherwise, depthwise
+    ones glorot-uniform, embeddings a unit normal. Norms get their first scale when they are built:
+    converting them to synchronised ones, which happens before this, keeps values only.
     """
 
     def __call__(self, module: nn.Module) -> None:
@@ -40,9 +36,6 @@ class KerasInit:
         for child in module.modules():
             if isinstance(child, nn.modules.conv._ConvNd):
                 _init_conv_(child)
-            elif isinstance(child, nn.modules.batchnorm._BatchNorm | nn.LayerNorm):
-                nn.init.constant_(child.weight, getattr(child, 'init_gamma', 1.0))
-                nn.init.zeros_(child.bias)
             elif isinstance(child, nn.Embedding):
                 trunc_normal_(child.weight, 1.0)
         if hasattr(module, '_params_init_info'):
@@ -56,8 +49,8 @@ def _init_conv_(conv: nn.modules.conv._ConvNd) -> None:
     if std is not None:
         trunc_normal_(weight, std)
     elif conv.groups > 1:
-        # Keras counts one input and one output channel for a depthwise kernel.
-        bound = math.sqrt(6 / (2 * receptive_field))
+        # Keras reads the kernel's shape (h, w, C, 1) as C inputs and one output.
+        bound = math.sqrt(6 / (receptive_field * (weight.shape[0] + 1)))
         nn.init.uniform_(weight, -bound, bound)
     else:
         fan_in = weight.shape[1] * receptive_field
