@@ -47,7 +47,7 @@ kmax_select_python() {
 }
 
 kmax_install_test_tools() {
-    kmax_imports "$PYTHON" pytest ruff mypy && return 0
+    kmax_imports "$PYTHON" pytest xdist ruff mypy && return 0
     echo "env: installing requirements-test.txt for $PYTHON"
     "$PYTHON" -m pip install --disable-pip-version-check -q -r "$KMAX_ROOT/requirements-test.txt"
 }

@@ -9,6 +9,7 @@ source tools/env.sh
 CONFIG=configs/kmax/kmax_nano_shapes-panoptic.py
 WORK_DIR=${WORK_DIR:-work_dirs/quickstart}
 mkdir -p "$WORK_DIR"
+rm -rf "$WORK_DIR/results.json" "$WORK_DIR/pictures" "$WORK_DIR/training_curve.png"
 TIMES=$WORK_DIR/stages.tsv
 : >"$TIMES"
 

@@ -50,7 +50,7 @@ def find_device() -> str:
     """Return the GPU that mmengine uses, or the number of CPU cores."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f'CPU, {len(os.sched_getaffinity(0))} cores'
+    return f'CPU, {os.cpu_count()} cores'
 
 
 def summarize(work_dir: Path) -> dict[str, Any]:

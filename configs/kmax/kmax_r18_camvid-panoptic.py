@@ -8,7 +8,11 @@ _base_ = [
 
 model = dict(
     panoptic_head=dict(
-        num_things_classes=3, num_stuff_classes=8, semantic_decoder=dict(num_classes=11)
+        num_things_classes=3,
+        num_stuff_classes=8,
+        semantic_decoder=dict(num_classes=11),
     ),
     panoptic_fusion_head=dict(num_things_classes=3, num_stuff_classes=8),
 )
+train_cfg = dict(max_iters=1200, val_interval=600)
+train_dataloader = dict(batch_size=8)

@@ -10,8 +10,9 @@ model = dict(
     panoptic_head=dict(
         num_things_classes=2,
         num_stuff_classes=2,
-        transformer_decoder=dict(num_queries=128),
+        transformer_decoder=dict(num_queries=100),
         semantic_decoder=dict(num_classes=4),
     ),
     panoptic_fusion_head=dict(num_things_classes=2, num_stuff_classes=2),
 )
+train_cfg = dict(max_iters=1500, val_interval=500)

@@ -83,10 +83,10 @@ FAULTS = [
     (_empty_image, OSError, UNREADABLE),
     (_write_text_as_image, OSError, UNREADABLE),
     (_remove_png, FileNotFoundError, PNG + r'of image 1 in .*panoptic\.json does not exist'),
-    (_truncate_png, ValueError, PNG + 'of image 1 is truncated'),
-    (_empty_png, ValueError, PNG + 'of image 1 is truncated or not an image'),
-    (_sixteen_bit_png, ValueError, PNG + 'of image 1 must .* 8 bits, but has 3 of type uint16'),
-    (_grey_png, ValueError, PNG + 'of image 1 must have .*, but has 1 of type uint8'),
+    (_truncate_png, ValueError, PNG + r'of image 1 in .*panoptic\.json is truncated'),
+    (_empty_png, ValueError, PNG + r'of image 1 in .*panoptic\.json is truncated or not an image'),
+    (_sixteen_bit_png, ValueError, PNG + 'of image 1 in .* must .* 8 bits, but has 3 of type uint16'),
+    (_grey_png, ValueError, PNG + 'of image 1 in .* must have .*, but has 1 of type uint8'),
     (
         _small_png,
         ValueError,
@@ -151,6 +151,14 @@ JSON_FAULTS = [
         r'segment 0 of image 1 \(1\.png\) in .*panoptic\.json must have an id between 1 and',
     ),
     (
+        lambda c: _segment(c).pop('category_id'),
+        r"segment 70000 of image 1 .* in .*panoptic\.json lacks the fields \['category_id'\]",
+    ),
+    (
+        lambda c: c['annotations'][0].pop('segments_info'),
+        r"the annotation of image 1 in .*panoptic\.json lacks \['segments_info'\]",
+    ),
+    (
         lambda c: c['annotations'].pop(0),
         r'image 1 \(1\.png\) of .*panoptic\.json has no annotation',
     ),
@@ -166,7 +174,7 @@ JSON_FAULTS = [
         lambda c: c['categories'][1].pop('isthing'),
         r'a category of .*panoptic\.json has no field "isthing"',
     ),
-    (lambda c: c.pop('categories'), r'annotation file .*panoptic\.json has no field "categories"'),
+    (lambda c: c.pop('categories'), r"panoptic JSON .*panoptic\.json lacks the fields \['categories'\]"),
 ]
 
 
@@ -178,10 +186,10 @@ def test_fault_of_the_annotations_is_named(change, message, edit_json, build_dat
 
 
 def test_missing_or_broken_annotation_file_is_named(build_dataset, panoptic_folder):
-    with pytest.raises(FileNotFoundError, match=r'annotation file .*absent\.json does not exist'):
+    with pytest.raises(FileNotFoundError, match=r'panoptic JSON .*absent\.json does not exist'):
         build_dataset(ann_file='absent.json')
     _truncate(panoptic_folder / 'panoptic.json')
-    with pytest.raises(ValueError, match=r'annotation file .*panoptic\.json is not valid JSON'):
+    with pytest.raises(ValueError, match=r'panoptic JSON .*panoptic\.json is not valid JSON'):
         build_dataset()
 
 

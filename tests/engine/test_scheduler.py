@@ -54,5 +54,10 @@ def test_resumed_schedule_continues():
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match='by_epoch=False'):
         WarmupPolyLR(make(10, 1)[0], warmup=1, end=10)
-    with pytest.raises(ValueError, match='warmup=10 must be less than the 10 iterations'):
-        make(end=10, warmup=10)
+    with pytest.raises(ValueError, match='param_scheduler.warmup is -1'):
+        make(end=10, warmup=-1)
+
+
+def test_short_training_ends_within_the_warm_up():
+    optimizer, _ = make(end=2, warmup=50, last_step=0)
+    assert optimizer.param_groups[0]['lr'] == pytest.approx(5e-4 / 50)

@@ -9,7 +9,7 @@ import torch
 from mmdet.registry import METRICS
 
 from projects.kmax.evaluation import pq_compute
-from projects.kmax.evaluation.panoptic_files import read_panoptic_png
+from projects.kmax.panoptic_format import read_panoptic_png
 
 KEYS = {f'coco_panoptic/{name}{kind}' for name in ('PQ', 'SQ', 'RQ') for kind in ('', '_th', '_st')}
 
@@ -21,7 +21,7 @@ def load(folder):
     labels = {category['id']: label for label, category in enumerate(categories)}
     samples = []
     for annotation in pred['annotations']:
-        ids = read_panoptic_png(folder / 'pred' / annotation['file_name'], 0).astype(np.int64)
+        ids = read_panoptic_png(folder / 'pred' / annotation['file_name'], '').astype(np.int64)
         panoptic = np.full(ids.shape, len(labels))
         for instance, segment in enumerate(annotation['segments_info'], 1):
             panoptic[ids == segment['id']] = labels[segment['category_id']] + 1000 * instance
@@ -109,5 +109,17 @@ def test_bad_predictions(oracle):
     small = [samples[0] | dict(pred_panoptic_seg=dict(sem_seg=torch.zeros(1, 3, 3).int()))]
     with pytest.raises(ValueError, match=r'image 1: .* size \(3, 3\), .*stuff.png has \(20, 20\)'):
         evaluate(build(folder), classes, small)
-    with pytest.raises(KeyError, match='image 99 has no annotation in .*gt.json'):
+    with pytest.raises(ValueError, match='image 99 has no annotation in .*gt.json'):
         evaluate(build(folder), classes, [samples[0] | dict(img_id=99)])
+
+
+def test_unknown_category_in_the_annotation(oracle, tmp_path):
+    folder = oracle('pq/edge')
+    content = json.loads((folder / 'gt.json').read_text())
+    content['annotations'][0]['segments_info'][0]['category_id'] = 99
+    ann_file = tmp_path / 'gt.json'
+    ann_file.write_text(json.dumps(content))
+    name = content['annotations'][0]['file_name']
+    message = rf'image 1 \({name}\) in .*gt.json has the unknown category 99; known are \['
+    with pytest.raises(ValueError, match=message):
+        evaluate(build(folder, ann_file=str(ann_file)), *load(folder))

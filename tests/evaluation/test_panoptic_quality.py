@@ -163,7 +163,7 @@ class TestBadFiles:
     def test_unknown_category(self, files, side):
         edit(files / f'{side}.json', lambda c: segments_of(c)[0].update(category_id=9))
         with pytest.raises(
-            KeyError, match=f'segment 7 of image 1 .a.png. in .*{side}.json has the unknown .* 9'
+            ValueError, match=f'segment 7 of image 1 .a.png. in .*{side}.json has the unknown .* 9'
         ):
             compute(files)
 
@@ -175,17 +175,34 @@ class TestBadFiles:
 
 def test_image_without_prediction(files):
     edit(files / 'pred.json', lambda c: c['annotations'].clear())
-    with pytest.raises(KeyError, match='image 1 .a.png. of .*gt.json has no prediction in .*pred'):
+    with pytest.raises(ValueError, match='image 1 .a.png. of .*gt.json has no prediction in .*pred'):
         compute(files)
 
 
 def test_predicted_id_not_in_json(files):
     edit(files / 'pred.json', lambda c: segments_of(c).pop())
-    with pytest.raises(KeyError, match=r'pred/a.png holds the ids \[300\].*image 1 in .*pred.json'):
+    with pytest.raises(ValueError, match=r'pred/a.png holds id 300, .*image 1 in .*pred.json'):
         compute(files)
 
 
 def test_predicted_id_not_in_png(files):
     edit(files / 'pred.json', lambda c: segments_of(c).append(dict(id=8, category_id=1)))
-    with pytest.raises(KeyError, match=r'pred/a.png has no pixel of the ids \[8\].*image 1 in'):
+    with pytest.raises(ValueError, match=r'pred/a.png has no pixel of id 8, .*image 1 in'):
+        compute(files)
+
+
+@pytest.mark.parametrize(
+    'change', [dict(id=300), dict(id=0), dict(id=256**3)], ids=lambda change: str(change['id'])
+)
+@pytest.mark.parametrize('side', ['gt', 'pred'])
+def test_impossible_id(files, side, change):
+    edit(files / f'{side}.json', lambda c: segments_of(c)[0].update(change))
+    with pytest.raises(ValueError, match=rf'segment \d+ of image 1 .*{side}.json (must|shares)'):
+        compute(files)
+
+
+@pytest.mark.parametrize('side', ['gt', 'pred'])
+def test_two_annotations_of_an_image(files, side):
+    edit(files / f'{side}.json', lambda c: c['annotations'].append(c['annotations'][0]))
+    with pytest.raises(ValueError, match=f'image 1 of .*{side}.json has two annotations'):
         compute(files)

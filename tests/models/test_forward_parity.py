@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 import projects.kmax  # noqa: F401
 from projects.kmax.converters import convert_deeplab2
 
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50.py'
 CASE = 'tf/tf_forward_coco_r50_129x161.npz'
 TOLERANCE = 1e-3
 COCO_SEMANTIC_ORDER = [*range(1, 134), 0]
@@ -39,7 +41,7 @@ def model(deeplab2_variables) -> nn.Module:
     variables = deeplab2_variables('coco_r50', num_classes=134)
     state = convert_deeplab2(variables, COCO_SEMANTIC_ORDER)
     init_default_scope('mmdet')
-    model = MODELS.build(Config.fromfile('configs/kmax/_base_/models/kmax_r50.py').model)
+    model = MODELS.build(Config.fromfile(CONFIG).model)
     wanted = {k for k in model.state_dict() if not k.endswith('num_batches_tracked')}
     assert wanted == set(state)
     model.load_state_dict(state, strict=False)

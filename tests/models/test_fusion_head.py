@@ -9,6 +9,7 @@ import torch
 from mmdet.structures import DetDataSample
 
 from projects.kmax.models.fusion_head import KMaXFusionHead
+from projects.kmax.models.postprocess import Frame
 
 OFFSET = 1000
 FORWARD = ['tf_forward_coco_r50_129x161', 'tf_forward_coco_axial_r50_129x161']
@@ -248,6 +249,52 @@ def test_half_precision_logits():
     cls_logits, mask_logits = random_logits()
     half = predict(cls_logits.half(), mask_logits.bfloat16(), (33, 33), 3, 2)[0]
     assert half['pan_results'].instance_scores.dtype == torch.float32
+
+
+SIZES = [
+    (dict(img_shape=(20, 30)), (20, 30), (20, 30), (20, 30)),
+    (dict(ori_shape=(40, 60)), (40, 60), (40, 60), (40, 60)),
+    (dict(img_shape=(20, 30, 3), ori_shape=(40, 60)), (20, 30), (20, 30), (40, 60)),
+    (dict(img_shape=(20, 30), pad_shape=(33, 33)), (33, 33), (20, 30), (20, 30)),
+    (
+        dict(img_shape=(20, 30), pad_shape=(20, 30), batch_input_shape=(33, 65)),
+        (33, 65),
+        (20, 30),
+        (20, 30),
+    ),
+]
+
+
+@pytest.mark.parametrize(('metainfo', 'padded', 'content', 'output'), SIZES)
+def test_sizes_of_bare_metainfo(metainfo, padded, content, output):
+    assert Frame.from_metainfo(metainfo, rescale=True) == Frame(padded, content, output)
+    assert Frame.from_metainfo(metainfo, rescale=False) == Frame(padded, content, content)
+
+
+def test_missing_or_contradicting_sizes():
+    with pytest.raises(ValueError, match=r"neither img_shape nor ori_shape, only \['img_id'\]"):
+        Frame.from_metainfo(dict(img_id=1), rescale=True)
+    with pytest.raises(ValueError, match='20x30 pixels does not fit into the input of 33x17'):
+        Frame.from_metainfo(dict(img_shape=(20, 30), batch_input_shape=(33, 17)), rescale=True)
+
+
+def test_data_samples_by_name_and_position():
+    cls_logits, mask_logits = random_logits()
+    head = KMaXFusionHead(3, 2)
+    by_name = head.predict(cls_logits, mask_logits, data_samples=[sample((33, 33))], rescale=True)
+    by_position = head.predict(cls_logits, mask_logits, [sample((33, 33))], True)
+    assert torch.equal(by_name[0]['pan_results'].sem_seg, by_position[0]['pan_results'].sem_seg)
+
+
+@pytest.mark.parametrize('postprocess', ['deeplab2', 'pixelwise'])
+def test_area_limit_of_stuff_counts_the_whole_class(postprocess):
+    cls_logits = torch.full((1, 4, 6), -9.0)
+    cls_logits[0, range(4), [0, 0, 3, 3]] = 9
+    quadrants = torch.arange(4).view(2, 2).repeat_interleave(16, 0).repeat_interleave(16, 1)
+    mask_logits = 50.0 * (quadrants == torch.arange(4)[:, None, None])[None]
+    limits = dict(postprocess=postprocess, thing_area_limit=257, stuff_area_limit=512)
+    result = predict(cls_logits, mask_logits, (32, 32), 3, 2, **limits)[0]
+    assert result['pan_results'].sem_seg.unique().tolist() == [3, 5]
 
 
 def test_unknown_rules_and_fields():

@@ -370,3 +370,27 @@ def test_subsample(full, part):
     assert len(index) == part and index[0] == 0
     if part > 1 and (full - 1) % (part - 1) == 0:
         assert index == list(range(0, full, (full - 1) // (part - 1)))
+
+
+@pytest.mark.parametrize('full', [1, 2, 5, 10, 16, 24, 33, 48, 64, 65, 97, 161, 321])
+@pytest.mark.parametrize('stride', [1, 2, 4, 8])
+def test_subsample_takes_the_pixels_of_a_strided_network(full, stride):
+    grid = torch.arange(full * full).view(full, full)
+    expected = grid[::stride, ::stride]
+    assert torch.equal(subsample(grid, expected.shape), expected)
+
+
+def test_targets_coarser_than_the_logits_are_refused():
+    with pytest.raises(ValueError, match='targets of 5x13 pixels are coarser than .* of 9x13'):
+        KMaXCriterion(4)(small_output(), [small_targets(stripes(3)[:, :5])] * 2)
+
+
+@pytest.mark.parametrize('num_samples, entries', [(0, 3), (20, 4)])
+def test_noise_has_one_entry_per_sampling(num_samples, entries):
+    criterion = KMaXCriterion(4, loss_semantic=dict(num_samples=num_samples))
+    output, targets = small_output(), [small_targets(stripes(3))] * 2
+    noise = [torch.zeros(2, 9 * 13) for _ in range(3)] + [torch.zeros(2, 5 * 7)] * 2
+    assert criterion(output, targets, noise[:entries])['loss_semantic'].isfinite()
+    for wrong in (entries - 1, entries + 1):
+        with pytest.raises(ValueError, match=f'noise has {wrong} entries, expected {entries}'):
+            criterion(output, targets, noise[:wrong])

@@ -1,6 +1,7 @@
 """Properties of the network that no recorded array shows."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,14 +15,14 @@ from torch import nn
 import projects.kmax  # noqa: F401
 from projects.kmax.models import KMeansCrossAttention
 
-NORM = dict(type='BN', eps=1e-3, momentum=0.01)
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 
 
 @pytest.fixture
 def model() -> nn.Module:
     init_default_scope('mmdet')
     torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile('configs/kmax/kmax_nano_shapes-panoptic.py').model)
+    model = MODELS.build(Config.fromfile(CONFIG).model)
     model.init_weights()
     return model
 
@@ -96,7 +97,7 @@ def test_kmeans_update_is_the_sum_over_assigned_pixels():
 
 
 def test_kmeans_attention_works_alone():
-    attention = MODELS.build(dict(type='KMeansCrossAttention', embed_dims=16, norm_cfg=NORM))
+    attention = MODELS.build(dict(type='KMeansCrossAttention', embed_dims=16))
     logits = torch.randn(2, 4, 6, 7, requires_grad=True)
     pixels = torch.randn(2, 16, 6, 7, requires_grad=True)
     attention(pixels, logits).square().sum().backward()
@@ -108,6 +109,10 @@ def test_initial_weights_are_the_originals(model):
     head = model.panoptic_head
     conv = head.semantic_decoder.aspp.atrous[0].conv.weight
     assert conv.std().item() == pytest.approx(math.sqrt(2 / conv[0].numel()), rel=0.02)
+    # Glorot-uniform over 5 * 5 * 128 inputs and 5 * 5 outputs, as Keras counts them.
+    depthwise = head.predictor.pixel_head.conv.depthwise_conv.conv.weight
+    bound = math.sqrt(6 / (25 * (len(depthwise) + 1)))
+    assert depthwise.abs().max().item() == pytest.approx(bound, rel=0.02)
     layer = head.transformer_decoder.layers[0]
     for branch in (layer.kmeans.out, layer.attention.out, layer.ffn[1]):
         assert not branch.norm.weight.any()
@@ -118,21 +123,30 @@ def test_initial_weights_are_the_originals(model):
     assert not prior[:-1].any()
 
 
+def test_synchronised_norms_start_like_plain_ones(model):
+    # The runner converts norms before it initialises weights.
+    config = Config.fromfile(CONFIG).model
+    converted = nn.SyncBatchNorm.convert_sync_batchnorm(MODELS.build(config))
+    converted.init_weights()
+    expected = model.state_dict()
+    norms = [name for name, m in converted.named_modules() if isinstance(m, nn.SyncBatchNorm)]
+    assert len(norms) > 100
+    for name in norms:
+        torch.testing.assert_close(
+            converted.get_submodule(name).weight, expected[f'{name}.weight'], msg=name
+        )
+
+
 def test_wrong_sizes_are_named(model):
     with pytest.raises(ValueError, match='same number of stages'):
-        MODELS.build(
-            dict(type='KMaXPixelDecoder', in_channels=[8] * 4, num_blocks=(1,), norm_cfg=NORM)
-        )
+        MODELS.build(dict(type='KMaXPixelDecoder', in_channels=[8] * 4, num_blocks=(1,)))
     with pytest.raises(ValueError, match="block type 'dense'"):
         MODELS.build(
             dict(
                 type='KMaXPixelDecoder',
                 in_channels=[8] * 4,
                 block_types=('dense',) * 4,
-                norm_cfg=NORM,
             )
         )
     with pytest.raises(ValueError, match='do not divide into 8 heads'):
-        MODELS.build(
-            dict(type='KMaXPixelDecoder', in_channels=[8] * 4, channels=(12,) * 4, norm_cfg=NORM)
-        )
+        MODELS.build(dict(type='KMaXPixelDecoder', in_channels=[8] * 4, channels=(12,) * 4))

@@ -4,6 +4,8 @@ At random weights the network is chaotic in training mode: the original itself m
 tolerances between two of its own kernels, so later layers cannot be bound.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from projects.kmax.converters import convert_deeplab2
 from projects.kmax.converters.deeplab2 import torch_name
 from projects.kmax.models.layers import resize
 
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50.py'
 MOMENTUM = 0.01
 
 
@@ -25,7 +28,7 @@ def step(oracle, deeplab2_variables):
     """Run the recorded step in float64; return output, state before and after, batch sizes."""
     expected = dict(np.load(oracle('tf/tf_train_mode_ade20k_r50_65x97.npz')))
     init_default_scope('mmdet')
-    config = Config.fromfile('configs/kmax/_base_/models/kmax_r50.py').model
+    config = Config.fromfile(CONFIG).model
     head = config.panoptic_head
     head.num_things_classes = config.panoptic_fusion_head.num_things_classes = 100
     head.num_stuff_classes = config.panoptic_fusion_head.num_stuff_classes = 50

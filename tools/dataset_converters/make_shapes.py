@@ -150,7 +150,9 @@ def run_parallel(draw: partial, indices: Iterable[int], workers: int) -> Iterato
     if workers == 1:
         yield from map(draw, indices)
         return
-    with ProcessPoolExecutor(workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    # Before the fork: in a child, OpenCV would wait for its parent's threads for ever.
+    cv2.setNumThreads(1)
+    with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(draw, indices, chunksize=16)
 
 

@@ -7,12 +7,8 @@ from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import join_path
 
-from .panoptic_json import (
-    complete_metainfo,
-    index_annotations,
-    load_panoptic_json,
-    parse_segments,
-)
+from ..panoptic_format import read_panoptic_json
+from .panoptic_json import annotations_of_images, complete_metainfo, parse_segments
 
 
 @DATASETS.register_module()
@@ -47,14 +43,16 @@ class KMaXPanopticDataset(BaseDetDataset):
         Returns:
             One record per image.
         """
-        content = load_panoptic_json(self.ann_file, self.backend_args)
+        content = read_panoptic_json(
+            self.ann_file, ('images', 'categories'), self.backend_args
+        )
         categories = content['categories']
         self._metainfo: dict = complete_metainfo(self.metainfo, categories, self.ann_file)
         classes = self._metainfo['classes']
         labels = {category['id']: classes.index(category['name']) for category in categories}
         if 'annotations' not in content:
             return self._load_unannotated(content['images'])
-        annotations = index_annotations(content, self.ann_file)
+        annotations = annotations_of_images(content, self.ann_file)
         return [
             self._image_record(image) | self._segment_record(annotations[image['id']], labels)
             for image in content['images']
@@ -62,7 +60,7 @@ class KMaXPanopticDataset(BaseDetDataset):
 
     def _load_unannotated(self, images: list[dict]) -> list[dict]:
         if not self.test_mode:
-            raise ValueError(f'annotation file {self.ann_file} has no field "annotations"')
+            raise ValueError(f"panoptic JSON {self.ann_file} lacks the fields ['annotations']")
         return [self._image_record(image) for image in images]
 
     def _image_record(self, image: dict) -> dict:

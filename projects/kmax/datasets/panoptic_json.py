@@ -1,40 +1,10 @@
-"""Reading COCO panoptic JSON files."""
+"""From the content of a COCO panoptic JSON to classes and rows of ground truth."""
 
-import json
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
 
 import numpy as np
-from mmengine.fileio import get_text
 
-MAX_ID = 256**3 - 1
-"""Largest id a panoptic PNG can hold; 0 is void."""
-
-
-def load_panoptic_json(path: str, backend_args: dict | None = None) -> dict:
-    """Read a COCO panoptic JSON file.
-
-    Args:
-        path: The file.
-        backend_args: Arguments of mmengine's file backend.
-
-    Returns:
-        Its content.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not JSON or lacks ``images`` or ``categories``.
-    """
-    try:
-        content = json.loads(get_text(path, backend_args=backend_args))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f'annotation file {path} does not exist') from error
-    except ValueError as error:
-        raise ValueError(f'annotation file {path} is not valid JSON: {error}') from error
-    for field in ('images', 'categories'):
-        if field not in content:
-            raise ValueError(f'annotation file {path} has no field "{field}"')
-    return content
+from ..panoptic_format import check_segments, index_annotations
 
 
 def complete_metainfo(metainfo: Mapping, categories: list[dict], path: str) -> dict:
@@ -101,7 +71,7 @@ def make_palette(classes: Iterable[str], categories: list[dict]) -> list[tuple[i
     return [tuple(given.get(name) or color) for name, color in zip(classes, drawn, strict=True)]
 
 
-def index_annotations(content: dict, path: str) -> dict[int, dict]:
+def annotations_of_images(content: dict, path: str) -> dict[int, dict]:
     """Return the annotation of each image.
 
     Args:
@@ -115,17 +85,13 @@ def index_annotations(content: dict, path: str) -> dict[int, dict]:
         ValueError: If an image has no annotation or several, or an annotation no image.
     """
     images = {image['id']: image for image in content['images']}
-    annotations: dict[int, dict] = {}
-    for annotation in content['annotations']:
-        image_id = annotation['image_id']
+    annotations = index_annotations(content['annotations'], path)
+    for image_id, annotation in annotations.items():
         if image_id not in images:
             raise ValueError(
                 f'the annotation {annotation["file_name"]} of {path} belongs to image {image_id}, '
                 'which is not among its images'
             )
-        if image_id in annotations:
-            raise ValueError(f'image {image_id} of {path} has two annotations')
-        annotations[image_id] = annotation
     for image_id, image in images.items():
         if image_id not in annotations:
             raise ValueError(f'image {image_id} ({image["file_name"]}) of {path} has no annotation')
@@ -148,17 +114,14 @@ def parse_segments(annotation: dict, labels: dict[int, int], num_things: int, pa
         ``segment_labels``, the label of each row.
 
     Raises:
-        ValueError: If a category is unknown, or an id is void's, too large or not unique.
+        ValueError: If a segment is at fault, see :func:`check_segments`.
     """
-    image = f'image {annotation["image_id"]} ({PurePath(annotation["file_name"]).name})'
+    check_segments(annotation, labels, path)
     ids: list[int] = []
     rows: list[int] = []
     row_labels: list[int] = []
     stuff_rows: dict[int, int] = {}
     for segment in sorted(annotation['segments_info'], key=lambda segment: segment['id']):
-        fault = _segment_fault(segment, ids, labels)
-        if fault:
-            raise ValueError(f'segment {segment["id"]} of {image} in {path} {fault}')
         label = labels[segment['category_id']]
         row = 0 if segment.get('iscrowd', 0) else stuff_rows.get(label, len(row_labels) + 1)
         if row > len(row_labels):
@@ -168,11 +131,3 @@ def parse_segments(annotation: dict, labels: dict[int, int], num_things: int, pa
         ids.append(segment['id'])
         rows.append(row)
     return {'segment_ids': ids, 'segment_rows': rows, 'segment_labels': row_labels}
-
-
-def _segment_fault(segment: dict, seen: list[int], labels: dict[int, int]) -> str | None:
-    if segment['category_id'] not in labels:
-        return f'has the unknown category {segment["category_id"]}'
-    if not 0 < segment['id'] <= MAX_ID:
-        return f'must have an id between 1 and {MAX_ID}: 0 is void'
-    return 'shares its id with another' if segment['id'] in seen[-1:] else None

@@ -14,7 +14,8 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
     """``lr * step / warmup`` below ``warmup`` steps, then ``lr * (1 - step / end) ** 0.9``.
 
     The decay counts from step 0, so the rate drops a little where the warm-up ends; mmengine's
-    ``PolyLR`` after a ``LinearLR`` would start from the full rate there.
+    ``PolyLR`` after a ``LinearLR`` would start from the full rate there. A training shorter than
+    the warm-up ends within it.
 
     Args:
         optimizer: Optimiser or optimiser wrapper.
@@ -24,7 +25,7 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
         **kwargs: Further arguments of mmengine's schedulers.
 
     Raises:
-        ValueError: If ``by_epoch`` is not False, or ``warmup`` does not lie within ``[0, end)``.
+        ValueError: If ``by_epoch`` is not False or ``warmup`` is negative.
     """
 
     def __init__(
@@ -32,8 +33,8 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
     ) -> None:
         if by_epoch:
             raise ValueError('WarmupPolyLR counts iterations: set by_epoch=False')
-        if not 0 <= warmup < end:
-            raise ValueError(f'warmup={warmup} must be less than the {end} iterations of training')
+        if warmup < 0:
+            raise ValueError(f'param_scheduler.warmup is {warmup}, but cannot be negative')
         self.warmup = warmup
         super().__init__(optimizer, end=end, by_epoch=by_epoch, **kwargs)
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-VOID = 0
-"""Id of the annotation's pixels without a segment."""
+from ..panoptic_format import VOID
 
 Overlaps = dict[tuple[int, int], int]
 """Number of pixels of each pair of ids (annotated, predicted)."""

@@ -15,6 +15,16 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
+from ..panoptic_format import (
+    SEGMENT_FIELDS,
+    VOID,
+    check_segments,
+    index_annotations,
+    read_panoptic_json,
+    read_panoptic_png,
+    write_atomically,
+    write_panoptic_png,
+)
 from .matching import (
     Matches,
     Overlaps,
@@ -22,14 +32,6 @@ from .matching import (
     match_segments,
     sum_matches,
     summarise,
-)
-from .panoptic_files import (
-    SEGMENT_FIELDS,
-    check_segments,
-    read_panoptic_json,
-    read_panoptic_png,
-    write_atomically,
-    write_panoptic_png,
 )
 
 
@@ -87,8 +89,9 @@ class KMaXPanopticMetric(BaseMetric):
                 ``(1, H, W)`` holds ``label + instance * 1000`` and the number of classes for void.
 
         Raises:
-            KeyError: When an image is not annotated.
-            ValueError: When its size differs from that of the annotation.
+            FileNotFoundError: When the annotated PNG is missing.
+            ValueError: When an image is not annotated, its annotation cannot be read or names an
+                unknown category, or its size differs from that of the annotation.
         """
         for sample in data_samples:
             pred = torch.as_tensor(sample['pred_panoptic_seg']['sem_seg']).cpu().numpy()[0]
@@ -131,8 +134,7 @@ class KMaXPanopticMetric(BaseMetric):
 
     @cached_property
     def _annotations(self) -> dict[int, dict]:
-        annotations = self._json.get('annotations', ())
-        return {annotation['image_id']: annotation for annotation in annotations}
+        return index_annotations(self._json.get('annotations', ()), self.ann_file)
 
     @cached_property
     def _category_of_label(self) -> list[int]:
@@ -145,11 +147,11 @@ class KMaXPanopticMetric(BaseMetric):
 
     def _match(self, img_id: int, pred: NDArray[np.integer]) -> dict[int, Matches]:
         if img_id not in self._annotations:
-            raise KeyError(f'image {img_id} has no annotation in {self.ann_file}')
+            raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
         annotation = self._annotations[img_id]
-        check_segments(annotation, (*SEGMENT_FIELDS, 'area'), self._categories, self.ann_file)
+        check_segments(annotation, self._categories, self.ann_file, (*SEGMENT_FIELDS, 'area'))
         path = Path(self.seg_prefix or '') / annotation['file_name']
-        gt_ids = read_panoptic_png(path, img_id)
+        gt_ids = read_panoptic_png(path, f'image {img_id}')
         if gt_ids.shape != pred.shape:
             raise ValueError(
                 f'image {img_id}: the prediction has size {pred.shape}, but annotation {path} has '
@@ -175,7 +177,7 @@ class KMaXPanopticMetric(BaseMetric):
         """Write one PNG, void as id 0; return its entry in the JSON."""
         annotation = self._annotations.get(sample['img_id'])
         name = annotation['file_name'] if annotation else Path(sample['img_path']).stem + '.png'
-        ids = np.where(pred % INSTANCE_OFFSET == len(self._category_of_label), 0, pred + 1)
+        ids = np.where(pred % INSTANCE_OFFSET == len(self._category_of_label), VOID, pred + 1)
         write_panoptic_png(Path(f'{self.outfile_prefix}.panoptic') / name, ids)
         overlaps = count_overlaps(np.zeros_like(pred), pred)
         segments = [

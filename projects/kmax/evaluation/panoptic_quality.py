@@ -1,25 +1,23 @@
 """Panoptic quality of predictions on disk."""
 
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
+from ..panoptic_format import (
+    SEGMENT_FIELDS,
+    check_ids,
+    check_segments,
+    index_annotations,
+    read_panoptic_json,
+    read_panoptic_png,
+)
 from .matching import (
-    VOID,
     Matches,
-    Overlaps,
     count_overlaps,
     match_segments,
     sum_matches,
     summarise,
-)
-from .panoptic_files import (
-    SEGMENT_FIELDS,
-    check_segments,
-    read_panoptic_json,
-    read_panoptic_png,
 )
 
 
@@ -43,9 +41,8 @@ def pq_compute(
 
     Raises:
         FileNotFoundError: When a file is missing.
-        KeyError: When an image has no prediction, a category is unknown, or the ids of a
-            prediction's PNG are not those of its JSON.
-        ValueError: When a file cannot be read or sizes differ.
+        ValueError: When a file cannot be read, an image has no prediction, a category is unknown,
+            sizes differ, or the ids of a prediction's PNG are not those of its JSON.
     """
     per_image, categories = match_files(gt_json_file, pred_json_file, gt_folder, pred_folder)
     return summarise(sum_matches(per_image.values()), categories)
@@ -61,20 +58,20 @@ def match_files(
     gt_json = read_panoptic_json(gt_json_file, ('annotations', 'categories'))
     pred_json = read_panoptic_json(pred_json_file, ('annotations',))
     categories = {category['id']: category for category in gt_json['categories']}
-    predictions = {annotation['image_id']: annotation for annotation in pred_json['annotations']}
+    annotations = index_annotations(gt_json['annotations'], gt_json_file)
+    predictions = index_annotations(pred_json['annotations'], pred_json_file)
     folders = (
         Path(gt_folder or str(gt_json_file).replace('.json', '')),
         Path(pred_folder or str(pred_json_file).replace('.json', '')),
     )
-    for annotation in gt_json['annotations']:
-        check_segments(annotation, (*SEGMENT_FIELDS, 'area'), categories, gt_json_file)
-        if annotation['image_id'] not in predictions:
-            raise KeyError(
-                f'image {annotation["image_id"]} ({annotation["file_name"]}) of {gt_json_file} has '
+    for image_id, annotation in annotations.items():
+        check_segments(annotation, categories, gt_json_file, (*SEGMENT_FIELDS, 'area'))
+        if image_id not in predictions:
+            raise ValueError(
+                f'image {image_id} ({annotation["file_name"]}) of {gt_json_file} has '
                 f'no prediction in {pred_json_file}'
             )
-        prediction = predictions[annotation['image_id']]
-        check_segments(prediction, SEGMENT_FIELDS, categories, pred_json_file)
+        check_segments(predictions[image_id], categories, pred_json_file)
 
     def match(annotation: dict) -> dict[int, Matches]:
         prediction = predictions[annotation['image_id']]
@@ -82,8 +79,8 @@ def match_files(
 
     # Decoding PNGs, most of the work, runs outside of Python's lock.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = list(pool.map(match, gt_json['annotations']))
-    names = (annotation['file_name'] for annotation in gt_json['annotations'])
+        outcomes = list(pool.map(match, annotations.values()))
+    names = (annotation['file_name'] for annotation in annotations.values())
     return dict(zip(names, outcomes, strict=True)), categories
 
 
@@ -92,7 +89,9 @@ def _match_image(
 ) -> dict[int, Matches]:
     image_id = annotation['image_id']
     gt_file, pred_file = folders[0] / annotation['file_name'], folders[1] / prediction['file_name']
-    gt_ids, pred_ids = (read_panoptic_png(path, image_id) for path in (gt_file, pred_file))
+    gt_ids, pred_ids = (
+        read_panoptic_png(path, f'image {image_id}') for path in (gt_file, pred_file)
+    )
     if gt_ids.shape != pred_ids.shape:
         raise ValueError(
             f'image {image_id}: prediction {pred_file} has size {pred_ids.shape}, but annotation '
@@ -100,29 +99,8 @@ def _match_image(
         )
     overlaps = count_overlaps(gt_ids, pred_ids)
     pred_categories = {s['id']: s['category_id'] for s in prediction['segments_info']}
-    _check_ids(overlaps, pred_categories, f'image {image_id}', pred_file, pred_json_file)
+    present = (pred_id for _, pred_id in overlaps)
+    check_ids(present, pred_categories, pred_file, f'image {image_id} in {pred_json_file}')
     return match_segments(
         overlaps, annotation['segments_info'], pred_categories, f'image {image_id} ({gt_file})'
     )
-
-
-def _check_ids(
-    overlaps: Overlaps,
-    pred_categories: Mapping[int, Any],
-    image: str,
-    pred_file: Path,
-    pred_json_file: Path,
-) -> None:
-    present = {pred_id for _, pred_id in overlaps}
-    unknown = sorted(present - pred_categories.keys() - {VOID})
-    if unknown:
-        raise KeyError(
-            f'prediction {pred_file} holds the ids {unknown}, which are not among the '
-            f'segments_info of {image} in {pred_json_file}'
-        )
-    absent = sorted(pred_categories.keys() - present)
-    if absent:
-        raise KeyError(
-            f'prediction {pred_file} has no pixel of the ids {absent}, which are among the '
-            f'segments_info of {image} in {pred_json_file}'
-        )

@@ -13,7 +13,7 @@ def mask_dice(probs: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
     """Dice coefficient of every ground-truth mask with every query.
 
     ``dice(g, n) = sum(g P) / ((sum g + sum P) / 2 + 1e-5)`` over the valid pixels, with ``P`` the
-    softmax over the queries (MaX-DeepLab, arXiv 2012.00759, equation 9).
+    softmax over the queries (MaX-DeepLab, arXiv 2012.00759, section 3.2).
 
     Args:
         probs: ``(B, N, L)`` probability of each query at each pixel.
@@ -30,7 +30,7 @@ def mask_dice(probs: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
 
 @TASK_UTILS.register_module()
 class KMaXHungarianAssigner(BaseAssigner):
-    """Hungarian matching that maximises dice x class probability (MaX-DeepLab, equation 8)."""
+    """Hungarian matching that maximises dice x class probability (MaX-DeepLab, section 3.2)."""
 
     def similarity(self, cls_probs: Tensor, dice: Tensor, labels: Tensor) -> Tensor:
         """Similarity of every ground-truth mask with every query.

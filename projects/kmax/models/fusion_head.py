@@ -43,7 +43,7 @@ class KMaXFusionHead(BasePanopticFusionHead):
         self,
         cls_logits: Tensor,
         mask_logits: Tensor,
-        batch_data_samples: SampleList,
+        data_samples: SampleList,
         rescale: bool = True,
     ) -> list[dict]:
         """Post-process a batch.
@@ -51,14 +51,17 @@ class KMaXFusionHead(BasePanopticFusionHead):
         Args:
             cls_logits: ``(B, N, K + 1)``, void last.
             mask_logits: ``(B, N, h, w)`` at the stride of the masks.
-            batch_data_samples: Their metainfo holds ``img_shape``, ``ori_shape`` and, where the
-                input is padded, ``batch_input_shape``.
+            data_samples: Their metainfo holds ``img_shape``, ``ori_shape`` and, where the input is
+                padded, ``batch_input_shape``; see :meth:`Frame.from_metainfo`.
             rescale: Return maps of the original image's size, else of the resized image's.
 
         Returns:
             Per image ``pan_results``, ``sem_results`` and ``ins_results`` as asked by
             ``test_cfg``. Panoptic maps hold ``label + instance * 1000`` and, for void, the
             number of classes.
+
+        Raises:
+            ValueError: When the sizes in a metainfo are missing or contradict each other.
         """
         cfg = self._read_test_cfg()
         if cls_logits.dtype in (torch.float16, torch.bfloat16):
@@ -73,9 +76,7 @@ class KMaXFusionHead(BasePanopticFusionHead):
                 cfg,
                 self.num_things_classes,
             )
-            for classes, masks, sample in zip(
-                cls_logits, mask_logits, batch_data_samples, strict=True
-            )
+            for classes, masks, sample in zip(cls_logits, mask_logits, data_samples, strict=True)
         ]
 
     def _read_test_cfg(self) -> PostprocessConfig:

@@ -8,8 +8,8 @@ crop_size = (129, 161)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIds'),
-    # Straight from 480x360 to 0.5 ... 2 times the test size: nothing is shrunk and blown up again.
-    dict(type='KMaXRandomScale', scale_range=(0.168, 0.672), num_scales=15),
+    # Straight from 480x360 to 0.75 ... 1.5 times the test size.
+    dict(type='KMaXRandomScale', scale_range=(0.25, 0.5), num_scales=11),
     dict(type='PhotoMetricDistortion'),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),

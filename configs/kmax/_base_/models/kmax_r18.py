@@ -1,4 +1,4 @@
-"""A small kMaX that learns from scratch: ResNet-18, narrow decoders, small images."""
+"""A small kMaX that learns from scratch: ResNet-18 and narrow decoders for small images."""
 
 _base_ = './kmax_r50.py'
 
@@ -16,8 +16,9 @@ model = dict(
             drop_path_rate=0.0,
         ),
         semantic_decoder=dict(channels=64, low_level_channels=(32, 16)),
-        criterion=dict(loss_insdis=dict(num_samples=256)),
+        criterion=dict(loss_insdis=dict(num_samples=512)),
     ),
+    train_cfg=dict(small_instance_area=4096, small_instance_weight=3.0),
     test_cfg=dict(
         semantic_on=True,
         class_threshold_thing=0.4,

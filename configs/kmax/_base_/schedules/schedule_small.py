@@ -15,3 +15,4 @@ optim_wrapper = dict(
 param_scheduler = dict(type='WarmupPolyLR', warmup=50, by_epoch=False)
 default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1000, max_keep_ckpts=1))
 randomness = dict(seed=0)
+auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -1,10 +1,10 @@
 """Reading panoptic PNGs."""
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
-from mmengine.fileio import get
+
+from ...panoptic_format import check_ids, read_panoptic_png
 
 
 @TRANSFORMS.register_module()
@@ -40,7 +40,8 @@ class LoadPanopticIds(BaseTransform):
         """
         if results.get('seg_map_path') is None:
             return results
-        ids = self._read_ids(results)
+        image = f'image {results["img_id"]} in {results["ann_file"]}'
+        ids = read_panoptic_png(results['seg_map_path'], image, self.backend_args)
         if ids.shape != tuple(results['ori_shape']):
             raise ValueError(
                 f'panoptic PNG {results["seg_map_path"]} is {_size(ids.shape)}, but image '
@@ -49,27 +50,6 @@ class LoadPanopticIds(BaseTransform):
         results['gt_seg_map'] = _contiguous_ids(ids, results)
         results['gt_segment_labels'] = np.array(results['segment_labels'], dtype=np.int64)
         return results
-
-    def _read_ids(self, results: dict) -> np.ndarray:
-        """Return the ``(H, W)`` uint32 ids ``R + 256 G + 65536 B`` of a PNG."""
-        path, image = results['seg_map_path'], f'image {results["img_id"]}'
-        try:
-            content = get(path, backend_args=self.backend_args)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'panoptic PNG {path} of {image} in {results["ann_file"]} does not exist'
-            ) from error
-        pixels = np.frombuffer(content, np.uint8)
-        colors = cv2.imdecode(pixels, cv2.IMREAD_UNCHANGED) if pixels.size else None
-        if colors is None:
-            raise ValueError(f'panoptic PNG {path} of {image} is truncated or not an image')
-        if colors.dtype != np.uint8 or colors.ndim != 3:
-            raise ValueError(
-                f'panoptic PNG {path} of {image} must have three channels of 8 bits, but has '
-                f'{colors.shape[2] if colors.ndim == 3 else 1} of type {colors.dtype}'
-            )
-        rgba = cv2.cvtColor(colors[..., :3], cv2.COLOR_BGR2RGBA)
-        return rgba.view('<u4')[..., 0] & 0xFFFFFF
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(backend_args={self.backend_args})'
@@ -83,21 +63,9 @@ def _contiguous_ids(ids: np.ndarray, results: dict) -> np.ndarray:
     """Replace the ids of a PNG by the rows of its segments, run by run."""
     flat = ids.ravel()
     starts = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
-    known = np.array([0, *results['segment_ids']], dtype=np.uint32)
-    values = flat[starts]
-    places = np.searchsorted(known, values).clip(max=len(known) - 1)
-    _check_ids(known, values, places, results)
-    rows = np.array([0, *results['segment_rows']], dtype=np.int16)[places]
-    return np.repeat(rows, np.diff(starts, append=flat.size)).reshape(ids.shape)
-
-
-def _check_ids(known: np.ndarray, values: np.ndarray, places: np.ndarray, results: dict) -> None:
-    unknown = values[known[places] != values]
-    png = f'panoptic PNG {results["seg_map_path"]}'
-    segments = f'the segments_info of image {results["img_id"]} in {results["ann_file"]}'
-    if unknown.size:
-        raise ValueError(f'{png} holds id {unknown[0]}, which is not among {segments}')
-    count = np.bincount(places, minlength=len(known))
-    if not count[1:].all():
-        absent = known[1:][count[1:] == 0][0]
-        raise ValueError(f'{png} has no pixel of id {absent}, which is among {segments}')
+    present, place = np.unique(flat[starts], return_inverse=True)
+    image = f'image {results["img_id"]} in {results["ann_file"]}'
+    check_ids(present.tolist(), results['segment_ids'], results['seg_map_path'], image)
+    row_of_id = dict(zip(results['segment_ids'], results['segment_rows'], strict=True))
+    rows = np.array([row_of_id.get(value, 0) for value in present.tolist()], dtype=np.int16)
+    return np.repeat(rows[place], np.diff(starts, append=flat.size)).reshape(ids.shape)

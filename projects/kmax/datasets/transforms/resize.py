@@ -6,6 +6,8 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
+from ...resampling import nearest_index
+
 
 def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize bilinearly with aligned corners.
@@ -41,14 +43,9 @@ def resize_nearest(ids: np.ndarray, height: int, width: int) -> np.ndarray:
     Returns:
         ``(height, width)`` map of the same type.
     """
-    rows = _nearest_indices(ids.shape[0], height)
-    columns = _nearest_indices(ids.shape[1], width)
+    rows = nearest_index(ids.shape[0], height)
+    columns = nearest_index(ids.shape[1], width)
     return ids[rows][:, columns]
-
-
-def _nearest_indices(source: int, target: int) -> np.ndarray:
-    steps = max(target - 1, 1)
-    return (2 * np.arange(target) * (source - 1) + steps) // (2 * steps)
 
 
 def _resize_sample(results: dict, height: int, width: int) -> dict:

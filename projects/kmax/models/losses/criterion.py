@@ -73,12 +73,20 @@ class KMaXCriterion(nn.Module):
             semantic logits only), and the first four for each auxiliary prediction ``d0.*``, ...
 
         Raises:
-            ValueError: The class logits do not have K + 1 channels.
+            ValueError: The class logits do not have K + 1 channels, the noise has not one entry per
+                sampling, or targets are coarser than the logits.
         """
         if output.cls_logits.shape[-1] != self.num_classes + 1:
             raise ValueError(
                 f'cls_logits have {output.cls_logits.shape[-1]} channels, expected '
                 f'{self.num_classes + 1}: {self.num_classes} classes and void'
+            )
+        samples_semantic = output.semantic_logits is not None and self.loss_semantic.num_samples > 0
+        samplings = 1 + len(output.aux) + samples_semantic
+        if noise is not None and len(noise) != samplings:
+            raise ValueError(
+                f'noise has {len(noise)} entries, expected {samplings}: one per prediction, and one '
+                'for the semantic loss where it samples'
             )
         with torch.autocast(output.mask_logits.device.type, enabled=False):
             return self._losses(output, targets, noise)
@@ -111,7 +119,7 @@ class KMaXCriterion(nn.Module):
                 _full_precision(output.semantic_logits),
                 targets,
                 masks.pixel_area.unflatten(1, size),
-                noise[-1] if noise is not None else None,
+                noise[len(levels)] if noise is not None and len(noise) > len(levels) else None,
             )
         return losses
 

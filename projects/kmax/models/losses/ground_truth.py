@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...resampling import nearest_index
 from ..structures import KMaXTargets
 
 
@@ -115,21 +116,28 @@ class MatchedTargets:
 
 
 def subsample(grid: Tensor, size: Sequence[int]) -> Tensor:
-    """Take every s-th pixel of ``(..., H, W)`` so that ``size`` is left, corners aligned.
+    """Take every s-th pixel of ``(..., H, W)``, s a power of two, so that ``size`` is left.
 
-    Where no whole s does it, the nearest pixels are taken.
+    Where no such s does it, the nearest pixels are taken, corners aligned.
+
+    Raises:
+        ValueError: When the grid is smaller than ``size``.
     """
-    for axis, length in ((-2, size[0]), (-1, size[1])):
-        full = grid.shape[axis]
-        if full == length:
-            continue
-        step = max(1, round((full - 1) / max(length - 1, 1)))
-        index = torch.arange(0, full, step, device=grid.device)
-        if len(index) != length:
-            position = torch.arange(length, device=grid.device) * (full - 1)
-            index = (2 * position + length - 1) // max(2 * (length - 1), 1)
-        grid = grid.index_select(axis, index)
-    return grid
+    height, width = grid.shape[-2:]
+    if height < size[0] or width < size[1]:
+        raise ValueError(
+            f'targets of {height}x{width} pixels are coarser than the logits of '
+            f'{size[0]}x{size[1]}: they must be as fine or finer'
+        )
+    rows, columns = _positions(height, size[0]), _positions(width, size[1])
+    return grid[..., rows, :][..., columns]
+
+
+def _positions(full: int, length: int) -> slice | Tensor:
+    for stride in (2**power for power in range(full.bit_length() + 1)):
+        if len(range(0, full, stride)) == length:
+            return slice(None, None, stride)
+    return torch.from_numpy(nearest_index(full, length))
 
 
 def _pad_rows(rows: Tensor, length: int) -> Tensor:

@@ -16,7 +16,7 @@ from .sampling import sample_pixels, sampling_logits
 class InstanceDiscriminationLoss(nn.Module):
     """Contrast of pixel features: alike within a mask, different between masks.
 
-    MaX-DeepLab (arXiv 2012.00759), equation 13, on pixels sampled as in kMaX-DeepLab, section 4.1.
+    MaX-DeepLab (arXiv 2012.00759), section 3.4, on pixels sampled as in kMaX-DeepLab, section 4.1.
 
     Args:
         loss_weight: Weight of the loss.

@@ -13,7 +13,7 @@ from .reduction import mean_over_nonzero
 class PQStyleClassLoss(nn.Module):
     """Cross-entropy of each query's class, weighted by the quality of its mask.
 
-    MaX-DeepLab (arXiv 2012.00759), equations 9 to 11: matched queries weigh ``alpha`` times their
+    The PQ-style loss of MaX-DeepLab (arXiv 2012.00759), section 3.2: matched queries weigh ``alpha`` times their
     dice, the others ``1 - alpha`` times their share of void pixels.
 
     Args:

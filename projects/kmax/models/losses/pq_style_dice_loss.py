@@ -12,8 +12,8 @@ from .pixel_softmax import PixelSoftmax
 class PQStyleDiceLoss(nn.Module):
     """Dice loss of each matched query, weighted by the probability of its class.
 
-    MaX-DeepLab (arXiv 2012.00759), equation 10; the sum over the matched queries is divided by the
-    number of all queries.
+    The PQ-style loss of MaX-DeepLab (arXiv 2012.00759), section 3.2; the sum over the matched
+    queries is divided by the number of all queries.
 
     Args:
         loss_weight: Weight of the loss.

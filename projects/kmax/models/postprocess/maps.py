@@ -1,11 +1,13 @@
 """What post-processing is told, and the maps it makes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import torch
 from torch import Tensor
+
+from ...resampling import nearest_index
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class PostprocessConfig:
         Raises:
             ValueError: For a field that does not exist.
         """
-        known = [field.name for field in fields(cls)]
+        known = [known.name for known in fields(cls)]
         unknown = sorted(set(test_cfg or {}) - set(known))
         if unknown:
             raise ValueError(f'test_cfg has unknown fields {unknown}; it may have {known}')
@@ -77,13 +79,35 @@ class Frame:
     padded: tuple[int, int]
     content: tuple[int, int]
     output: tuple[int, int]
+    _index: dict[tuple[int, torch.device], Tensor] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def from_metainfo(cls, metainfo: Mapping[str, Any], rescale: bool) -> Self:
-        """Read a data sample's sizes; without padding, the input is the resized image."""
-        content = metainfo['img_shape']
-        padded = metainfo.get('batch_input_shape', metainfo.get('pad_shape', content))
-        output = metainfo['ori_shape'] if rescale else content
+        """Read a data sample's sizes; those not given equal those of the image.
+
+        Args:
+            metainfo: ``img_shape`` of the resized image, ``ori_shape`` of the original one, and
+                ``batch_input_shape`` or ``pad_shape`` of the network's input. One of the first two
+                suffices.
+            rescale: Whether maps of the original image's size are wanted.
+
+        Raises:
+            ValueError: When neither image has a size, or the input is smaller than the image.
+        """
+        content = metainfo.get('img_shape') or metainfo.get('ori_shape')
+        if content is None:
+            raise ValueError(
+                f'metainfo has neither img_shape nor ori_shape, only {sorted(metainfo)}'
+            )
+        padded = metainfo.get('batch_input_shape') or metainfo.get('pad_shape') or content
+        output = (metainfo.get('ori_shape') or content) if rescale else content
+        if padded[0] < content[0] or padded[1] < content[1]:
+            raise ValueError(
+                f'the image of {content[0]}x{content[1]} pixels does not fit into the input of '
+                f'{padded[0]}x{padded[1]}: check img_shape and batch_input_shape'
+            )
         return cls(*((int(size[0]), int(size[1])) for size in (padded, content, output)))
 
     def bring_out(self, padded_map: Tensor) -> Tensor:
@@ -91,16 +115,16 @@ class Frame:
         cropped = padded_map[: self.content[0], : self.content[1]]
         for axis, (size, new_size) in enumerate(zip(self.content, self.output, strict=True)):
             if size != new_size:
-                index = _nearest_index(size, new_size).to(cropped.device)
-                cropped = cropped.index_select(axis, index)
+                cropped = cropped.index_select(axis, self._source_index(axis, cropped.device))
         return cropped
 
-
-def _nearest_index(size: int, new_size: int) -> Tensor:
-    """TensorFlow's ``round(i * scale)`` with aligned corners, in float32, halves upwards."""
-    scale = torch.tensor((size - 1) / max(new_size - 1, 1), dtype=torch.float32)
-    index = torch.arange(new_size, dtype=torch.float32) * scale
-    return (index + 0.5).floor().long().clamp(max=size - 1)
+    def _source_index(self, axis: int, device: torch.device) -> Tensor:
+        """Every map of the image needs the same indices: send them to the device once."""
+        key = axis, device
+        if key not in self._index:
+            index = nearest_index(self.content[axis], self.output[axis])
+            self._index[key] = torch.from_numpy(index).to(device)
+        return self._index[key]
 
 
 @dataclass
@@ -132,3 +156,30 @@ class PanopticMaps:
 
     segments: SegmentMaps | None = None
     semantic: Tensor | None = None
+
+
+def large_enough(
+    areas: Tensor,
+    labels: Tensor,
+    cfg: PostprocessConfig,
+    num_things_classes: int,
+    num_classes: int,
+) -> Tensor:
+    """Whether each thing, or all stuff of its class together, reaches the area limit.
+
+    Args:
+        areas: ``(M,)`` int64 pixels of each mask.
+        labels: ``(M,)`` int64 class of each mask.
+        cfg: Holds the limits.
+        num_things_classes: Number of thing classes, which come first.
+        num_classes: Number of all classes.
+
+    Returns:
+        ``(M,)`` bool.
+    """
+    per_class = areas.new_zeros(num_classes).index_add_(0, labels, areas)
+    return torch.where(
+        labels < num_things_classes,
+        areas >= cfg.thing_area_limit,
+        per_class[labels] >= cfg.stuff_area_limit,
+    )

@@ -11,7 +11,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps
+from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
 from .slots import claims, class_scores, first_index, resized_rows
 
 # Sets of claims are told apart by a table of counts up to this size, by sorting beyond.
@@ -58,9 +58,10 @@ def maskwise_maps(
     maps = PanopticMaps()
     if cfg.segments_on:
         winner = _merge(claim_maps, candidates, cfg)
-        kept = _large_enough(winner.areas, candidates.label, cfg, num_things_classes)
-        painted = frame.bring_out(winner.index).long()
         void = cls_logits.shape[1] - 1
+        areas, label = torch.from_numpy(winner.areas), torch.from_numpy(candidates.label)
+        kept = large_enough(areas, label, cfg, num_things_classes, num_classes=void).numpy()
+        painted = frame.bring_out(winner.index).long()
         instance_id = np.where(candidates.label < num_things_classes, candidates.position + 1, 0)
         panoptic = np.where(kept, candidates.label + instance_id * INSTANCE_OFFSET, void)
         device = mask_logits.device
@@ -174,18 +175,6 @@ def _claim_sets(claim_maps: Tensor, base: int) -> tuple[Tensor, NDArray]:
             used = unique.cpu().numpy()
         claimed = np.concatenate([claimed[used // base], used[:, None] % base], axis=1)
     return codes, claimed
-
-
-def _large_enough(
-    areas: NDArray, label: NDArray, cfg: PostprocessConfig, num_things_classes: int
-) -> NDArray:
-    """Whether each thing, or all stuff of its class together, reaches the area limit."""
-    per_class = np.bincount(label, weights=areas)
-    return np.where(
-        label < num_things_classes,
-        areas >= cfg.thing_area_limit,
-        per_class[label] >= cfg.stuff_area_limit,
-    )
 
 
 def _table(values: NDArray, default: float, dtype: torch.dtype, device: torch.device) -> Tensor:

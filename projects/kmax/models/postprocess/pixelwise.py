@@ -4,7 +4,7 @@ import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from torch import Tensor
 
-from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps
+from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
 from .slots import class_scores, first_index, resized_rows
 
 
@@ -39,7 +39,8 @@ def pixelwise_maps(
         void = cls_logits.shape[1] - 1
         query = sure.long()
         valid = (query == strongest) & (probability > cfg.pixel_confidence_threshold)
-        kept = _large_enough(query[valid], labels, cfg, num_things_classes)
+        areas = torch.bincount(query[valid], minlength=len(labels))
+        kept = large_enough(areas, labels, cfg, num_things_classes, num_classes=void)
         index = torch.arange(len(labels), device=labels.device)
         instance_id = torch.where(labels < num_things_classes, index + 1, 0)
         panoptic = torch.where(kept, labels + instance_id * INSTANCE_OFFSET, void)
@@ -68,17 +69,3 @@ def _full_resolution(
             sure[rows] = remaining[first_index(chosen, top).long()].to(sure.dtype)
             probability[rows] = chosen.sub_(top[:, None]).exp_().sum(1).reciprocal()
     return strongest, sure, probability
-
-
-def _large_enough(
-    query: Tensor, labels: Tensor, cfg: PostprocessConfig, num_things_classes: int
-) -> Tensor:
-    """Whether each query, or all queries of its stuff class together, reach the area limit."""
-    areas = torch.bincount(query, minlength=len(labels))
-    per_class = torch.zeros_like(areas).new_zeros(int(labels.max()) + 1)
-    per_class.index_add_(0, labels, areas)
-    return torch.where(
-        labels < num_things_classes,
-        areas >= cfg.thing_area_limit,
-        per_class[labels] >= cfg.stuff_area_limit,
-    )

@@ -1,0 +1,188 @@
+"""Files of the COCO panoptic format: JSON annotations and PNGs whose colours are segment ids."""
+
+import json
+import os
+import threading
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.fileio import get, get_text
+from numpy.typing import NDArray
+
+VOID = 0
+"""Id of pixels without a segment."""
+
+MAX_ID = 256**3 - 1
+"""Largest id a panoptic PNG can hold."""
+
+ANNOTATION_FIELDS = ('image_id', 'file_name', 'segments_info')
+SEGMENT_FIELDS = ('id', 'category_id')
+
+
+def read_panoptic_json(
+    path: str | Path, fields: Collection[str], backend_args: dict | None = None
+) -> dict[str, Any]:
+    """Read a JSON that must hold the given fields.
+
+    Args:
+        path: The file.
+        fields: Names the JSON object must have.
+        backend_args: Arguments of mmengine's file backend.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is no JSON object with these fields.
+    """
+    try:
+        content = json.loads(get_text(path, backend_args=backend_args))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'panoptic JSON {path} does not exist') from error
+    except ValueError as error:
+        raise ValueError(f'panoptic JSON {path} is not valid JSON: {error}') from error
+    if not isinstance(content, dict):
+        raise ValueError(f'panoptic JSON {path} must hold an object with the fields {list(fields)}')
+    missing = [field for field in fields if field not in content]
+    if missing:
+        raise ValueError(f'panoptic JSON {path} lacks the fields {missing}')
+    return content
+
+
+def index_annotations(annotations: Iterable[dict], path: str | Path) -> dict[int, dict]:
+    """Return the annotation of each image id.
+
+    Args:
+        annotations: The JSON's annotations.
+        path: Name of the JSON, for error messages.
+
+    Raises:
+        ValueError: When an annotation lacks a field or an image has two.
+    """
+    indexed: dict[int, dict] = {}
+    for annotation in annotations:
+        missing = [field for field in ANNOTATION_FIELDS if field not in annotation]
+        if missing:
+            image_id = annotation.get('image_id')
+            raise ValueError(f'the annotation of image {image_id} in {path} lacks {missing}')
+        if annotation['image_id'] in indexed:
+            raise ValueError(f'image {annotation["image_id"]} of {path} has two annotations')
+        indexed[annotation['image_id']] = annotation
+    return indexed
+
+
+def check_segments(
+    annotation: dict,
+    categories: Collection[int],
+    path: str | Path,
+    fields: Collection[str] = SEGMENT_FIELDS,
+) -> None:
+    """Refuse segments that no reader could make sense of.
+
+    Args:
+        annotation: Annotation of one image.
+        categories: Ids of the categories that exist.
+        path: Name of the JSON, for error messages.
+        fields: Fields every segment must have.
+
+    Raises:
+        ValueError: When a field is missing, a category is unknown, or an id is void's, too large or
+            not unique.
+    """
+    seen: set[int] = set()
+    for segment in annotation['segments_info']:
+        fault = _segment_fault(segment, seen, categories, fields)
+        if fault:
+            image = f'image {annotation["image_id"]} ({annotation["file_name"]})'
+            raise ValueError(f'segment {segment.get("id")} of {image} in {path} {fault}')
+        seen.add(segment['id'])
+
+
+def _segment_fault(
+    segment: dict, seen: set[int], categories: Collection[int], fields: Collection[str]
+) -> str | None:
+    missing = [field for field in fields if field not in segment]
+    if missing:
+        return f'lacks the fields {missing}'
+    if segment['category_id'] not in categories:
+        return f'has the unknown category {segment["category_id"]}; known are {sorted(categories)}'
+    if not VOID < segment['id'] <= MAX_ID:
+        return f'must have an id between {VOID + 1} and {MAX_ID}: {VOID} is void'
+    return 'shares its id with another' if segment['id'] in seen else None
+
+
+def check_ids(present: Iterable[int], listed: Iterable[int], png: str | Path, image: str) -> None:
+    """Refuse a PNG whose ids are not those of its segments.
+
+    Args:
+        present: Ids of the PNG.
+        listed: Ids of the ``segments_info``.
+        png: Name of the PNG, for error messages.
+        image: Name of the image and the JSON, likewise.
+
+    Raises:
+        ValueError: When an id occurs on one side only.
+    """
+    present, listed = set(present), set(listed)
+    unknown = sorted(present - listed - {VOID})
+    if unknown:
+        raise ValueError(
+            f'panoptic PNG {png} holds id {unknown[0]}, which is not among the segments_info of '
+            f'{image}'
+        )
+    absent = sorted(listed - present)
+    if absent:
+        raise ValueError(
+            f'panoptic PNG {png} has no pixel of id {absent[0]}, which is among the segments_info '
+            f'of {image}'
+        )
+
+
+def read_panoptic_png(
+    path: str | Path, image: str, backend_args: dict | None = None
+) -> NDArray[np.uint32]:
+    """Read the ids ``R + 256 G + 65536 B`` of a panoptic PNG, ``(H, W)``.
+
+    Args:
+        path: The file.
+        image: Name of the image, for error messages.
+        backend_args: Arguments of mmengine's file backend.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it cannot be decoded or has not three channels of 8 bits.
+    """
+    described = f'panoptic PNG {path} of {image}'
+    try:
+        content = np.frombuffer(get(path, backend_args=backend_args), np.uint8)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{described} does not exist') from error
+    colors = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    if colors is None:
+        raise ValueError(f'{described} is truncated or not an image')
+    if colors.ndim != 3 or colors.dtype != np.uint8:
+        raise ValueError(
+            f'{described} must have three channels of 8 bits, but has '
+            f'{colors.shape[2] if colors.ndim == 3 else 1} of type {colors.dtype}'
+        )
+    rgba = cv2.cvtColor(colors[..., :3], cv2.COLOR_BGR2RGBA)
+    return rgba.view('<u4')[..., 0] & np.uint32(MAX_ID)
+
+
+def write_panoptic_png(path: Path, ids: NDArray[np.integer]) -> None:
+    """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears complete or not at all."""
+    colors = np.ascontiguousarray(ids, dtype='<u4').view(np.uint8).reshape(*ids.shape, 4)
+    _, encoded = cv2.imencode('.png', cv2.cvtColor(colors[..., :3], cv2.COLOR_RGB2BGR))
+    write_atomically(path, encoded.tobytes())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that appears complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
