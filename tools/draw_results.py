@@ -10,6 +10,7 @@ import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
 from mmdet.apis import init_detector  # noqa: E402
 from mmengine.config import DictAction  # noqa: E402
 from mmengine.device import get_device  # noqa: E402
+from projects.kmax.engine.launch import check_weights, read_weights  # noqa: E402
 from projects.kmax.visualization.comparison import write_comparisons  # noqa: E402
 
 
@@ -28,9 +29,11 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    weights = read_weights(args.checkpoint)
     model = init_detector(
         args.config, args.checkpoint, device=args.device, cfg_options=args.cfg_options or {}
     )
+    check_weights(model, weights, args.checkpoint)
     files = write_comparisons(model, args.out_dir, args.num)
     print(f'\n{len(files)} pictures in {args.out_dir}')
 

@@ -14,8 +14,10 @@ from mmengine.runner import Runner  # noqa: E402
 from projects.kmax.engine.launch import (  # noqa: E402
     adapt_to_machine,
     add_common_arguments,
+    check_weights,
     existing_file,
     load_config,
+    read_weights,
 )
 
 
@@ -42,7 +44,9 @@ def main() -> None:
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     adapt_to_machine(cfg)
+    weights = read_weights(args.checkpoint)
     runner = Runner.from_cfg(cfg)
+    check_weights(runner.model, weights, args.checkpoint)
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
     runner.test()

@@ -85,7 +85,11 @@ FAULTS = [
     (_remove_png, FileNotFoundError, PNG + r'of image 1 in .*panoptic\.json does not exist'),
     (_truncate_png, ValueError, PNG + r'of image 1 in .*panoptic\.json is truncated'),
     (_empty_png, ValueError, PNG + r'of image 1 in .*panoptic\.json is truncated or not an image'),
-    (_sixteen_bit_png, ValueError, PNG + 'of image 1 in .* must .* 8 bits, but has 3 of type uint16'),
+    (
+        _sixteen_bit_png,
+        ValueError,
+        PNG + 'of image 1 in .* must .* 8 bits, but has 3 of type uint16',
+    ),
     (_grey_png, ValueError, PNG + 'of image 1 in .* must have .*, but has 1 of type uint8'),
     (
         _small_png,
@@ -174,7 +178,10 @@ JSON_FAULTS = [
         lambda c: c['categories'][1].pop('isthing'),
         r'a category of .*panoptic\.json has no field "isthing"',
     ),
-    (lambda c: c.pop('categories'), r"panoptic JSON .*panoptic\.json lacks the fields \['categories'\]"),
+    (
+        lambda c: c.pop('categories'),
+        r"panoptic JSON .*panoptic\.json lacks the fields \['categories'\]",
+    ),
 ]
 
 

@@ -71,7 +71,7 @@ def test_images_without_annotations_load_for_testing_only(build_dataset, edit_js
     edit_json(lambda content: content.pop('annotations'))
     sample = build_dataset(test_mode=True)[0]['data_samples']
     assert 'gt_panoptic_seg' not in sample
-    with pytest.raises(ValueError, match=r'panoptic\.json has no field "annotations"'):
+    with pytest.raises(ValueError, match=r"lacks the fields \['annotations'\]"):
         build_dataset()
 
 

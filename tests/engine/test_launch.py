@@ -29,3 +29,11 @@ def test_cluster_launcher_without_gpu_is_refused(gpu):
     gpu(False)
     with pytest.raises(RuntimeError, match='--launcher slurm needs GPUs'):
         adapt_to_machine(Config(dict(launcher='slurm')))
+
+
+def test_cpu_processes_average_their_norm_statistics(gpu, monkeypatch):
+    gpu(False)
+    monkeypatch.setattr(launch.distributed, 'init_process_group', lambda backend: None)
+    cfg = Config(dict(launcher='pytorch', sync_bn='torch', custom_hooks=[dict(type='Mine')]))
+    adapt_to_machine(cfg)
+    assert [hook.type for hook in cfg.custom_hooks] == ['Mine', 'AverageNormStatisticsHook']

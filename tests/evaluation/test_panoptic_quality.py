@@ -175,7 +175,9 @@ class TestBadFiles:
 
 def test_image_without_prediction(files):
     edit(files / 'pred.json', lambda c: c['annotations'].clear())
-    with pytest.raises(ValueError, match='image 1 .a.png. of .*gt.json has no prediction in .*pred'):
+    with pytest.raises(
+        ValueError, match='image 1 .a.png. of .*gt.json has no prediction in .*pred'
+    ):
         compute(files)
 
 

@@ -1,10 +1,15 @@
 """Workarounds for defects of the OpenMMLab stack, one file each, applied when this is imported.
 
 Each does nothing where upstream works and says under which condition it can be deleted. The order
-matters: the first two must be in place before mmdet is first imported.
+matters: what is missing is reported before it is imported, and ``mmcv_ext`` and ``panopticapi``
+must be in place before mmdet is first imported.
 """
 
-from projects.kmax.compat import (
+from projects.kmax.compat import missing_packages
+
+missing_packages.apply()
+
+from projects.kmax.compat import (  # noqa: E402
     det_inferencer,
     mmcv_ext,
     mmdet_import,

@@ -43,9 +43,7 @@ class KMaXPanopticDataset(BaseDetDataset):
         Returns:
             One record per image.
         """
-        content = read_panoptic_json(
-            self.ann_file, ('images', 'categories'), self.backend_args
-        )
+        content = read_panoptic_json(self.ann_file, ('images', 'categories'), self.backend_args)
         categories = content['categories']
         self._metainfo: dict = complete_metainfo(self.metainfo, categories, self.ann_file)
         classes = self._metainfo['classes']

@@ -1,11 +1,18 @@
-"""What ``tools/train.py`` and ``tools/test.py`` share: their config, and the machine they meet."""
+"""What the tools share: their config, the machine they meet, and the checkpoints they get."""
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.model import is_model_wrapper
+from mmengine.runner import CheckpointLoader
 from torch import distributed
+
+# The share of a model's weights that a checkpoint may lack: parts used in training only, or added.
+MAX_MISSING = 0.1
+SHOWN_KEYS = 5
 
 
 def existing_file(path: str) -> str:
@@ -46,7 +53,8 @@ def load_config(args: Namespace) -> Config:
 def adapt_to_machine(cfg: Config) -> None:
     """Make a config written for GPUs run without one, distributed or not.
 
-    Batch norm is then not synchronised, as torch can only do so on GPUs. Distributed runs use gloo,
+    Batch norm is then not synchronised, as torch can only do so on GPUs; its statistics are
+    averaged where they are used. Distributed runs use gloo,
     initialised here because mmengine would select a GPU first
     (https://github.com/open-mmlab/mmengine, ``mmengine/dist/utils.py``).
 
@@ -66,4 +74,61 @@ def adapt_to_machine(cfg: Config) -> None:
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
     )
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='AverageNormStatisticsHook')]
     distributed.init_process_group('gloo')
+
+
+def read_weights(path: str) -> dict[str, Any]:
+    """Read the weights in a checkpoint.
+
+    Args:
+        path: The file, or its URL.
+
+    Returns:
+        Tensors by name, without the prefix of a model wrapper.
+
+    Raises:
+        ValueError: If the file is damaged or is no checkpoint.
+    """
+    try:
+        content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    # A damaged pickle can raise nearly any exception.
+    except Exception as error:
+        raise ValueError(f'checkpoint {path} cannot be read, it may be damaged: {error}') from error
+    weights = content.get('state_dict', content) if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not any(map(torch.is_tensor, weights.values())):
+        raise ValueError(f'checkpoint {path} holds no weights')
+    return {name.removeprefix('module.'): value for name, value in weights.items()}
+
+
+def check_weights(model: Any, weights: dict[str, Any], path: str) -> None:
+    """Check that weights belong to a model of this architecture; mmengine only warns.
+
+    Args:
+        model: The model, possibly wrapped for distributed use.
+        weights: Tensors by name.
+        path: Their file, for the message.
+
+    Raises:
+        ValueError: If a shape differs or too many weights are missing.
+    """
+    own = (model.module if is_model_wrapper(model) else model).state_dict()
+    own = {name: value for name, value in own.items() if 'num_batches_tracked' not in name}
+    wrong = [
+        f'{name}: {tuple(weights[name].shape)} instead of {tuple(value.shape)}'
+        for name, value in own.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    if wrong:
+        raise ValueError(_mismatch(path, 'weights have other shapes', wrong, len(own)))
+    missing = [name for name in own if name not in weights]
+    if len(missing) > MAX_MISSING * len(own):
+        raise ValueError(_mismatch(path, 'weights are missing', missing, len(own)))
+
+
+def _mismatch(path: str, fault: str, names: list[str], total: int) -> str:
+    shown = ', '.join(names[:SHOWN_KEYS]) + (', ...' if len(names) > SHOWN_KEYS else '')
+    return (
+        f'checkpoint {path} is not one of the model in the config: {len(names)} of {total} '
+        f'{fault}: {shown}'
+    )

@@ -85,8 +85,8 @@ class KMaXCriterion(nn.Module):
         samplings = 1 + len(output.aux) + samples_semantic
         if noise is not None and len(noise) != samplings:
             raise ValueError(
-                f'noise has {len(noise)} entries, expected {samplings}: one per prediction, and one '
-                'for the semantic loss where it samples'
+                f'noise has {len(noise)} entries, expected {samplings}: one per prediction, and '
+                'one for the semantic loss where it samples'
             )
         with torch.autocast(output.mask_logits.device.type, enabled=False):
             return self._losses(output, targets, noise)

@@ -13,8 +13,8 @@ from .reduction import mean_over_nonzero
 class PQStyleClassLoss(nn.Module):
     """Cross-entropy of each query's class, weighted by the quality of its mask.
 
-    The PQ-style loss of MaX-DeepLab (arXiv 2012.00759), section 3.2: matched queries weigh ``alpha`` times their
-    dice, the others ``1 - alpha`` times their share of void pixels.
+    The PQ-style loss of MaX-DeepLab (arXiv 2012.00759), section 3.2: matched queries weigh
+    ``alpha`` times their dice, the others ``1 - alpha`` times their share of void pixels.
 
     Args:
         loss_weight: Weight of the loss.

@@ -1,7 +1,7 @@
 """Many small instances from scratch: cell nuclei of two kinds, 2 thing and 2 stuff classes."""
 
 _base_ = [
-    './_base_/models/kmax_r18.py',
+    './_base_/models/kmax_nano.py',
     './_base_/datasets/nuclei_panoptic.py',
     './_base_/schedules/schedule_small.py',
 ]
@@ -12,6 +12,10 @@ model = dict(
         num_stuff_classes=2,
         transformer_decoder=dict(num_queries=100),
         semantic_decoder=dict(num_classes=4),
+        criterion=dict(
+            loss_mask=dict(loss_weight=0.3),
+            loss_insdis=dict(loss_weight=1.0, num_samples=512),
+        ),
     ),
     panoptic_fusion_head=dict(num_things_classes=2, num_stuff_classes=2),
 )

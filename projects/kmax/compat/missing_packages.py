@@ -1,0 +1,25 @@
+"""OpenMMLab's packages are not dependencies of this one, so that any build of them can be used.
+
+Where they are absent, Python only names the first. Not a defect of theirs: keep as long as
+``pyproject.toml`` has them as extras.
+"""
+
+import importlib.util
+
+REQUIRED = ('torch', 'cv2', 'mmengine', 'mmdet', 'mmpretrain')
+
+
+def apply() -> None:
+    """Check that all packages are installed; for mmcv see ``mmcv_ext``.
+
+    Raises:
+        ModuleNotFoundError: If one is not; says how to install them.
+    """
+    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModuleNotFoundError(
+            f'projects.kmax needs {", ".join(missing)}, not installed here: run "pip install -r '
+            'requirements.txt", or "pip install \'kmax-deeplab[lite,stack]\'" beside the torch and '
+            'OpenCV of your choice',
+            name=missing[0],
+        )

@@ -1,0 +1,62 @@
+"""Refuses to start where the config's class counts contradict the data set."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+
+HEADS = ('panoptic_head', 'panoptic_fusion_head')
+
+
+@HOOKS.register_module()
+class CheckClassesHook(Hook):
+    """Compares the model's numbers of thing and stuff classes with those of its data.
+
+    Data sets that do not tell things from stuff, and models without these numbers, pass.
+    """
+
+    def before_train(self, runner: Any) -> None:
+        """Check the training data, and the validation data as long as nothing is lost."""
+        check_classes(runner.model, runner.train_loop.dataloader.dataset)
+        if runner.val_loop is not None:
+            self.before_val(runner)
+
+    def before_val(self, runner: Any) -> None:
+        """Check the validation data."""
+        check_classes(runner.model, runner.val_loop.dataloader.dataset)
+
+    def before_test(self, runner: Any) -> None:
+        """Check the test data."""
+        check_classes(runner.model, runner.test_loop.dataloader.dataset)
+
+
+def check_classes(model: Any, dataset: Any) -> None:
+    """Compare the class counts of a model's heads with those of a data set.
+
+    Args:
+        model: The model, possibly wrapped for distributed training.
+        dataset: A data set with ``thing_classes`` and ``stuff_classes`` in its ``metainfo``.
+
+    Raises:
+        ValueError: If they differ; names the counts, the annotation file and the config's fields.
+    """
+    if is_model_wrapper(model):
+        model = model.module
+    metainfo = getattr(dataset, 'metainfo', {})
+    if 'thing_classes' not in metainfo or 'stuff_classes' not in metainfo:
+        return
+    expected = (len(metainfo['thing_classes']), len(metainfo['stuff_classes']))
+    for name in HEADS:
+        head = getattr(model, name, None)
+        if not hasattr(head, 'num_things_classes') or not hasattr(head, 'num_stuff_classes'):
+            continue
+        given = (head.num_things_classes, head.num_stuff_classes)
+        if given != expected:
+            source = getattr(dataset, 'ann_file', type(dataset).__name__)
+            raise ValueError(
+                f'the config sets model.{name}.num_things_classes={given[0]} and '
+                f'num_stuff_classes={given[1]}, but {source} has {expected[0]} thing and '
+                f'{expected[1]} stuff classes: correct both fields in {" and in ".join(HEADS)}, '
+                'and panoptic_head.semantic_decoder.num_classes where it is set'
+            )

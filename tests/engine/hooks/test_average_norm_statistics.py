@@ -1,0 +1,84 @@
+import multiprocessing
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.hooks import CheckpointHook
+from torch import distributed, nn
+
+import projects.kmax  # noqa: F401
+from projects.kmax.engine.hooks import AverageNormStatisticsHook, average_norm_statistics
+
+
+def fill(model, value):
+    for buffer in model.buffers():
+        buffer.fill_(value)
+    return model
+
+
+def average(rank, store, queue):
+    """Average the statistics of two processes, 1 and 3, and report what the model holds then."""
+    torch.set_num_threads(1)
+    distributed.init_process_group('gloo', f'file://{store}', rank=rank, world_size=2)
+    model = fill(nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2)), 1 + 2 * rank)
+    runner = SimpleNamespace(model=model)
+    AverageNormStatisticsHook().before_val_epoch(runner)
+    norm = model[1]
+    statistics = [*norm.running_mean.tolist(), *norm.running_var.tolist()]
+    queue.put((rank, statistics, norm.num_batches_tracked.item()))
+    distributed.destroy_process_group()
+
+
+def test_two_processes_agree(tmp_path):
+    context = multiprocessing.get_context('fork')
+    queue = context.Queue()
+    arguments = (str(tmp_path / 'store'), queue)
+    processes = [context.Process(target=average, args=(rank, *arguments)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    results = sorted(queue.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join(10)
+    assert results == [(0, [2.0] * 4, 1), (1, [2.0] * 4, 3)]
+
+
+@pytest.fixture
+def averaged(monkeypatch):
+    """Pretend to be one of several processes; return the list of what was averaged."""
+    calls = []
+    module = average_norm_statistics
+    monkeypatch.setattr(module, 'is_distributed', lambda: True)
+    monkeypatch.setattr(module, 'all_reduce_params', lambda params, op: calls.append((params, op)))
+    return calls
+
+
+def make_runner(model, iteration, **checkpoint):
+    hooks = [CheckpointHook(**checkpoint)]
+    return SimpleNamespace(model=model, iter=iteration, max_iters=10, hooks=hooks)
+
+
+@pytest.mark.parametrize(
+    ('iteration', 'by_epoch', 'due'),
+    [(2, False, False), (3, False, True), (9, False, True), (3, True, False)],
+)
+def test_averages_where_a_checkpoint_follows(averaged, iteration, by_epoch, due):
+    runner = make_runner(nn.BatchNorm1d(2), iteration, interval=4, by_epoch=by_epoch)
+    AverageNormStatisticsHook().after_train_iter(runner, 0)
+    assert len(averaged) == due
+
+
+def test_averages_before_it_is_saved():
+    assert AverageNormStatisticsHook.priority == 'NORMAL'
+    assert CheckpointHook.priority == 'VERY_LOW'
+
+
+@pytest.mark.parametrize('model', [nn.SyncBatchNorm(2), nn.Linear(2, 2), nn.GroupNorm(1, 2)])
+def test_nothing_to_average(averaged, model):
+    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model))
+    assert not averaged
+
+
+def test_single_process_keeps_its_statistics():
+    model = fill(nn.BatchNorm1d(2), 3)
+    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model))
+    assert model.running_var.tolist() == [3, 3]

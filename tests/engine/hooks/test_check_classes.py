@@ -1,0 +1,75 @@
+from types import SimpleNamespace
+
+import pytest
+from mmengine.registry import HOOKS, MODEL_WRAPPERS
+
+import projects.kmax  # noqa: F401
+
+
+def loop(num_things, num_stuff):
+    metainfo = dict(thing_classes=('a',) * num_things, stuff_classes=('b',) * num_stuff)
+    dataset = SimpleNamespace(metainfo=metainfo, ann_file='data/panoptic.json')
+    return SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset))
+
+
+def make_model(num_things=2, num_stuff=1, fusion=None):
+    head = SimpleNamespace(num_things_classes=num_things, num_stuff_classes=num_stuff)
+    return SimpleNamespace(panoptic_head=head, panoptic_fusion_head=fusion or head)
+
+
+def make_runner(model, **loops):
+    right = loop(2, 1)
+    loops = {'train_loop': right, 'val_loop': right, 'test_loop': right} | loops
+    return SimpleNamespace(model=model, **loops)
+
+
+@pytest.fixture
+def hook():
+    return HOOKS.build(dict(type='CheckClassesHook'))
+
+
+@pytest.mark.parametrize('stage', ['train', 'val', 'test'])
+def test_agreeing_counts_pass(hook, stage):
+    getattr(hook, f'before_{stage}')(make_runner(make_model()))
+
+
+@pytest.mark.parametrize(
+    ('stage', 'wrong'),
+    [('train', 'train'), ('train', 'val'), ('val', 'val'), ('test', 'test')],
+)
+def test_contradiction_names_counts_file_and_fields(hook, stage, wrong):
+    runner = make_runner(make_model(), **{f'{wrong}_loop': loop(3, 5)})
+    with pytest.raises(ValueError) as error:
+        getattr(hook, f'before_{stage}')(runner)
+    for part in (
+        'model.panoptic_head.num_things_classes=2',
+        'num_stuff_classes=1',
+        'data/panoptic.json has 3 thing and 5 stuff',
+        'panoptic_fusion_head',
+    ):
+        assert part in str(error.value)
+
+
+def test_head_of_the_fusion_is_checked(hook):
+    fusion = SimpleNamespace(num_things_classes=1, num_stuff_classes=2)
+    with pytest.raises(ValueError, match='model.panoptic_fusion_head.num_things_classes=1'):
+        hook.before_test(make_runner(make_model(fusion=fusion)))
+
+
+def test_wrapped_model_is_checked(hook, monkeypatch):
+    class Wrapper:
+        module = make_model(5, 5)
+
+    monkeypatch.setitem(MODEL_WRAPPERS._module_dict, 'Wrapper', Wrapper)
+    with pytest.raises(ValueError, match='num_things_classes=5'):
+        hook.before_test(make_runner(Wrapper()))
+
+
+def test_training_without_validation(hook):
+    hook.before_train(make_runner(make_model(), val_loop=None))
+
+
+def test_data_and_models_without_counts_pass(hook):
+    plain = SimpleNamespace(dataloader=SimpleNamespace(dataset=SimpleNamespace(metainfo={})))
+    hook.before_test(make_runner(make_model(), test_loop=plain))
+    hook.before_test(make_runner(SimpleNamespace()))

@@ -1,0 +1,105 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import projects.kmax
+from projects.kmax.engine.launch import check_weights, read_weights
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+RUNNER_CONFIG = """
+custom_imports = dict(imports=['toy_model'], allow_failed_imports=False)
+model = dict(type='ToyModel')
+"""
+TOY_MODEL = """
+import torch
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS
+
+
+@MODELS.register_module()
+class ToyModel(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 3)
+
+    def forward(self, inputs):
+        return inputs
+"""
+
+
+def make_model(width=4):
+    layers = [nn.Conv2d(1, width, 1), nn.BatchNorm2d(width), *[nn.Conv2d(1, 1, 1)] * 10]
+    return nn.Sequential(*layers)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / 'weights.pth'
+
+
+def damage(file, kind):
+    torch.save(make_model().state_dict(), file)
+    content = file.read_bytes()
+    file.write_bytes({'text': b'hello there\n', 'empty': b'', 'cut': content[:-500]}[kind])
+
+
+@pytest.mark.parametrize('kind', ['text', 'empty', 'cut'])
+def test_damaged_file_is_named(file, kind):
+    damage(file, kind)
+    with pytest.raises(ValueError, match=f'{file} cannot be read, it may be damaged'):
+        read_weights(str(file))
+
+
+@pytest.mark.parametrize('content', [[1, 2], dict(a=1), dict(state_dict={})])
+def test_file_without_weights_is_named(file, content):
+    torch.save(content, file)
+    with pytest.raises(ValueError, match=f'{file} holds no weights'):
+        read_weights(str(file))
+
+
+def test_own_checkpoint_passes(file):
+    model = make_model()
+    weights = {f'module.{name}': value for name, value in model.state_dict().items()}
+    for content in (weights, dict(state_dict=weights, meta={})):
+        torch.save(content, file)
+        check_weights(model, read_weights(str(file)), str(file))
+
+
+def test_other_shapes_are_named():
+    with pytest.raises(ValueError) as error:
+        check_weights(make_model(4), make_model(5).state_dict(), 'weights.pth')
+    for part in ('checkpoint weights.pth', '0.weight: (5, 1, 1, 1) instead of (4, 1, 1, 1)', '...'):
+        assert part in str(error.value)
+
+
+def test_missing_weights_are_named():
+    weights = {f'backbone.{name}': value for name, value in make_model().state_dict().items()}
+    with pytest.raises(ValueError, match=r'checkpoint weights.pth.*26 of 26.*missing: 0.weight, '):
+        check_weights(make_model(), weights, 'weights.pth')
+
+
+def test_a_few_may_be_missing():
+    weights = make_model().state_dict()
+    del weights['0.weight']
+    check_weights(make_model(), weights, 'weights.pth')
+
+
+def test_foreign_checkpoint_ends_the_test_with_an_error(file):
+    (file.parent / 'toy_model.py').write_text(TOY_MODEL)
+    (file.parent / 'toy.py').write_text(RUNNER_CONFIG)
+    torch.save({'layer.weight': torch.zeros(7, 2)}, file)
+    result = subprocess.run(
+        [sys.executable, ROOT / 'tools' / 'test.py', 'toy.py', file.name],
+        cwd=file.parent,
+        env={**os.environ, 'PYTHONPATH': str(file.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert 'checkpoint weights.pth is not one of the model' in result.stderr.splitlines()[-1]
+    assert 'layer.weight: (7, 2) instead of (3, 2)' in result.stderr.splitlines()[-1]
