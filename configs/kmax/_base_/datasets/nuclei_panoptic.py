@@ -8,9 +8,9 @@ crop_size = (193, 193)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIds'),
-    # 257 is near the images' own size; 0.5 ... 1.3 times the test size follows.
+    # 257 is near the images' own size; 0.8 ... 1.3 times the test size follows.
     dict(type='KMaXResize', crop_size=(257, 257)),
-    dict(type='KMaXRandomScale', scale_range=(0.375, 1.0), num_scales=11),
+    dict(type='KMaXRandomScale', scale_range=(0.6, 1.0), num_scales=9),
     dict(type='PhotoMetricDistortion'),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
     dict(
