@@ -43,23 +43,19 @@ class KMaXPanopticDataset(BaseDetDataset):
         Returns:
             One record per image.
         """
-        content = read_panoptic_json(self.ann_file, ('images', 'categories'), self.backend_args)
+        fields = ['images', 'categories', *([] if self.test_mode else ['annotations'])]
+        content = read_panoptic_json(self.ann_file, fields, self.backend_args)
         categories = content['categories']
         self._metainfo: dict = complete_metainfo(self.metainfo, categories, self.ann_file)
         classes = self._metainfo['classes']
         labels = {category['id']: classes.index(category['name']) for category in categories}
         if 'annotations' not in content:
-            return self._load_unannotated(content['images'])
+            return [self._image_record(image) for image in content['images']]
         annotations = annotations_of_images(content, self.ann_file)
         return [
             self._image_record(image) | self._segment_record(annotations[image['id']], labels)
             for image in content['images']
         ]
-
-    def _load_unannotated(self, images: list[dict]) -> list[dict]:
-        if not self.test_mode:
-            raise ValueError(f"panoptic JSON {self.ann_file} lacks the fields ['annotations']")
-        return [self._image_record(image) for image in images]
 
     def _image_record(self, image: dict) -> dict:
         return {

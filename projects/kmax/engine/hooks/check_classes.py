@@ -48,7 +48,7 @@ def check_classes(model: Any, dataset: Any) -> None:
         return
     expected = (len(metainfo['thing_classes']), len(metainfo['stuff_classes']))
     for name in HEADS:
-        head = getattr(model, name, None)
+        head: Any = getattr(model, name, None)
         if not hasattr(head, 'num_things_classes') or not hasattr(head, 'num_stuff_classes'):
             continue
         given = (head.num_things_classes, head.num_stuff_classes)
