@@ -137,6 +137,24 @@ def test_synchronised_norms_start_like_plain_ones(model):
         )
 
 
+def test_checkpointed_backbone_gives_the_same_gradients():
+    gradients = []
+    for with_cp in (False, True):
+        torch.manual_seed(0)
+        backbone = MODELS.build(
+            dict(type='KMaXResNet', depth=50, stem_channels=8, base_channels=8, with_cp=with_cp)
+        )
+        backbone(torch.ones(2, 3, 64, 64))[-1].square().sum().backward()
+        gradients.append(backbone.conv1.weight.grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_backbone_refuses_what_it_would_ignore():
+    for option in (dict(deep_stem=True), dict(out_indices=(3,))):
+        with pytest.raises(TypeError, match=f'does not take {next(iter(option))}'):
+            MODELS.build(dict(type='KMaXResNet', depth=18, **option))
+
+
 def test_wrong_sizes_are_named(model):
     with pytest.raises(ValueError, match='same number of stages'):
         MODELS.build(dict(type='KMaXPixelDecoder', in_channels=[8] * 4, num_blocks=(1,)))

@@ -69,4 +69,5 @@ class KMeansCrossAttention(nn.Module):
         """
         values = self.value(pixels)
         sums = self.update(values, self.assign(mask_logits), mask_logits.shape[1])
-        return self.out(self.retrieved_bn(sums))
+        # The norm takes sums in its own precision: half only where the whole model is.
+        return self.out(self.retrieved_bn(sums.to(self.out.conv.weight.dtype)))

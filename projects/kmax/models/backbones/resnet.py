@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch.nn.functional as F
+import torch.utils.checkpoint as cp
 from mmdet.registry import MODELS
 from mmpretrain.models.backbones.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor
@@ -15,6 +16,11 @@ class PreActBasicBlock(BasicBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to the same or half the size."""
+        if self.with_cp and x.requires_grad:
+            return cp.checkpoint(self._forward, x, use_reentrant=False)
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
         out = self.relu(self.norm1(self.conv1(x)))
         out = self.norm2(self.conv2(out))
@@ -26,6 +32,11 @@ class PreActBottleneck(Bottleneck):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to the same or half the size."""
+        if self.with_cp and x.requires_grad:
+            return cp.checkpoint(self._forward, x, use_reentrant=False)
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
         out = self.relu(self.norm1(self.conv1(x)))
         out = self.relu(self.norm2(self.conv2(out)))
@@ -43,7 +54,11 @@ class KMaXResNet(ResNet):
     Args:
         depth: 18, 34, 50, 101 or 152.
         norm_cfg: Config of the batch norms; the original's by default.
-        **kwargs: Further arguments of mmpretrain's ``ResNet``.
+        **kwargs: Further arguments of mmpretrain's ``ResNet``, but neither ``deep_stem`` nor
+            ``out_indices``: the stem is plain, and all stages are returned.
+
+    Raises:
+        TypeError: If one of those two is given.
     """
 
     arch_settings = {
@@ -55,6 +70,9 @@ class KMaXResNet(ResNet):
     }
 
     def __init__(self, depth: int, norm_cfg: dict = BN, **kwargs: Any) -> None:
+        for name in ('deep_stem', 'out_indices'):
+            if name in kwargs:
+                raise TypeError(f'KMaXResNet does not take {name}')
         kwargs = dict(strides=(2, 2, 2, 2), init_cfg=dict(type='KerasInit')) | kwargs
         super().__init__(depth, norm_cfg=norm_cfg, **kwargs)
         del self.maxpool
