@@ -1,5 +1,8 @@
 """The whole network against arrays recorded from the original, at full width."""
 
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,17 +10,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-import projects.kmax  # noqa: F401
 from projects.kmax.converters import convert_deeplab2
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50.py'
 CASE = 'tf/tf_forward_coco_r50_129x161.npz'
 TOLERANCE = 1e-3
+SAME_NAMES = (
+    'thing_area_limit',
+    'stuff_area_limit',
+    'reorder_class_weight',
+    'reorder_mask_weight',
+)
 COCO_SEMANTIC_ORDER = [*range(1, 134), 0]
 
 
@@ -123,3 +133,30 @@ def test_predict_equals_forward(model, arrays):
         cls_logits, mask_logits = model.panoptic_head.predict(model.extract_feat(image / 127.5 - 1))
     torch.testing.assert_close(cls_logits, ours['out.transformer_class_logits'])
     torch.testing.assert_close(mask_logits.permute(0, 2, 3, 1), ours['out.pixel_space_mask_logits'])
+
+
+@pytest.mark.parametrize('variant', ['default', 'low', 'low_noreorder', 'pixelwise'])
+def test_panoptic_maps_from_our_own_logits(model, arrays, variant):
+    ours, expected = arrays
+    rules = json.loads(bytes(expected['meta_json']))['post'][variant]
+    model.panoptic_fusion_head.test_cfg = dict(
+        postprocess={'maskwise': 'deeplab2'}.get(rules['transformer_post_processing'], 'pixelwise'),
+        pixel_confidence_threshold=rules['pixel_confidence_threshold'],
+        class_threshold=rules['transformer_class_confidence_threshold'],
+        class_threshold_thing=rules['thing'],
+        class_threshold_stuff=rules['stuff'],
+        overlap_threshold=rules['overlapping_threshold'],
+        **{name: rules[name] for name in SAME_NAMES},
+    )
+    size = expected['image'].shape[1:3]
+    (result,) = model.panoptic_fusion_head.predict(
+        ours['out.transformer_class_logits'],
+        ours['out.pixel_space_mask_logits'].permute(0, 3, 1, 2),
+        [DetDataSample(metainfo=dict(img_shape=size, ori_shape=size, batch_input_shape=size))],
+    )
+    panoptic = result['pan_results'].sem_seg[0].numpy()
+    label, instance = panoptic % INSTANCE_OFFSET, panoptic // INSTANCE_OFFSET
+    # The original's ids: class id from 1, 256 instances of each, 0 for void.
+    got = np.where(label == 133, 0, (label + 1) * 256 + instance)
+    differing = (got != expected[f'post.{variant}.panoptic'][0]).mean()
+    assert differing <= 1e-3
