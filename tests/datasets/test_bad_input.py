@@ -179,6 +179,10 @@ JSON_FAULTS = [
         r'a category of .*panoptic\.json has no field "isthing"',
     ),
     (
+        lambda c: c['images'][0].pop('height'),
+        r"image 1\.png of .*panoptic\.json lacks the fields \['height'\]",
+    ),
+    (
         lambda c: c.pop('categories'),
         r"panoptic JSON .*panoptic\.json lacks the fields \['categories'\]",
     ),

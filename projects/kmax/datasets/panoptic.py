@@ -8,7 +8,12 @@ from mmdet.registry import DATASETS
 from mmengine.fileio import join_path
 
 from ..panoptic_format import read_panoptic_json
-from .panoptic_json import annotations_of_images, complete_metainfo, parse_segments
+from .panoptic_json import (
+    annotations_of_images,
+    check_images,
+    complete_metainfo,
+    parse_segments,
+)
 
 
 @DATASETS.register_module()
@@ -45,6 +50,7 @@ class KMaXPanopticDataset(BaseDetDataset):
         """
         fields = ['images', 'categories', *([] if self.test_mode else ['annotations'])]
         content = read_panoptic_json(self.ann_file, fields, self.backend_args)
+        check_images(content['images'], self.ann_file)
         categories = content['categories']
         self._metainfo: dict = complete_metainfo(self.metainfo, categories, self.ann_file)
         classes = self._metainfo['classes']

@@ -71,6 +71,19 @@ def make_palette(classes: Iterable[str], categories: list[dict]) -> list[tuple[i
     return [tuple(given.get(name) or color) for name, color in zip(classes, drawn, strict=True)]
 
 
+def check_images(images: list[dict], path: str) -> None:
+    """Check that every image record has the fields that a data set reads.
+
+    Raises:
+        ValueError: Names the file, the image and the missing fields.
+    """
+    for index, image in enumerate(images):
+        missing = [name for name in ('id', 'file_name', 'height', 'width') if name not in image]
+        if missing:
+            name = image.get('file_name', f'number {index}')
+            raise ValueError(f'image {name} of {path} lacks the fields {missing}')
+
+
 def annotations_of_images(content: dict, path: str) -> dict[int, dict]:
     """Return the annotation of each image.
 
