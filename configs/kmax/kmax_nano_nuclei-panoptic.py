@@ -19,4 +19,4 @@ model = dict(
     ),
     panoptic_fusion_head=dict(num_things_classes=2, num_stuff_classes=2),
 )
-train_cfg = dict(max_iters=800, val_interval=400)
+train_cfg = dict(max_iters=1400, val_interval=1400)
