@@ -11,12 +11,10 @@ model = dict(
         num_things_classes=2,
         num_stuff_classes=2,
         transformer_decoder=dict(num_queries=100),
-        semantic_decoder=dict(num_classes=4),
         criterion=dict(
             loss_mask=dict(loss_weight=0.3),
             loss_insdis=dict(loss_weight=1.0, num_samples=512),
         ),
     ),
-    panoptic_fusion_head=dict(num_things_classes=2, num_stuff_classes=2),
 )
 train_cfg = dict(max_iters=1400, val_interval=1400)

@@ -6,12 +6,5 @@ _base_ = [
     './_base_/schedules/schedule_small.py',
 ]
 
-model = dict(
-    panoptic_head=dict(
-        num_things_classes=5,
-        num_stuff_classes=5,
-        semantic_decoder=dict(num_classes=10),
-    ),
-    panoptic_fusion_head=dict(num_things_classes=5, num_stuff_classes=5),
-)
+model = dict(panoptic_head=dict(num_things_classes=5, num_stuff_classes=5))
 train_cfg = dict(max_iters=2600, val_interval=650)

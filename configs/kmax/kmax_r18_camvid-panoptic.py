@@ -6,13 +6,6 @@ _base_ = [
     './_base_/schedules/schedule_small.py',
 ]
 
-model = dict(
-    panoptic_head=dict(
-        num_things_classes=3,
-        num_stuff_classes=8,
-        semantic_decoder=dict(num_classes=11),
-    ),
-    panoptic_fusion_head=dict(num_things_classes=3, num_stuff_classes=8),
-)
+model = dict(panoptic_head=dict(num_things_classes=3, num_stuff_classes=8))
 train_cfg = dict(max_iters=1200, val_interval=600)
 train_dataloader = dict(batch_size=8)

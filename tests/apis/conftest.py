@@ -85,7 +85,7 @@ def make_config(folder):
                 mask_channels=8,
             ),
         ),
-        panoptic_fusion_head=dict(type='KMaXFusionHead', num_things_classes=2, num_stuff_classes=1),
+        panoptic_fusion_head=dict(type='KMaXFusionHead'),
         test_cfg=dict(panoptic_on=True, semantic_on=False, instance_on=False),
     )
     dataset = dict(

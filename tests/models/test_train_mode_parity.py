@@ -30,8 +30,8 @@ def step(oracle, deeplab2_variables):
     init_default_scope('mmdet')
     config = Config.fromfile(CONFIG).model
     head = config.panoptic_head
-    head.num_things_classes = config.panoptic_fusion_head.num_things_classes = 100
-    head.num_stuff_classes = config.panoptic_fusion_head.num_stuff_classes = 50
+    head.num_things_classes = 100
+    head.num_stuff_classes = 50
     head.semantic_decoder.num_classes = 151
     head.transformer_decoder.drop_path_rate = 0.0
     model = MODELS.build(config)

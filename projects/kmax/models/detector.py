@@ -6,7 +6,10 @@ import torch
 from mmdet.models.detectors import MaskFormer
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
+from mmengine.config import ConfigDict
 from torch import Tensor
+
+CLASS_COUNTS = ('num_things_classes', 'num_stuff_classes')
 
 
 @MODELS.register_module()
@@ -15,10 +18,21 @@ class KMaXDeepLab(MaskFormer):
 
     Predictions land on the data sample as ``pred_panoptic_seg``, ``pred_sem_seg`` and
     ``pred_instances``, each when ``test_cfg`` asks for it.
+
+    Args:
+        panoptic_head: Config of the panoptic head.
+        panoptic_fusion_head: Config of the fusion head; the numbers of classes that it leaves out
+            are those of the panoptic head.
+        **kwargs: Further arguments of :class:`mmdet.models.MaskFormer`.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, *, panoptic_head: dict, panoptic_fusion_head: dict, **kwargs: Any) -> None:
+        counts = {name: panoptic_head[name] for name in CLASS_COUNTS if name in panoptic_head}
+        super().__init__(
+            panoptic_head=ConfigDict(panoptic_head),
+            panoptic_fusion_head=ConfigDict({**counts, **panoptic_fusion_head}),
+            **kwargs,
+        )
         # Convolutions in this layout are faster on CPUs and on tensor cores.
         self.to(memory_format=torch.channels_last)
 

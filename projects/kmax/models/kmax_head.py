@@ -22,7 +22,8 @@ class KMaXHead(BaseModule):
         num_stuff_classes: Number of stuff classes.
         pixel_decoder: Config of the pixel decoder.
         transformer_decoder: Config of the transformer decoder.
-        semantic_decoder: Config of the auxiliary semantic decoder, or None for none.
+        semantic_decoder: Config of the auxiliary semantic decoder, or None for none. Without
+            ``num_classes`` it predicts as many classes as the head, and no void.
         criterion: Config of the losses; None for a head that only predicts.
         norm_cfg: Config of all batch norms.
         train_cfg: How targets are made: arguments of :func:`build_targets`.
@@ -69,8 +70,12 @@ class KMaXHead(BaseModule):
         )
         self.semantic_decoder = None
         if semantic_decoder is not None:
+            given = {name: x for name, x in semantic_decoder.items() if x is not None}
             self.semantic_decoder = MODELS.build(
-                semantic_decoder, default_args=dict(in_channels=in_channels, norm_cfg=norm_cfg)
+                given,
+                default_args=dict(
+                    in_channels=in_channels, num_classes=self.num_classes, norm_cfg=norm_cfg
+                ),
             )
         self.criterion = None
         if criterion is not None:

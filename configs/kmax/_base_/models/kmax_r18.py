@@ -15,7 +15,7 @@ model = dict(
             feedforward_channels=512,
             drop_path_rate=0.0,
         ),
-        semantic_decoder=dict(channels=64, low_level_channels=(32, 16)),
+        semantic_decoder=dict(num_classes=None, channels=64, low_level_channels=(32, 16)),
         criterion=dict(loss_insdis=dict(num_samples=512)),
     ),
     train_cfg=dict(small_instance_area=4096, small_instance_weight=3.0),

@@ -11,6 +11,7 @@ model = dict(
         norm_cfg=norm_cfg,
         pixel_decoder=dict(type='KMaXPixelDecoder'),
         transformer_decoder=dict(type='KMaXTransformerDecoder'),
+        # The original's semantic decoder has a channel for void.
         semantic_decoder=dict(type='KMaXSemanticDecoder', num_classes=134),
         criterion=dict(
             type='KMaXCriterion',
@@ -27,7 +28,7 @@ model = dict(
             loss_semantic=dict(type='AuxSemanticLoss', loss_weight=1.0),
         ),
     ),
-    panoptic_fusion_head=dict(type='KMaXFusionHead', num_things_classes=80, num_stuff_classes=53),
+    panoptic_fusion_head=dict(type='KMaXFusionHead'),
     train_cfg=dict(max_things=128),
     test_cfg=dict(
         panoptic_on=True,

@@ -57,6 +57,6 @@ def check_classes(model: Any, dataset: Any) -> None:
             raise ValueError(
                 f'the config sets model.{name}.num_things_classes={given[0]} and '
                 f'num_stuff_classes={given[1]}, but {source} has {expected[0]} thing and '
-                f'{expected[1]} stuff classes: correct both fields in {" and in ".join(HEADS)}, '
-                'and panoptic_head.semantic_decoder.num_classes where it is set'
+                f'{expected[1]} stuff classes: correct both fields in panoptic_head, and where '
+                'they are set, those of panoptic_fusion_head and semantic_decoder.num_classes'
             )

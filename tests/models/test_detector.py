@@ -1,0 +1,88 @@
+"""The detector as mmdet's users configure, copy and store it."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
+
+
+@pytest.fixture
+def config():
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    return Config.fromfile(CONFIG).model
+
+
+@pytest.fixture
+def model(config):
+    model = MODELS.build(config)
+    model.init_weights()
+    return model.eval()
+
+
+def logits(model, size=(65, 97)):
+    """Class and mask logits of a fixed image."""
+    image = torch.linspace(-1, 1, 3 * size[0] * size[1]).reshape(1, 3, *size)
+    weight = next(model.parameters())
+    with torch.no_grad():
+        return model.panoptic_head.predict(model.extract_feat(image.to(weight)))
+
+
+def test_numbers_of_classes_are_set_once(config):
+    config.panoptic_head.update(num_things_classes=3, num_stuff_classes=4)
+    model = MODELS.build(config)
+    fusion = model.panoptic_fusion_head
+    assert (fusion.num_things_classes, fusion.num_stuff_classes) == (3, 4)
+    assert model.panoptic_head.semantic_decoder.head.final.out_channels == 7
+
+
+def test_given_numbers_of_classes_are_kept(config):
+    config.panoptic_fusion_head.update(num_things_classes=1, num_stuff_classes=2)
+    config.panoptic_head.semantic_decoder.num_classes = 8
+    model = MODELS.build(config)
+    fusion = model.panoptic_fusion_head
+    assert (fusion.num_things_classes, fusion.num_stuff_classes) == (1, 2)
+    assert model.panoptic_head.semantic_decoder.head.final.out_channels == 8
+
+
+@pytest.mark.parametrize('duplicate', [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_predict_the_same(model, duplicate):
+    for ours, expected in zip(logits(duplicate(model)), logits(model), strict=True):
+        assert torch.equal(ours, expected)
+
+
+def test_stored_weights_predict_the_same(model, config, tmp_path):
+    torch.save(model.state_dict(), tmp_path / 'weights.pth')
+    other = MODELS.build(config).eval()
+    assert not torch.equal(logits(other)[1], logits(model)[1])
+    other.load_state_dict(torch.load(tmp_path / 'weights.pth'))
+    for ours, expected in zip(logits(other), logits(model), strict=True):
+        assert torch.equal(ours, expected)
+
+
+def test_float64_predicts_what_float32_does(model):
+    double = copy.deepcopy(model).double()
+    for ours, expected in zip(logits(double), logits(model), strict=True):
+        assert ours.dtype == torch.float64
+        torch.testing.assert_close(ours.float(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_bfloat16_predicts_close_to_float32(model):
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    for ours, expected in zip(logits(half), logits(model), strict=True):
+        assert ours.isfinite().all()
+        error = (ours.float() - expected).norm() / expected.norm()
+        assert error < 0.05
+    sample = DetDataSample(metainfo=dict(img_shape=(65, 97), ori_shape=(65, 97)))
+    image = torch.zeros(1, 3, 65, 97, dtype=torch.bfloat16)
+    (result,) = half.predict(image, [sample])
+    assert result.pred_panoptic_seg.sem_seg.shape == (1, 65, 97)
