@@ -1,0 +1,74 @@
+"""Every config of the project resolves and builds."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import (
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    VISUALIZERS,
+    init_default_scope,
+)
+
+from projects.kmax.engine.hooks.check_classes import check_classes
+
+ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
+CONFIGS = sorted(ROOT.glob('*.py'))
+BASES = sorted(path for path in ROOT.glob('_base_/**/*.py'))
+
+
+@pytest.fixture
+def on_meta(monkeypatch):
+    """Build parameters without memory or values."""
+    # Drop path rates are read from it as numbers.
+    monkeypatch.setattr(torch, 'linspace', partial(torch.linspace, device='cpu'))
+    with torch.device('meta'):
+        yield
+
+
+def as_list(config):
+    return config if isinstance(config, list) else [config]
+
+
+def build_dataset(config, split):
+    return DATASETS.build({**config[f'{split}_dataloader'].dataset, 'lazy_init': True})
+
+
+def test_there_are_configs():
+    assert len(CONFIGS) >= 5 and len(BASES) >= 10
+
+
+@pytest.mark.parametrize('path', BASES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_base_file_resolves(path):
+    assert len(Config.fromfile(path)) > 0
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_model_and_optimizer_build(path, on_meta):
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
+    model = MODELS.build(config.model)
+    check_classes(model, build_dataset(config, 'train'))
+    groups = build_optim_wrapper(model, config.optim_wrapper).optimizer.param_groups
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert sum(p.numel() for group in groups for p in group['params']) == trained > 100_000
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_data_and_runtime_build(path):
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
+    for split in ('train', 'val', 'test'):
+        assert len(build_dataset(config, split).pipeline.transforms) >= 2
+    for evaluator in (config.val_evaluator, config.test_evaluator):
+        assert all(METRICS.build(metric) for metric in as_list(evaluator))
+    assert VISUALIZERS.build(config.visualizer)
+    for hook in [*config.default_hooks.values(), *config.get('custom_hooks', [])]:
+        assert HOOKS.build(hook)

@@ -1,0 +1,103 @@
+"""The head on backbones of mmdet and mmpretrain."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData, PixelData
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs/kmax'
+SWIN = Config.fromfile(CONFIGS / 'kmax_swin-t_8xb8-150k_coco-panoptic.py')
+RESNET = dict(
+    depth=18, stem_channels=16, base_channels=16, norm_cfg=dict(type='BN', requires_grad=True)
+)
+BACKBONES = {
+    'mmdet.SwinTransformer': (
+        {**SWIN.model.backbone, 'embed_dims': 24, 'depths': (1, 1, 1, 1), 'init_cfg': None},
+        [24, 48, 96, 192],
+    ),
+    'mmdet.ResNet': (
+        {**RESNET, 'type': 'mmdet.ResNet', 'frozen_stages': 1, 'norm_eval': True},
+        [16, 32, 64, 128],
+    ),
+    'mmpretrain.ResNet': (
+        {**RESNET, 'type': 'mmpretrain.ResNet', 'out_indices': (0, 1, 2, 3)},
+        [16, 32, 64, 128],
+    ),
+    'mmpretrain.ConvNeXt': (
+        dict(
+            type='mmpretrain.ConvNeXt',
+            arch=dict(depths=[1, 1, 1, 1], channels=[16, 32, 64, 128]),
+            out_indices=(0, 1, 2, 3),
+            gap_before_final_norm=False,
+        ),
+        [16, 32, 64, 128],
+    ),
+}
+
+
+@pytest.fixture(params=BACKBONES)
+def model(request):
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    config = Config.fromfile(CONFIGS / 'kmax_nano_shapes-panoptic.py').model
+    backbone, channels = BACKBONES[request.param]
+    config.panoptic_head.in_channels = channels
+    config.backbone = backbone
+    model = MODELS.build(config)
+    model.init_weights()
+    return model
+
+
+def make_sample(height, width):
+    sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
+    ids = torch.ones(1, height, width, dtype=torch.int16)
+    ids[:, height // 2 :] = 2
+    sample.gt_panoptic_seg = PixelData(ids=ids)
+    sample.gt_segments = InstanceData(labels=torch.tensor([7, 2]))
+    return sample
+
+
+@pytest.mark.parametrize('size', [(65, 97), (96, 64)], ids=['odd', 'even'])
+def test_trains_and_predicts(model, size):
+    images, samples = torch.randn(2, 3, *size), [make_sample(*size)] * 2
+    model.train()
+    optim_wrapper = build_optim_wrapper(model, SWIN.optim_wrapper)
+    losses = model.loss(images, samples)
+    trained = {name: p.clone() for name, p in model.named_parameters() if p.requires_grad}
+    loss = sum(losses.values())
+    loss.backward()
+    assert loss.isfinite()
+    assert [name for name in trained if model.get_parameter(name).grad is None] == []
+    optim_wrapper.step()
+    moved = [name for name, old in trained.items() if not model.get_parameter(name).equal(old)]
+    assert 'panoptic_head.predictor.class_head.weight' in moved
+    assert any(name.startswith('backbone.') for name in moved)
+
+    model.eval()
+    (result,) = model.predict(images[:1], [make_sample(*size)])
+    assert result.pred_panoptic_seg.sem_seg.shape == (1, *size)
+    assert result.pred_sem_seg.sem_seg.shape == (1, *size)
+
+
+def test_only_kernels_decay_and_the_backbone_learns_slowly(model):
+    names = {param: name for name, param in model.named_parameters()}
+    groups = build_optim_wrapper(model, SWIN.optim_wrapper).optimizer.param_groups
+    grouped = {names[p]: group for group in groups for p in group['params']}
+    assert set(grouped) == {n for n, p in model.named_parameters() if p.requires_grad}
+    kernels = {
+        f'{name}.weight'
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear | torch.nn.modules.conv._ConvNd)
+    }
+    base = SWIN.optim_wrapper.optimizer
+    for name, group in grouped.items():
+        share = 0.1 if name.startswith('backbone.') else 1.0
+        assert group['lr'] == pytest.approx(base.lr * share), name
+        assert group['weight_decay'] == (base.weight_decay if name in kernels else 0), name
