@@ -173,7 +173,7 @@ def read_panoptic_png(
 def write_panoptic_png(path: Path, ids: NDArray[np.integer]) -> None:
     """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears complete or not at all."""
     colors = np.ascontiguousarray(ids, dtype='<u4').view(np.uint8).reshape(*ids.shape, 4)
-    _, encoded = cv2.imencode('.png', cv2.cvtColor(colors[..., :3], cv2.COLOR_RGB2BGR))
+    _, encoded = cv2.imencode('.png', cv2.cvtColor(colors, cv2.COLOR_RGBA2BGR))
     write_atomically(path, encoded.tobytes())
 
 

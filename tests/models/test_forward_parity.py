@@ -22,12 +22,6 @@ from projects.kmax.converters import convert_deeplab2
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50.py'
 CASE = 'tf/tf_forward_coco_r50_129x161.npz'
 TOLERANCE = 1e-3
-SAME_NAMES = (
-    'thing_area_limit',
-    'stuff_area_limit',
-    'reorder_class_weight',
-    'reorder_mask_weight',
-)
 COCO_SEMANTIC_ORDER = [*range(1, 134), 0]
 
 
@@ -136,18 +130,10 @@ def test_predict_equals_forward(model, arrays):
 
 
 @pytest.mark.parametrize('variant', ['default', 'low', 'low_noreorder', 'pixelwise'])
-def test_panoptic_maps_from_our_own_logits(model, arrays, variant):
+def test_panoptic_maps_from_our_own_logits(model, arrays, to_test_cfg, variant):
     ours, expected = arrays
     rules = json.loads(bytes(expected['meta_json']))['post'][variant]
-    model.panoptic_fusion_head.test_cfg = dict(
-        postprocess={'maskwise': 'deeplab2'}.get(rules['transformer_post_processing'], 'pixelwise'),
-        pixel_confidence_threshold=rules['pixel_confidence_threshold'],
-        class_threshold=rules['transformer_class_confidence_threshold'],
-        class_threshold_thing=rules['thing'],
-        class_threshold_stuff=rules['stuff'],
-        overlap_threshold=rules['overlapping_threshold'],
-        **{name: rules[name] for name in SAME_NAMES},
-    )
+    model.panoptic_fusion_head.test_cfg = to_test_cfg(rules)
     size = expected['image'].shape[1:3]
     (result,) = model.panoptic_fusion_head.predict(
         ours['out.transformer_class_logits'],

@@ -98,10 +98,9 @@ def test_synthetic_logits(oracle, rules, variant, dtype):
 
 @pytest.mark.parametrize('variant', ['default', 'low', 'low_noreorder', 'pixelwise'])
 @pytest.mark.parametrize('name', FORWARD)
-def test_model_logits(oracle, name, variant):
+def test_model_logits(oracle, to_test_cfg, name, variant):
     archive = np.load(oracle(f'tf/{name}.npz'))
     meta = json.loads(bytes(archive['meta_json']).decode())
-    rules = meta['post'][variant]
     cls_logits, mask_logits = logits(
         archive, 'out.transformer_class_logits', 'out.pixel_space_mask_logits'
     )
@@ -109,16 +108,7 @@ def test_model_logits(oracle, name, variant):
         cls_logits,
         mask_logits,
         tuple(meta['size']),
-        postprocess={'maskwise': 'deeplab2'}.get(rules['transformer_post_processing'], 'pixelwise'),
-        pixel_confidence_threshold=rules['pixel_confidence_threshold'],
-        class_threshold=rules['transformer_class_confidence_threshold'],
-        class_threshold_thing=rules['thing'],
-        class_threshold_stuff=rules['stuff'],
-        overlap_threshold=rules['overlapping_threshold'],
-        reorder_class_weight=rules['reorder_class_weight'],
-        reorder_mask_weight=rules['reorder_mask_weight'],
-        thing_area_limit=rules['thing_area_limit'],
-        stuff_area_limit=rules['stuff_area_limit'],
+        **to_test_cfg(meta['post'][variant]),
     )[0]
     pan = result['pan_results']
     class_ids = np.append(np.arange(1, 134), 0)

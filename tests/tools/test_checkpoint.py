@@ -37,6 +37,15 @@ def make_model(width=4):
     return nn.Sequential(*layers)
 
 
+def fault(model, weights):
+    """Return what is wrong with weights, or None."""
+    try:
+        check_weights(model, weights, 'weights.pth')
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 @pytest.fixture
 def file(tmp_path):
     return tmp_path / 'weights.pth'
@@ -67,7 +76,9 @@ def test_own_checkpoint_passes(file):
     weights = {f'module.{name}': value for name, value in model.state_dict().items()}
     for content in (weights, dict(state_dict=weights, meta={})):
         torch.save(content, file)
-        check_weights(model, read_weights(str(file)), str(file))
+        read = read_weights(str(file))
+        assert set(read) == set(model.state_dict())
+        assert fault(model, read) is None
 
 
 def test_other_shapes_are_named():
@@ -84,9 +95,12 @@ def test_missing_weights_are_named():
 
 
 def test_a_few_may_be_missing():
+    """Two of the 26 tensors are less than a tenth of them, three are more."""
     weights = make_model().state_dict()
-    del weights['0.weight']
-    check_weights(make_model(), weights, 'weights.pth')
+    del weights['0.weight'], weights['0.bias']
+    assert fault(make_model(), weights) is None
+    del weights['1.weight']
+    assert '3 of 26 weights are missing: 0.weight, 0.bias, 1.weight' in fault(make_model(), weights)
 
 
 def test_foreign_checkpoint_ends_the_test_with_an_error(file):

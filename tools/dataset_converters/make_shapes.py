@@ -25,6 +25,7 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from projects.kmax.datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene  # noqa: E402
+from projects.kmax.panoptic_format import write_panoptic_png  # noqa: E402
 
 VERSION = 2  # raise it whenever the same arguments would give other pictures
 RECIPE = 'shapes.json'
@@ -164,9 +165,7 @@ def draw_files(
         np.random.SeedSequence([seed, SPLITS.index(split), index]), width=width, height=height
     )
     write_image(out_dir / split / f'{index:06d}.jpg', scene.image, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    # rgb2id of panopticapi: R + 256 G + 256² B; OpenCV writes the channels as B, G, R
-    bgr = np.stack([scene.ids >> 16, scene.ids >> 8, scene.ids], axis=-1).astype(np.uint8)
-    write_image(out_dir / f'panoptic_{split}' / f'{index:06d}.png', bgr, [])
+    write_panoptic_png(out_dir / f'panoptic_{split}' / f'{index:06d}.png', scene.ids)
     return dict(image_id=index, file_name=f'{index:06d}.png', segments_info=scene.segments_info)
 
 
