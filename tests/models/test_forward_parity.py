@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from projects.kmax.converters import convert_deeplab2
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50.py'
-CASE = 'tf/tf_forward_coco_r50_129x161.npz'
+MODEL_CONFIGS = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models'
+CASES = {'coco_r50': 'kmax_r50.py', 'coco_axial_r50': 'kmax_axial-r50.py'}
 TOLERANCE = 1e-3
 COCO_SEMANTIC_ORDER = [*range(1, 134), 0]
 
@@ -40,12 +40,19 @@ def recorded_outputs(modules: dict[str, nn.Module]) -> Iterator[dict[str, object
             handle.remove()
 
 
+@pytest.fixture(scope='module', params=CASES)
+def case(request, oracle) -> tuple[str, Path]:
+    """Name and arrays of a recorded case."""
+    return request.param, oracle(f'tf/tf_forward_{request.param}_129x161.npz')
+
+
 @pytest.fixture(scope='module')
-def model(deeplab2_variables) -> nn.Module:
-    variables = deeplab2_variables('coco_r50', num_classes=134)
+def model(case, deeplab2_variables) -> nn.Module:
+    name, _ = case
+    variables = deeplab2_variables(name, num_classes=134)
     state = convert_deeplab2(variables, COCO_SEMANTIC_ORDER)
     init_default_scope('mmdet')
-    model = MODELS.build(Config.fromfile(CONFIG).model)
+    model = MODELS.build(Config.fromfile(MODEL_CONFIGS / CASES[name]).model)
     wanted = {k for k in model.state_dict() if not k.endswith('num_batches_tracked')}
     assert wanted == set(state)
     model.load_state_dict(state, strict=False)
@@ -54,9 +61,10 @@ def model(deeplab2_variables) -> nn.Module:
 
 
 @pytest.fixture(scope='module')
-def arrays(model, oracle) -> tuple[dict[str, Tensor], dict[str, np.ndarray]]:
+def arrays(model, case) -> tuple[dict[str, Tensor], dict[str, np.ndarray]]:
     """Our arrays, channels last, and the recorded ones."""
-    expected = dict(np.load(oracle(CASE)))
+    _, recorded = case
+    expected = dict(np.load(recorded))
     image = torch.from_numpy(expected['image']).permute(0, 3, 1, 2).float()
     head = model.panoptic_head
     hooks = {'decoder': head.pixel_decoder, 'transformer': head.transformer_decoder}
@@ -65,7 +73,8 @@ def arrays(model, oracle) -> tuple[dict[str, Tensor], dict[str, np.ndarray]]:
         feats = model.extract_feat(image / 127.5 - 1)
         output = head(feats)
     ours = {f'encoder.stage{i + 1}': feat for i, feat in enumerate(feats)}
-    ours |= {f'encoder.res{i + 1}': feat.relu() for i, feat in enumerate(feats)}
+    activate = head.semantic_decoder.act
+    ours |= {f'encoder.res{i + 1}': activate(feat) for i, feat in enumerate(feats)}
     ours['encoder.backbone_output'] = ours['encoder.res5']
     ours |= {f'pixel_decoder.decoder_stage{i + 1}': seen['decoder'][i] for i in range(3)}
     ours['pixel_decoder.decoder_output'] = ours['feature_panoptic'] = seen['decoder'][3]

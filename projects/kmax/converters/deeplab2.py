@@ -87,6 +87,15 @@ def _resnet(match: re.Match) -> str:
     return f'{prefix}.{"conv" if kind == "_conv" else "bn"}{_RESNET[unit]}/{leaf.split("/")[1]}'
 
 
+def _axial_backbone(match: re.Match) -> str:
+    stage, block, part = match.groups()
+    prefix = f'backbone.stages.{int(stage) - 2}.{int(block) - 1}'
+    attention = re.fullmatch(r'_attention/_(height|width)_axis/(.*)', part)
+    if attention:
+        return f'{prefix}.attention.{attention[1]}_axis.{_replace(attention[2], _AXIS)}'
+    return f'{prefix}.{_replace(part, _BLOCK)}'
+
+
 def _aux(match: re.Match) -> str:
     layer, part = match.groups()
     return f'{_TD}.layers.{layer}.predictor.{_replace(part, _PREDICTOR)}'
@@ -117,6 +126,10 @@ def _fusion(match: re.Match) -> str:
 _TD = 'panoptic_head.transformer_decoder'
 _KMAX_LAYER = r'transformer_decoder/_kmax_decoder/(\d)/_block1_transformer'
 _RULES: tuple[tuple[str, Callable[[re.Match], str]], ...] = (
+    (
+        r'encoder/_stem/_conv(\d)_bn(?:_act)?/(.*)',
+        lambda m: f'backbone.stem.{int(m[1]) - 1}/{m[2]}',
+    ),
     (r'encoder/_stem/_conv/(.*)', lambda m: f'backbone.conv1/{m[1]}'),
     (r'encoder/_stem/_batch_norm/(.*)', lambda m: f'backbone.bn1/{m[1]}'),
     (r'encoder/_stage(\d)/_block(\d+)/(_conv\d_bn(?:_act)?|_shortcut)/(.*)', _resnet),
@@ -150,13 +163,16 @@ def _replace(name: str, table: Mapping[str, str]) -> str:
     raise KeyError(name)
 
 
-def torch_name(name: str) -> str:
+def torch_name(name: str, axial: bool = False) -> str:
     """Return our name of a variable of the original.
 
     Raises:
         KeyError: When no rule knows the name.
     """
-    for pattern, rule in _RULES:
+    rules = _RULES
+    if axial:
+        rules = ((r'encoder/_stage(\d)/_block(\d+)/(.*)', _axial_backbone), *_RULES)
+    for pattern, rule in rules:
         match = re.fullmatch(pattern, name)
         if match:
             try:
@@ -206,10 +222,11 @@ def convert_deeplab2(
         KeyError: When a variable is unknown.
     """
     state = {}
+    axial = any('encoder/_stem/_conv1' in name for name in variables)
     for key, value in variables.items():
         name = key.removesuffix(SUFFIX)
         value = torch_layout(name, np.asarray(value))
         if name.startswith('semantic_last_layer/'):
             value = value[list(semantic_order)]
-        state[torch_name(name)] = torch.from_numpy(np.ascontiguousarray(value))
+        state[torch_name(name, axial)] = torch.from_numpy(np.ascontiguousarray(value))
     return state

@@ -1,6 +1,6 @@
 """The network, from backbone to panoptic maps."""
 
-from .backbones import KMaXResNet
+from .backbones import AxialResNet, KMaXResNet
 from .data_preprocessor import KMaXDataPreprocessor
 from .detector import KMaXDeepLab
 from .fusion_head import KMaXFusionHead
@@ -13,6 +13,7 @@ from .structures import KMaXOutput, KMaXPrediction, KMaXTargets
 from .transformer_decoder import KMaXTransformerDecoder
 
 __all__ = [
+    'AxialResNet',
     'KMaXCriterion',
     'KMaXDataPreprocessor',
     'KMaXDeepLab',

@@ -1,5 +1,6 @@
 """Backbones in the form the original gives them."""
 
+from .axial_resnet import AxialResNet
 from .resnet import KMaXResNet
 
-__all__ = ['KMaXResNet']
+__all__ = ['AxialResNet', 'KMaXResNet']

@@ -58,7 +58,8 @@ class AxialAttention1d(nn.Module):
             x: ``(B, C, L, X)``; the ``X`` columns are independent sequences of length ``L``.
 
         Returns:
-            ``(B, value_channels, L, X)``.
+            ``(B, value_channels, L, X)``. Any length works: positions further apart than the
+            tables reach share the outermost embedding.
         """
         batch, _, length, columns = x.shape
         query, key, value = self._heads(self.qkv(x))
@@ -107,11 +108,13 @@ class AxialAttention(nn.Module):
     Args:
         channels: Total key channels; values and output have twice as many, the input too.
         num_heads: Number of heads.
+        stride: Every how many rows and columns are kept, after each has attended to all.
         norm_cfg: Config of the batch norms.
     """
 
-    def __init__(self, *, channels: int, num_heads: int, norm_cfg: dict) -> None:
+    def __init__(self, *, channels: int, num_heads: int, stride: int = 1, norm_cfg: dict) -> None:
         super().__init__()
+        self.stride = stride
         self.height_axis, self.width_axis = (
             AxialAttention1d(
                 in_channels=2 * channels,
@@ -124,6 +127,6 @@ class AxialAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, 2 * channels, H, W)`` to the same shape."""
-        x = self.height_axis(x)
-        return self.width_axis(x.transpose(2, 3)).transpose(2, 3)
+        """Map ``(B, 2 * channels, H, W)`` to ``(B, 2 * channels, H / stride, W / stride)``."""
+        x = self.height_axis(x)[:, :, :: self.stride]
+        return self.width_axis(x.transpose(2, 3))[:, :, :: self.stride].transpose(2, 3)

@@ -1,4 +1,4 @@
-"""Residual blocks of the pixel decoder: axial attention at low, bottlenecks at high resolution.
+"""Residual blocks of the pixel decoder and the axial backbone: axial attention and bottlenecks.
 
 Both activate their input first, the shortcut carries the activated input, and the sum is left to
 the next consumer to activate.
@@ -6,6 +6,7 @@ the next consumer to activate.
 
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
+from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
 from .axial_attention import AxialAttention
@@ -16,17 +17,24 @@ GELU = dict(type='GELU')
 
 
 class _ResidualBlock(nn.Module):
-    """Shortcut and last projection, which both kinds of block share."""
+    """Shortcut, last projection and drop path, which both kinds of block share."""
 
     def __init__(
-        self, in_channels: int, mid_channels: int, out_channels: int, norm_cfg: dict
+        self,
+        in_channels: int,
+        mid_channels: int,
+        out_channels: int,
+        stride: int,
+        drop_path_rate: float,
+        norm_cfg: dict,
     ) -> None:
         super().__init__()
         self.shortcut: nn.Module = nn.Identity()
-        if in_channels != out_channels:
+        if in_channels != out_channels or stride != 1:
             self.shortcut = ConvModule(
-                in_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None
+                in_channels, out_channels, 1, stride=stride, norm_cfg=norm_cfg, act_cfg=None
             )
+        self.drop_path = DropPath(drop_path_rate)
         self.conv3 = start_silent(
             ConvModule(mid_channels, out_channels, 1, norm_cfg=norm_cfg, act_cfg=None)
         )
@@ -39,19 +47,33 @@ class AxialBlock(_ResidualBlock):
         in_channels: Channels of the input.
         channels: Total key channels ``f``; the block is ``2f`` wide inside and ``4f`` outside.
         num_heads: Heads of the attention.
+        stride: By how much the output is smaller.
+        drop_path_rate: Chance to drop the residual branch.
         norm_cfg: Config of the batch norms.
     """
 
-    def __init__(self, *, in_channels: int, channels: int, num_heads: int, norm_cfg: dict) -> None:
-        super().__init__(in_channels, 2 * channels, EXPANSION * channels, norm_cfg)
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        channels: int,
+        num_heads: int,
+        stride: int = 1,
+        drop_path_rate: float = 0.0,
+        norm_cfg: dict,
+    ) -> None:
+        out_channels = EXPANSION * channels
+        super().__init__(in_channels, 2 * channels, out_channels, stride, drop_path_rate, norm_cfg)
         self.conv1 = ConvModule(in_channels, 2 * channels, 1, norm_cfg=norm_cfg, act_cfg=GELU)
-        self.attention = AxialAttention(channels=channels, num_heads=num_heads, norm_cfg=norm_cfg)
+        self.attention = AxialAttention(
+            channels=channels, num_heads=num_heads, stride=stride, norm_cfg=norm_cfg
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, in_channels, H, W)`` to ``(B, 4 * channels, H, W)``."""
+        """Map ``(B, in_channels, H, W)`` to ``(B, 4 * channels, H / stride, W / stride)``."""
         x = F.gelu(x)
         out = F.gelu(self.attention(self.conv1(x)))
-        return self.conv3(out) + self.shortcut(x)
+        return self.drop_path(self.conv3(out)) + self.shortcut(x)
 
 
 class BottleneckBlock(_ResidualBlock):
@@ -61,16 +83,29 @@ class BottleneckBlock(_ResidualBlock):
         in_channels: Channels of the input.
         channels: Width ``f`` inside; the output has ``4f`` channels.
         dilation: Dilation of the 3x3 convolution.
+        stride: Stride of the 3x3 convolution.
+        drop_path_rate: Chance to drop the residual branch.
         norm_cfg: Config of the batch norms.
     """
 
-    def __init__(self, *, in_channels: int, channels: int, dilation: int, norm_cfg: dict) -> None:
-        super().__init__(in_channels, channels, EXPANSION * channels, norm_cfg)
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        channels: int,
+        dilation: int = 1,
+        stride: int = 1,
+        drop_path_rate: float = 0.0,
+        norm_cfg: dict,
+    ) -> None:
+        out_channels = EXPANSION * channels
+        super().__init__(in_channels, channels, out_channels, stride, drop_path_rate, norm_cfg)
         self.conv1 = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg, act_cfg=GELU)
         self.conv2 = ConvModule(
             channels,
             channels,
             3,
+            stride=stride,
             padding=dilation,
             dilation=dilation,
             norm_cfg=norm_cfg,
@@ -78,6 +113,6 @@ class BottleneckBlock(_ResidualBlock):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, in_channels, H, W)`` to ``(B, 4 * channels, H, W)``."""
+        """Map ``(B, in_channels, H, W)`` to ``(B, 4 * channels, H / stride, W / stride)``."""
         x = F.gelu(x)
-        return self.conv3(self.conv2(self.conv1(x))) + self.shortcut(x)
+        return self.drop_path(self.conv3(self.conv2(self.conv1(x)))) + self.shortcut(x)
