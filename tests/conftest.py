@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import lzma
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = (ROOT / 'tests' / 'data' / 'oracle', ROOT.parent / 'shared' / 'oracle')
@@ -37,19 +39,21 @@ def real_data():
 
 
 @pytest.fixture(scope='session')
-def deeplab2_variables(oracle):
-    """Return a function from a recorded case to the original's variables: formula weights."""
+def deeplab2_shapes():
+    """Names and shapes of the variables of every released kind of checkpoint of the original."""
+    recorded = json.loads(lzma.open(PLACES[0] / 'tf' / 'tfvars.json.xz').read())
+    return {case: {name: tuple(s) for name, s, _ in rows} for case, rows in recorded.items()}
+
+
+@pytest.fixture(scope='session')
+def deeplab2_variables(oracle, deeplab2_shapes):
+    """Return a function from a kind of checkpoint to its variables: formula weights."""
     spec = importlib.util.spec_from_file_location('tfweights', oracle('tf/tfweights.py'))
     weights = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(weights)
 
-    def make(case: str, num_classes: int) -> dict:
-        """Variables of ``case``, its class heads cut or grown to ``num_classes`` channels."""
-        variables = {}
-        for name, shape, _ in json.loads(oracle(f'tf/tfvars_{case}.json').read_text()):
-            if 'class_head' in name or 'semantic_last_layer' in name:
-                shape = [*shape[:-1], num_classes]
-            variables[name] = weights.make(name, shape)
-        return variables
+    def make(case: str) -> dict[str, torch.Tensor]:
+        shapes = deeplab2_shapes[case].items()
+        return {name: torch.from_numpy(weights.make(name, shape)) for name, shape in shapes}
 
     return make

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from projects.kmax.converters import convert_deeplab2
+from projects.kmax.converters import FORMATS, convert
 
 MODEL_CONFIGS = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models'
 CASES = {'coco_r50': 'kmax_r50.py', 'coco_axial_r50': 'kmax_axial-r50.py'}
@@ -49,13 +49,10 @@ def case(request, oracle) -> tuple[str, Path]:
 @pytest.fixture(scope='module')
 def model(case, deeplab2_variables) -> nn.Module:
     name, _ = case
-    variables = deeplab2_variables(name, num_classes=134)
-    state = convert_deeplab2(variables, COCO_SEMANTIC_ORDER)
     init_default_scope('mmdet')
     model = MODELS.build(Config.fromfile(MODEL_CONFIGS / CASES[name]).model)
-    wanted = {k for k in model.state_dict() if not k.endswith('num_batches_tracked')}
-    assert wanted == set(state)
-    model.load_state_dict(state, strict=False)
+    variables = deeplab2_variables(name)
+    model.load_state_dict(convert(FORMATS['deeplab2'], variables, model).state)
     model.eval()
     return model
 

@@ -15,8 +15,8 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 import projects.kmax  # noqa: F401
-from projects.kmax.converters import convert_deeplab2
-from projects.kmax.converters.deeplab2 import torch_name
+from projects.kmax.converters import FORMATS, convert
+from projects.kmax.converters.deeplab2_names import Names
 from projects.kmax.models.layers import resize
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50.py'
@@ -35,8 +35,8 @@ def step(oracle, deeplab2_variables):
     head.semantic_decoder.num_classes = 151
     head.transformer_decoder.drop_path_rate = 0.0
     model = MODELS.build(config)
-    variables = deeplab2_variables('coco_r50', num_classes=151)
-    model.load_state_dict(convert_deeplab2(variables, range(151)), strict=False)
+    variables = deeplab2_variables('ade20k_r50_641')
+    model.load_state_dict(convert(FORMATS['deeplab2'], variables, model).state)
     before = {k: v.double() for k, v in model.state_dict().items()}
     counts: dict[str, int] = {}
     for name, module in model.named_modules():
@@ -73,11 +73,11 @@ def test_auxiliary_predictions(step, layer):
 
 def test_moving_statistics(step):
     _, before, after, counts, expected = step
-    compared = 0
+    names, compared = Names(()), 0
     for name, want in expected.items():
         if not name.startswith('bn_after.'):
             continue
-        ours = torch_name(name.removeprefix('bn_after.'))
+        ours = names[name.removeprefix('bn_after.')]
         got = after[ours]
         if ours.endswith('running_var'):
             # torch moves towards the unbiased variance, the original towards the biased one.

@@ -1,5 +1,14 @@
-"""Weights of other code bases under our names."""
+"""Weights of other code bases under our names.
 
-from .deeplab2 import convert_deeplab2
+A format is a module with a ``plan`` and a ``layout`` (see :class:`Format`), named here.
+"""
 
-__all__ = ['convert_deeplab2']
+from . import deeplab2
+from .conversion import Conversion, ConversionError, Format, Plan, convert
+from .tensorflow_checkpoint import open_tensorflow
+
+FORMATS = {
+    'deeplab2': Format(open_tensorflow, deeplab2.plan, deeplab2.layout),
+}
+
+__all__ = ['FORMATS', 'Conversion', 'ConversionError', 'Format', 'Plan', 'convert']

@@ -1,0 +1,68 @@
+"""Checkpoints as mmdet's and mmengine's own tools take them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmdet.registry import DATASETS
+from mmengine.config import Config
+from torch import Tensor
+
+from ..engine.hooks.check_classes import check_classes
+from .conversion import ConversionError
+
+
+def dataset_meta(config: Config, model: Any) -> dict[str, Any]:
+    """Return classes and palette of a config's test data, which checkpoints carry.
+
+    Args:
+        config: The config; its data set needs no files.
+        model: The model built from it.
+
+    Raises:
+        ConversionError: If the config names no data set with classes, or the model has others.
+    """
+    if 'test_dataloader' not in config:
+        raise ConversionError(
+            f'{config.filename} has no test_dataloader, whose data set names the classes: give the '
+            'config of a whole model, not one of _base_/models'
+        )
+    dataset = DATASETS.build({**config.test_dataloader.dataset, 'lazy_init': True})
+    meta = dataset.metainfo
+    if 'classes' not in meta:
+        raise ConversionError(
+            f'the data set {type(dataset).__name__} of {config.filename} names no classes: set '
+            'classes, thing_classes and stuff_classes in its metainfo'
+        )
+    try:
+        check_classes(model, dataset)
+    except ValueError as error:
+        raise ConversionError(f'{config.filename}: {error}') from error
+    return meta
+
+
+def save_checkpoint(path: Path, state: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    """Write a checkpoint that appears complete or not at all; the same one gives the same bytes.
+
+    Args:
+        path: The file.
+        state: The weights.
+        meta: Further information, of types that ``torch.load`` reads as weights only.
+
+    Raises:
+        ConversionError: When it cannot be written.
+    """
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+    try:
+        # To a file object: torch would write the name of a file into it.
+        with open(temporary, 'wb') as file:
+            torch.save(dict(meta=meta, state_dict=state), file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    # torch raises RuntimeError when its own writer fails.
+    except (OSError, RuntimeError) as error:
+        raise ConversionError(f'{path} cannot be written: {error}') from error
+    finally:
+        temporary.unlink(missing_ok=True)

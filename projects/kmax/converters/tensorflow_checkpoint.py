@@ -1,0 +1,142 @@
+"""TensorFlow checkpoints as released: a prefix, a folder, or the archive they are downloaded as."""
+
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .conversion import ConversionError
+
+INDEX = '.index'
+
+
+class _Variables(Mapping[str, Tensor]):
+    """Variables of a checkpoint, each read when it is asked for."""
+
+    def __init__(self, prefix: Path, source: Path) -> None:
+        self._source = source
+        tensorflow = _import_tensorflow()
+        # What TensorFlow raises for damaged files has no common base below Exception.
+        try:
+            self._reader = tensorflow.train.load_checkpoint(str(prefix))
+            self._names = dict.fromkeys(sorted(self._reader.get_variable_to_shape_map()))
+        except Exception as error:
+            raise self._unreadable(error) from error
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._names:
+            raise KeyError(name)
+        try:
+            return torch.from_numpy(self._reader.get_tensor(name))
+        except Exception as error:
+            raise self._unreadable(error) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def _unreadable(self, error: Exception) -> ConversionError:
+        return ConversionError(
+            f'TensorFlow cannot read checkpoint {self._source}, it may be damaged: {error}'
+        )
+
+
+@contextmanager
+def open_tensorflow(path: Path) -> Iterator[Mapping[str, Tensor]]:
+    """Open a checkpoint as variables by name, each read when it is asked for.
+
+    Args:
+        path: Prefix, ``.index`` file, folder, or ``.tar.gz``, which is unpacked to a temporary
+            folder.
+
+    Raises:
+        ConversionError: When there is no checkpoint, it is damaged, or TensorFlow is missing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        place = path
+        if path.is_file() and path.suffix != INDEX:
+            place = Path(folder)
+            _unpack(path, place)
+        yield _Variables(find_prefix(place, path), path)
+
+
+def find_prefix(place: Path, source: Path) -> Path:
+    """Return the prefix of the one checkpoint at a place.
+
+    Args:
+        place: Prefix, ``.index`` file, or a folder that holds one checkpoint or says in its file
+            ``checkpoint`` which is the latest.
+        source: What the user named, for error messages.
+
+    Raises:
+        ConversionError: When there is none or more than one, or a file of it is missing.
+    """
+    if place.suffix == INDEX:
+        place = place.with_suffix('')
+    if place.is_dir():
+        indices = sorted(place.rglob('*' + INDEX))
+        latest = [index for index in indices if index.stem == _latest(index.parent)]
+        found = latest or indices
+        if len(found) != 1:
+            names = ', '.join(str(index.relative_to(place)) for index in found) or 'none'
+            raise ConversionError(
+                f'{source} must hold one TensorFlow checkpoint, a file *{INDEX}, but holds {names}'
+            )
+        place = found[0].with_suffix('')
+    index = place.with_name(place.name + INDEX)
+    if not index.is_file():
+        raise ConversionError(f'TensorFlow checkpoint {source} does not exist: no file {index}')
+    if not list(place.parent.glob(escape(place.name) + '.data-*')):
+        raise ConversionError(
+            f'TensorFlow checkpoint {source} is incomplete: no file {place}.data-* beside {index}'
+        )
+    return place
+
+
+def _latest(folder: Path) -> str | None:
+    """Name of the checkpoint that TensorFlow notes as the latest of a folder; paths may be old."""
+    note = folder / 'checkpoint'
+    if not note.is_file():
+        return None
+    match = re.search(r'^model_checkpoint_path: "(.*)"', note.read_text(), re.MULTILINE)
+    return Path(match[1]).name if match else None
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack the files of an archive into one folder, whatever folders it names."""
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = Path(member.name).name
+                content = tar.extractfile(member) if member.isfile() else None
+                if content is not None and not name.startswith('.'):
+                    with open(folder / name, 'xb') as file:
+                        shutil.copyfileobj(content, file)
+    except FileExistsError as error:
+        raise ConversionError(f'{archive} holds two files {name}') from error
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise ConversionError(f'{archive} cannot be unpacked: {error}') from error
+
+
+def _import_tensorflow() -> Any:
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise ConversionError(
+            'reading checkpoints of deeplab2 needs TensorFlow, of which the CPU package is '
+            f'enough: pip install tensorflow-cpu ({error})'
+        ) from error
+    return tensorflow

@@ -1,0 +1,226 @@
+"""The command, on a reader that knows variables by name only."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+
+import importlib.util
+import sys
+import tarfile
+import types
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.apis import init_detector
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import MODELS as ENGINE_MODELS
+from mmengine.registry import init_default_scope
+from mmengine.testing.runner_test_case import ToyModel
+
+from projects.kmax.converters.deeplab2_names import Names
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+CONFIG = ROOT / 'configs/kmax/kmax_axial-r50_8xb8-150k_coco-panoptic.py'
+MODEL_CONFIG = ROOT / 'configs/kmax/_base_/models/kmax_axial-r50.py'
+SMALL = f"""
+_base_ = '{CONFIG}'
+model = dict(
+    backbone=dict(stem_channels=(8, 8, 16), channels=(8, 8, 16, 16), num_blocks=(1, 1, 2, 1),
+                  num_axial=(0, 0, 1, 1)),
+    panoptic_head=dict(
+        in_channels=[16, 32, 32, 64, 64],
+        pixel_decoder=dict(channels=(16, 16, 8, 8), num_blocks=(1, 1, 1, 1)),
+        transformer_decoder=dict(num_queries=8, embed_dims=16, feedforward_channels=16,
+                                 mask_channels=8, num_layers=(1, 0, 0)),
+        semantic_decoder=dict(channels=8, low_level_channels=(8, 8)),
+    ),
+)
+"""
+SUFFIX = '/.ATTRIBUTES/VARIABLE_VALUE'
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / 'small.py'
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture
+def variables(config, deeplab2_shapes):
+    """Variables of MaX-S, their shapes those of the small network."""
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    own = MODELS.build(Config.fromfile(config).model).state_dict()
+    shapes = {k.removesuffix(SUFFIX): s for k, s in deeplab2_shapes['coco_axial_r50'].items()}
+    names = Names(shapes)
+    found = {}
+    for name, shape in shapes.items():
+        if names[name] in own:
+            found[name + SUFFIX] = _tensorflow_layout(own[names[name]], name, len(shape))
+    found['global_step' + SUFFIX] = torch.tensor(1)
+    return found
+
+
+def _tensorflow_layout(value, name, ndim):
+    leaf = name.rpartition('/')[2]
+    if leaf == 'depthwise_kernel':
+        return value.permute(2, 3, 0, 1)
+    if leaf == 'kernel' and ndim == 3:
+        return value.reshape(value.shape[:3]).permute(2, 1, 0)
+    if leaf == 'kernel':
+        return value.permute(2, 3, 1, 0)
+    if leaf == 'qkv_kernel':
+        return value[:, :, 0, 0].t()
+    return value[None] if leaf == 'cluster_centers' else value
+
+
+@pytest.fixture
+def checkpoint(tmp_path, variables):
+    """A prefix with the files of a checkpoint; the fake reader looks at their presence only."""
+    folder = tmp_path / 'released'
+    folder.mkdir()
+    for ending in ('index', 'data-00000-of-00001'):
+        (folder / f'ckpt-1.{ending}').write_bytes(b'fake')
+    return folder / 'ckpt-1'
+
+
+@pytest.fixture
+def tool(monkeypatch, variables):
+    """Run the command in this process, with TensorFlow replaced by ``variables``."""
+    reader = types.SimpleNamespace(
+        get_variable_to_shape_map=lambda: {name: list(v.shape) for name, v in variables.items()},
+        get_tensor=lambda name: variables[name].numpy(),
+    )
+    train = types.SimpleNamespace(load_checkpoint=lambda prefix: reader)
+    monkeypatch.setitem(sys.modules, 'tensorflow', types.SimpleNamespace(train=train))
+    spec = importlib.util.spec_from_file_location(
+        'kmax_convert', ROOT / 'tools/convert_checkpoint.py'
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['convert_checkpoint.py', *map(str, arguments)])
+        module.main()
+
+    return run
+
+
+def files(folder):
+    return sorted(path.name for path in folder.rglob('*') if path.is_file())
+
+
+def test_result_is_taken_by_init_detector(tool, checkpoint, config, tmp_path, variables, capsys):
+    dst = tmp_path / 'ours.pth'
+    tool('deeplab2', checkpoint, dst, '--config', config)
+    printed = capsys.readouterr().out
+    used = len(variables) - 1
+    for line in (
+        f'used        {used} of {used + 1} tensors',
+        f'1: counter of the training: global_step{SUFFIX}',
+        f'filled      {used} weights; ',
+        'not filled  0',
+        f'written     {dst} (',
+    ):
+        assert line in printed
+
+    content = torch.load(dst, weights_only=True)
+    detector = init_detector(str(config), str(dst), device='cpu')
+    assert list(content['state_dict']) == list(detector.state_dict())
+    for name, value in detector.state_dict().items():
+        torch.testing.assert_close(value, content['state_dict'][name], rtol=0, atol=0)
+    kernel = variables['encoder/_stem/_conv2_bn_act/_conv/kernel' + SUFFIX]
+    assert detector.backbone.stem[1].conv.weight.equal(kernel.permute(3, 2, 0, 1))
+    assert len(detector.dataset_meta['classes']) == 133
+    assert len(detector.dataset_meta['palette']) == 133
+    assert Config.fromstring(content['meta']['cfg'], '.py').model.type == 'KMaXDeepLab'
+
+
+def test_folder_archive_and_index_give_the_same_bytes(tool, checkpoint, config, tmp_path):
+    archive = tmp_path / 'released.tar.gz'
+    with tarfile.open(archive, 'w:gz') as tar:
+        tar.add(checkpoint.parent, 'some/folder')
+    sources = [checkpoint, checkpoint.parent, checkpoint.with_suffix('.index'), archive]
+    contents = set()
+    for i, source in enumerate(sources):
+        dst = tmp_path / f'{i}.pth'
+        tool('deeplab2', source, dst, '--config', config)
+        contents.add(dst.read_bytes())
+    assert len(contents) == 1
+
+
+def test_imagenet_weights_need_no_data_set(tool, checkpoint, config, tmp_path, variables, capsys):
+    for name in [name for name in variables if not name.startswith('encoder/')]:
+        del variables[name]
+    models = tmp_path / 'model_only.py'
+    models.write_text(f"_base_ = '{config}'\ntest_dataloader = dict(_delete_=True)")
+    dst = tmp_path / 'backbone.pth'
+    tool('deeplab2', checkpoint, dst, '--config', models)
+    content = torch.load(dst, weights_only=True)
+    assert all(name.startswith('backbone.') for name in content['state_dict'])
+    assert 'dataset_meta' not in content['meta']
+    assert 'ImageNet weights are the backbone only: panoptic_head.' in capsys.readouterr().out
+
+
+def fails(tool, capsys, tmp_path, *arguments):
+    """Return the error of a run that must fail and leave no new file."""
+    before = files(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        tool(*arguments)
+    assert files(tmp_path) == before
+    if end.value.code == 2:
+        return capsys.readouterr().err
+    # Python prints any other text and ends with 1.
+    assert isinstance(end.value.code, str)
+    return end.value.code
+
+
+def test_unknown_variable_stops_the_command(tool, checkpoint, config, tmp_path, variables, capsys):
+    variables['pixel_decoder/_new' + SUFFIX] = torch.zeros(1)
+    error = fails(
+        tool, capsys, tmp_path, 'deeplab2', checkpoint, tmp_path / 'x.pth', '--config', config
+    )
+    assert error.startswith('convert_checkpoint.py: error: ')
+    assert f'1 unknown tensors: pixel_decoder/_new{SUFFIX}' in error
+
+
+def test_missing_tensorflow_is_told(tool, checkpoint, config, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tensorflow', None)
+    error = fails(
+        tool, capsys, tmp_path, 'deeplab2', checkpoint, tmp_path / 'x.pth', '--config', config
+    )
+    assert 'needs TensorFlow' in error and 'pip install tensorflow-cpu' in error
+
+
+def test_config_without_a_data_set_is_named(tool, checkpoint, config, tmp_path, capsys):
+    path = tmp_path / 'model_only.py'
+    path.write_text(config.read_text().replace(str(CONFIG), str(MODEL_CONFIG)))
+    error = fails(
+        tool, capsys, tmp_path, 'deeplab2', checkpoint, tmp_path / 'x.pth', '--config', path
+    )
+    assert f'{path} has no test_dataloader' in error
+
+
+def test_other_detector_is_named(tool, checkpoint, tmp_path, capsys):
+    path = tmp_path / 'other.py'
+    path.write_text("model = dict(type='mmengine.ToyModel')\n")
+    ENGINE_MODELS.register_module('ToyModel', force=True, module=ToyModel)
+    error = fails(
+        tool, capsys, tmp_path, 'deeplab2', checkpoint, tmp_path / 'x.pth', '--config', path
+    )
+    assert f'{path} is the config of ToyModel, not KMaXDeepLab' in error
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('caffe', 'a', 'b.pth', '--config', CONFIG), "invalid choice: 'caffe'"),
+        (('deeplab2', 'a', 'b.pth', '--config', 'absent.py'), 'file absent.py does not exist'),
+        (('deeplab2', 'a', 'no/b.pth', '--config', CONFIG), 'no/b.pth must be a file in a folder'),
+        (('deeplab2', 'a', '.', '--config', CONFIG), '. must be a file in a folder that exists'),
+        (('deeplab2', 'a', 'b.pth'), 'required: --config'),
+    ],
+)
+def test_wrong_arguments_are_named(tool, tmp_path, capsys, arguments, message):
+    assert message in fails(tool, capsys, tmp_path, *arguments)

@@ -1,0 +1,110 @@
+"""Convert a released checkpoint.
+
+    python tools/convert_checkpoint.py FORMAT SRC DST --config CONFIG
+
+DST is then taken by ``init_detector``, ``DetInferencer``, ``tools/test.py`` and ``load_from``.
+Formats: ``deeplab2``, TensorFlow checkpoints of the original (a prefix, a folder, or the downloaded
+``.tar.gz``), of segmentation or ImageNet weights. They need ``pip install tensorflow-cpu``.
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
+from mmdet.registry import MODELS  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmengine.utils import ProgressBar  # noqa: E402
+
+from projects.kmax.converters import FORMATS, Conversion, ConversionError, convert  # noqa: E402
+from projects.kmax.converters.checkpoint import dataset_meta, save_checkpoint  # noqa: E402
+from projects.kmax.engine.launch import existing_file  # noqa: E402
+from projects.kmax.models import KMaXDeepLab  # noqa: E402
+
+SHOWN = 5
+
+
+def parse_args() -> Namespace:
+    """Parse the command line."""
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument('format', choices=FORMATS, help='where the checkpoint comes from')
+    parser.add_argument('src', type=Path, help='the checkpoint')
+    parser.add_argument('dst', type=Path, help='file to write, .pth')
+    parser.add_argument(
+        '--config', required=True, type=existing_file, help='config of the same model'
+    )
+    args = parser.parse_args()
+    if args.dst.is_dir() or not args.dst.parent.is_dir():
+        parser.error(f'{args.dst} must be a file in a folder that exists')
+    return args
+
+
+def track(tasks: list[Any]) -> Iterator[Any]:
+    """Show the progress of a list of tasks on a terminal."""
+    if not sys.stderr.isatty():
+        yield from tasks
+        return
+    bar = ProgressBar(len(tasks), file=sys.stderr)
+    for task in tasks:
+        yield task
+        bar.update()
+    print(file=sys.stderr)
+
+
+def account(reasons: dict[str, str]) -> Iterator[str]:
+    """Yield for each reason how many tensors there are, and the first."""
+    for reason, items in groupby(sorted(reasons.items(), key=lambda x: x[1]), lambda x: x[1]):
+        names = [name for name, _ in items]
+        shown = ', '.join(names[:SHOWN]) + (', ...' if len(names) > SHOWN else '')
+        yield f'  {len(names)}: {reason}: {shown}'
+
+
+def report(args: Namespace, result: Conversion) -> Iterable[str]:
+    """Yield the lines of the summary."""
+    plan = result.plan
+    yield f'used        {len(plan.targets)} of {len(plan.targets) + len(plan.left_out)} tensors'
+    yield f'left out    {len(plan.left_out)}'
+    yield from account(plan.left_out)
+    counters = len(result.state) - len(plan.targets)
+    yield f'filled      {len(plan.targets)} weights; {counters} counters of batch norms start at 0'
+    yield f'not filled  {len(result.not_filled)}'
+    yield from account(result.not_filled)
+    yield f'written     {args.dst} ({args.dst.stat().st_size / 2**20:.1f} MiB)'
+
+
+def run(args: Namespace) -> Conversion:
+    """Convert as the command line says."""
+    config = Config.fromfile(args.config)
+    init_default_scope(config.get('default_scope', 'mmdet'))
+    model = MODELS.build(config.model)
+    if not isinstance(model, KMaXDeepLab):
+        raise ConversionError(
+            f'{args.config} is the config of {type(model).__name__}, not KMaXDeepLab'
+        )
+    form = FORMATS[args.format]
+    with form.open(args.src) as weights:
+        print(f'converting  {args.src}, {len(weights)} tensors, for {args.config}', flush=True)
+        result = convert(form, weights, model, track)
+    meta = {} if result.not_filled else dict(dataset_meta=dataset_meta(config, model))
+    meta['cfg'] = config.pretty_text
+    save_checkpoint(args.dst, result.state, meta)
+    return result
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        result = run(args)
+    except ConversionError as error:
+        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
+    print('\n'.join(report(args, result)))
+
+
+if __name__ == '__main__':
+    main()
