@@ -7,7 +7,7 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import BN, AxialBlock, BottleneckBlock, resize
+from .layers import BN, AxialBlock, BottleneckBlock, full_precision, resize
 from .layers.blocks import EXPANSION
 
 
@@ -15,7 +15,7 @@ class _LayerNorm2d(nn.LayerNorm):
     """Layer norm over the channels of ``(B, C, H, W)``."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return super().forward(full_precision(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class _SkipFusion(nn.Module):

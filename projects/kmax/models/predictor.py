@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmcv.cnn import DepthwiseSeparableConvModule, build_norm_layer
 from torch import Tensor, nn
 
-from .layers import ConvBN1d, mark_std
+from .layers import ConvBN1d, full_precision, mark_std
 from .structures import KMaXPrediction
 
 FOREGROUND_PRIOR = 0.1
@@ -79,11 +79,14 @@ class Predictor(nn.Module):
         Returns:
             Mask logits ``(B, N, h, w)`` and L2-normalised pixel features ``(B, D, h, w)``.
         """
-        feature = F.normalize(self.pixel_bn(self.pixel_head(pixels)), dim=1, eps=1e-6)
-        kernel = self.mask_head(mask_feature)
-        batch, _, height, width = feature.shape
-        logits = kernel.transpose(1, 2) @ feature.flatten(2)
-        logits = self.mask_bn(logits[:, None])
+        feature = full_precision(self.pixel_bn(self.pixel_head(pixels)))
+        kernel = full_precision(self.mask_head(mask_feature))
+        # Rounded logits tie: the assignment of a pixel is decided in full precision.
+        with torch.autocast(pixels.device.type, enabled=False):
+            feature = F.normalize(feature, dim=1, eps=1e-6)
+            batch, _, height, width = feature.shape
+            logits = kernel.transpose(1, 2) @ feature.flatten(2)
+            logits = self.mask_bn(logits[:, None])
         return logits.view(batch, -1, height, width), feature
 
     def classes(self, class_feature: Tensor) -> Tensor:

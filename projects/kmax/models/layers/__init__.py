@@ -4,6 +4,7 @@ from .axial_attention import AxialAttention, AxialAttention1d
 from .blocks import AxialBlock, BottleneckBlock
 from .conv import BN, ConvBN1d, norm_1d, resize, start_silent
 from .initialization import KerasInit, mark_std
+from .precision import full_precision
 
 __all__ = [
     'BN',
@@ -13,6 +14,7 @@ __all__ = [
     'BottleneckBlock',
     'ConvBN1d',
     'KerasInit',
+    'full_precision',
     'mark_std',
     'norm_1d',
     'resize',
