@@ -14,8 +14,11 @@ from mmengine.runner import Runner  # noqa: E402
 from projects.kmax.engine.launch import (  # noqa: E402
     adapt_to_machine,
     add_common_arguments,
+    check_weights,
     load_config,
+    read_weights,
 )
+from projects.kmax.engine.latest_checkpoint import find_fault, find_whole_checkpoint  # noqa: E402
 
 
 def parse_args() -> Namespace:
@@ -54,13 +57,37 @@ def apply_options(cfg: Config, args: Namespace) -> None:
         cfg.load_from = None if args.resume == 'auto' else args.resume
 
 
+def choose_checkpoint(cfg: Config) -> str | None:
+    """Return the checkpoint to begin with, if any.
+
+    Raises:
+        ValueError: If it is damaged, or all of the work folder are.
+    """
+    if not cfg.get('resume', False):
+        return cfg.get('load_from')
+    if cfg.get('load_from') is None:
+        return find_whole_checkpoint(cfg.work_dir)
+    fault = find_fault(Path(cfg.load_from))
+    if fault is not None:
+        raise ValueError(f'--resume: checkpoint {cfg.load_from} is damaged: {fault}')
+    return cfg.load_from
+
+
 def main() -> None:
     """Train as the command line says."""
     args = parse_args()
     cfg = load_config(args)
     apply_options(cfg, args)
+    cfg.load_from = choose_checkpoint(cfg)
+    weights = read_weights(cfg.load_from) if cfg.load_from is not None else None
+    if cfg.load_from is None:
+        # Nothing to continue: mmengine would search again, without looking for damage.
+        cfg.resume = False
     adapt_to_machine(cfg)
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    if weights is not None:
+        check_weights(runner.model, weights, cfg.load_from)
+    runner.train()
 
 
 if __name__ == '__main__':

@@ -5,12 +5,16 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=5000, max_keep_ckpts=3),
+    checkpoint=dict(type='AtomicCheckpointHook', by_epoch=False, interval=5000, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'),
 )
-custom_hooks = [dict(type='CheckClassesHook')]
-log_processor = dict(type='LogProcessor', window_size=50, by_epoch=False)
+custom_hooks = [
+    dict(type='CheckClassesHook'),
+    dict(type='CheckFiniteHook'),
+    dict(type='GradientNormHook'),
+]
+log_processor = dict(type='KMaXLogProcessor', window_size=50, by_epoch=False)
 log_level = 'INFO'
 
 vis_backends = [dict(type='LocalVisBackend')]

@@ -1,4 +1,4 @@
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=150000, val_interval=5000)
+train_cfg = dict(type='ResumableTrainLoop', max_iters=150000, val_interval=5000)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 

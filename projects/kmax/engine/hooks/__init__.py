@@ -1,6 +1,15 @@
 """Hooks of the runner."""
 
+from projects.kmax.engine.hooks.atomic_checkpoint import AtomicCheckpointHook
 from projects.kmax.engine.hooks.average_norm_statistics import AverageNormStatisticsHook
 from projects.kmax.engine.hooks.check_classes import CheckClassesHook
+from projects.kmax.engine.hooks.check_finite import CheckFiniteHook
+from projects.kmax.engine.hooks.gradient_norm import GradientNormHook
 
-__all__ = ['AverageNormStatisticsHook', 'CheckClassesHook']
+__all__ = [
+    'AtomicCheckpointHook',
+    'AverageNormStatisticsHook',
+    'CheckClassesHook',
+    'CheckFiniteHook',
+    'GradientNormHook',
+]

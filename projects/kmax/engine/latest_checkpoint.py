@@ -1,0 +1,77 @@
+"""Which checkpoint ``--resume`` continues from."""
+
+import logging
+import re
+import zipfile
+from pathlib import Path
+
+from mmengine.logging import print_log
+
+LAST = 'last_checkpoint'
+NAME = re.compile(r'(?:iter|epoch)_(\d+)\.pth')
+
+
+def find_whole_checkpoint(folder: str) -> str | None:
+    """Find the newest checkpoint in a work folder that is not damaged.
+
+    The one that ``last_checkpoint`` names comes first, after those of later iterations written
+    since, as a run killed in between leaves them; earlier ones follow. Each damaged one is warned
+    of.
+
+    Args:
+        folder: The work folder.
+
+    Returns:
+        Its path, or None if there is no checkpoint at all.
+
+    Raises:
+        ValueError: If there are checkpoints, but none is whole.
+    """
+    candidates = _candidates(Path(folder))
+    for path in candidates:
+        fault = find_fault(path)
+        if fault is None:
+            return str(path)
+        print_log(
+            f'checkpoint {path} is damaged ({fault}) and is skipped',
+            logger='current',
+            level=logging.WARNING,
+        )
+    if candidates:
+        names = ', '.join(str(path) for path in candidates)
+        raise ValueError(f'no checkpoint in {folder} is whole, all are damaged: {names}')
+    return None
+
+
+def find_fault(path: Path) -> str | None:
+    """Say what is wrong with a checkpoint file: it is absent, cut short or changed."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            broken = file.testzip()
+    except (OSError, zipfile.BadZipFile) as error:
+        return str(error)
+    return None if broken is None else f'{broken} has a wrong checksum'
+
+
+def _candidates(folder: Path) -> list[Path]:
+    """Return the checkpoints to try, best first."""
+    pointer = folder / LAST
+    named = pointer.read_text().strip() if pointer.is_file() else ''
+    last = Path(named) if named else None
+    if last is not None and not last.exists():
+        # The work folder was moved.
+        last = folder / last.name
+    folders = {folder, last.parent} if last is not None else {folder}
+    found = {path for place in folders for path in place.glob('*.pth') if NAME.fullmatch(path.name)}
+    files = sorted(found, key=_step, reverse=True)
+    if last is None:
+        return files
+    written = pointer.stat().st_mtime_ns
+    step = _step(last)
+    newer = [path for path in files if _step(path) > step and path.stat().st_mtime_ns > written]
+    return [*newer, last, *(path for path in files if _step(path) < step)]
+
+
+def _step(path: Path) -> int:
+    match = NAME.fullmatch(path.name)
+    return int(match[1]) if match else 0

@@ -1,0 +1,61 @@
+"""Training by iterations that continues exactly where it stopped."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.dist import get_rank
+from mmengine.registry import LOOPS
+from mmengine.runner import IterBasedTrainLoop
+
+from projects.kmax.engine.random_state import seed_step
+from projects.kmax.engine.resumable_data import make_resumable
+
+
+@LOOPS.register_module()
+class ResumableTrainLoop(IterBasedTrainLoop):
+    """mmengine's loop, but N + M iterations equal N, a stop, a resume and M bit for bit.
+
+    Every iteration and every sample seeds the generators by its place in the run, so there is no
+    random state to save, for any number of processes and data workers; and data of past iterations
+    are left out by drawing their indices only, where mmengine loads them all again.
+
+    Args:
+        runner: The runner.
+        dataloader: Config of the data loader.
+        **kwargs: ``max_iters``, ``val_begin``, ``val_interval``, ``dynamic_intervals``.
+    """
+
+    def __init__(self, runner: Any, dataloader: dict, **kwargs: Any) -> None:
+        super().__init__(runner, make_resumable(dataloader), **kwargs)
+        del self.dataloader_iterator
+
+    def run(self) -> Any:
+        """Train from the current iteration on and return the model."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        batches = self._batches()
+        while self._iter < self._max_iters and not self.stop_training:
+            self.runner.model.train()
+            batch = next(batches)
+            seed_step(self._seed(), get_rank(), self._iter)
+            self.run_iter(batch)
+            self._decide_current_val_interval()
+            if self._validates():
+                self.runner.val_loop.run()
+        self.runner.call_hook('after_train_epoch')
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _batches(self) -> Iterator[Any]:
+        # Started only now: a resumed run has its iteration, and its seed from the checkpoint.
+        self.dataloader.batch_sampler.start_at(self._iter, self._seed())
+        return iter(self.dataloader)
+
+    def _seed(self) -> int:
+        """Return the seed that all processes share."""
+        differs = self.runner._randomness_cfg.get('diff_rank_seed', False)
+        return self.runner.seed - (get_rank() if differs else 0)
+
+    def _validates(self) -> bool:
+        is_due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
+        return self.runner.val_loop is not None and self._iter >= self.val_begin and is_due

@@ -1,0 +1,75 @@
+import os
+from pathlib import Path
+
+import pytest
+from mmengine.fileio import get_file_backend
+
+import projects.kmax  # noqa: F401
+from projects.kmax.engine import atomic_backend
+
+
+@pytest.fixture
+def backend():
+    return get_file_backend(backend_args=dict(backend='atomic'))
+
+
+def full_disk(descriptor):
+    raise OSError(28, os.strerror(28))
+
+
+def test_file_is_written_whole(backend, tmp_path):
+    backend.put_text('old', tmp_path / 'folder' / 'file')
+    backend.put(b'new', tmp_path / 'folder' / 'file')
+    assert (tmp_path / 'folder' / 'file').read_bytes() == b'new'
+    assert len(list((tmp_path / 'folder').iterdir())) == 1
+
+
+def test_full_disk_leaves_the_old_file_alone(backend, tmp_path, monkeypatch):
+    backend.put(b'old', tmp_path / 'file')
+    monkeypatch.setattr(atomic_backend.os, 'fsync', full_disk)
+    with pytest.raises(OSError, match=r'cannot write .*/file of 3 bytes: No space left'):
+        backend.put(b'new', tmp_path / 'file')
+    assert [path.name for path in tmp_path.iterdir()] == ['file']
+    assert (tmp_path / 'file').read_bytes() == b'old'
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir() if path.suffix in ('.pth', '.partial'))
+
+
+def test_old_checkpoints_go_after_the_new_one_is_written(toy, monkeypatch):
+    seen = []
+    put = atomic_backend.AtomicBackend.put
+
+    def spy(self, content, path):
+        seen.append((Path(path).name, files(Path(path).parent)))
+        put(self, content, path)
+
+    monkeypatch.setattr(atomic_backend.AtomicBackend, 'put', spy)
+    runner = toy(default_hooks__checkpoint__max_keep_ckpts=2)
+    folder = Path(runner.work_dir)
+    (folder / 'iter_6.pth.partial').write_bytes(b'of a killed run')
+    runner.train()
+    assert files(folder) == ['iter_6.pth', 'iter_8.pth']
+    assert (folder / 'last_checkpoint').read_text() == str(folder / 'iter_8.pth')
+    assert seen[-2:] == [
+        ('iter_8.pth', ['iter_4.pth', 'iter_6.pth']),
+        ('last_checkpoint', ['iter_4.pth', 'iter_6.pth', 'iter_8.pth']),
+    ]
+
+
+def test_full_disk_ends_training_with_the_former_checkpoint(toy, monkeypatch):
+    runner = toy()
+    folder = Path(runner.work_dir)
+    replace = os.replace
+
+    def fail(source, target):
+        if Path(target).name == 'iter_4.pth':
+            raise OSError(28, os.strerror(28))
+        replace(source, target)
+
+    monkeypatch.setattr(atomic_backend.os, 'replace', fail)
+    with pytest.raises(OSError, match='iter_4.pth of .* bytes: No space left on device'):
+        runner.train()
+    assert files(folder) == ['iter_2.pth']
+    assert (folder / 'last_checkpoint').read_text() == str(folder / 'iter_2.pth')

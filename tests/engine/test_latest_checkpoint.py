@@ -1,0 +1,81 @@
+import os
+
+import pytest
+import torch
+
+import projects.kmax  # noqa: F401
+from projects.kmax.engine import find_whole_checkpoint
+from projects.kmax.engine.latest_checkpoint import find_fault
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(name, age=0):
+        path = tmp_path / name
+        torch.save(dict(state_dict=dict(weight=torch.arange(999.0))), path)
+        os.utime(path, (1e9 - age, 1e9 - age))
+        return path
+
+    return write
+
+
+def point(path):
+    pointer = path.with_name('last_checkpoint')
+    pointer.write_text(str(path))
+    os.utime(pointer, (1e9, 1e9))
+
+
+def test_no_checkpoint(tmp_path):
+    assert find_whole_checkpoint(str(tmp_path)) is None
+
+
+def test_last_checkpoint_wins_over_one_of_a_former_longer_run(save, tmp_path):
+    save('iter_900.pth', age=10)
+    save('iter_20.pth', age=10)
+    last = save('iter_100.pth')
+    point(last)
+    assert find_whole_checkpoint(str(tmp_path)) == str(last)
+
+
+def test_checkpoint_written_just_before_the_crash_wins(save, tmp_path):
+    point(save('iter_2.pth'))
+    newer = save('iter_4.pth', age=-10)
+    assert find_whole_checkpoint(str(tmp_path)) == str(newer)
+
+
+def test_largest_iteration_without_the_pointer(save, tmp_path):
+    save('iter_9.pth')
+    newest = save('iter_10.pth')
+    save('best_PQ_iter_11.pth')
+    assert find_whole_checkpoint(str(tmp_path)) == str(newest)
+
+
+def test_moved_folder(save, tmp_path):
+    last = save('iter_4.pth')
+    save('iter_2.pth', age=5)
+    point(last)
+    (tmp_path / 'last_checkpoint').write_text('/gone/iter_4.pth')
+    assert find_whole_checkpoint(str(tmp_path)) == str(last)
+
+
+def cut(content):
+    return content[:-100]
+
+
+def flip(content):
+    place = content.index(torch.arange(999.0).numpy().tobytes()) + 50
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize('damage', [cut, flip, lambda content: b''])
+def test_damaged_newest_is_named_and_skipped(damage, save, tmp_path, caplog):
+    whole = save('iter_2.pth')
+    newest = save('iter_4.pth')
+    newest.write_bytes(damage(newest.read_bytes()))
+    point(newest)
+    assert find_fault(newest) is not None
+    with caplog.at_level('WARNING'):
+        assert find_whole_checkpoint(str(tmp_path)) == str(whole)
+    whole.write_bytes(b'')
+    with pytest.raises(ValueError, match='all are damaged: .*iter_4.pth, .*iter_2.pth'):
+        find_whole_checkpoint(str(tmp_path))
