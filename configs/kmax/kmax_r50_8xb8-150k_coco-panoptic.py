@@ -15,3 +15,5 @@ model = dict(
         )
     )
 )
+# An average of the weights, which the original does not take:
+# custom_hooks = [dict(type='CheckClassesHook'), dict(type='EMAHook', momentum=2e-4)]

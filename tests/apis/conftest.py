@@ -10,6 +10,7 @@ import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
 
 CATEGORIES = [
     dict(id=1, name='sky', isthing=0, color=[70, 130, 180]),
@@ -84,6 +85,10 @@ def make_config(folder):
                 num_heads=2,
                 mask_channels=8,
             ),
+            semantic_decoder=dict(
+                type='KMaXSemanticDecoder', channels=8, low_level_channels=(4, 4)
+            ),
+            criterion=dict(type='KMaXCriterion', loss_insdis=dict(num_samples=64)),
         ),
         panoptic_fusion_head=dict(type='KMaXFusionHead'),
         test_cfg=dict(panoptic_on=True, semantic_on=False, instance_on=False),
@@ -123,3 +128,60 @@ def folder(tmp_path_factory):
     config.merge_from_dict({'model.test_cfg': DETECT_EVERYTHING})
     config.dump(str(folder / 'everything.py'))
     return folder
+
+
+@pytest.fixture
+def training(folder, tmp_path):
+    """Return a function that trains for some iterations, with changes to the config."""
+
+    def train(max_iters=2, **changes):
+        config = Config.fromfile(str(folder / 'everything.py'))
+        load = [dict(type='LoadImageFromFile'), dict(type='LoadPanopticIds')]
+        dataset = config.test_dataloader.dataset
+        loader = dict(batch_size=2, num_workers=0)
+        config.merge_from_dict(
+            dict(
+                work_dir=str(tmp_path),
+                train_dataloader=dict(
+                    **loader,
+                    sampler=dict(type='InfiniteSampler', shuffle=False),
+                    dataset=dict(
+                        dataset, pipeline=[*load, dict(type='PackKMaXInputs')], test_mode=False
+                    ),
+                ),
+                val_dataloader=dict(
+                    **loader,
+                    sampler=dict(type='DefaultSampler', shuffle=False),
+                    dataset=dataset,
+                ),
+                val_evaluator=dict(
+                    type='KMaXPanopticMetric',
+                    ann_file=str(folder / 'panoptic.json'),
+                    seg_prefix=str(folder / 'panoptic'),
+                ),
+                train_cfg=dict(
+                    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters
+                ),
+                val_cfg=dict(type='ValLoop'),
+                optim_wrapper=dict(
+                    type='OptimWrapper',
+                    constructor='KMaXOptimWrapperConstructor',
+                    optimizer=dict(type='KMaXAdamW', lr=1e-3, weight_decay=0.05),
+                ),
+                default_hooks=dict(
+                    logger=dict(type='LoggerHook', interval=1),
+                    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=max_iters),
+                ),
+                log_processor=dict(type='LogProcessor', window_size=1, by_epoch=False),
+                randomness=dict(seed=0),
+            )
+        )
+        for name in ('test_dataloader', 'test_cfg', 'test_evaluator'):
+            config.pop(name, None)
+        config.merge_from_dict(changes)
+        config.visualizer.name = config.experiment_name = tmp_path.name
+        runner = Runner.from_cfg(config)
+        runner.train()
+        return runner
+
+    return train
