@@ -11,12 +11,14 @@ from mmengine.registry import init_default_scope
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'kmax' / '_base_' / 'datasets'
 
 
-@pytest.mark.parametrize('name', ['camvid_panoptic', 'nuclei_panoptic', 'coco_panoptic'])
+@pytest.mark.parametrize(
+    'name', ['camvid_panoptic', 'nuclei_panoptic', 'coco_panoptic', 'coco_panoptic_port']
+)
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_pipeline_runs_on_real_images(name, split, real_data):
     config = Config.fromfile(CONFIGS / f'{name}.py')
     settings = config[f'{split}_dataloader'].dataset
-    if name == 'coco_panoptic':
+    if name.startswith('coco_panoptic'):
         settings.update(
             ann_file='panoptic_sample.json', data_prefix={'img': 'images', 'seg': 'panoptic_sample'}
         )
@@ -33,5 +35,5 @@ def test_pipeline_runs_on_real_images(name, split, real_data):
         assert ids.max() <= len(data_sample.gt_segments.labels)
     else:
         assert max(inputs.shape[1:]) in config.crop_size
-        if name != 'coco_panoptic':
+        if not name.startswith('coco_panoptic'):
             assert data_sample.gt_sem_seg.shape == data_sample.ori_shape

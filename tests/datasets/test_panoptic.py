@@ -27,19 +27,19 @@ def test_given_classes_are_matched_by_name(build_dataset):
         }
     )
     assert dataset.metainfo['stuff_classes'] == ('sky', 'grass')
-    assert dataset.get_data_info(0)['segment_labels'] == [4, 0, 1]
+    assert dataset.get_data_info(0)['segment_labels'] == [1, 0, 4]
 
 
-def test_record_has_sorted_ids_and_merges_stuff_and_drops_crowd(build_dataset):
+def test_record_keeps_the_order_and_merges_stuff_and_drops_crowd(build_dataset):
     record = build_dataset().get_data_info(0)
-    assert record['segment_ids'] == [5, 6, 7, 300, 70000]
-    assert record['segment_rows'] == [1, 1, 0, 2, 3]
-    assert record['segment_labels'] == [2, 1, 0]
+    assert record['segment_ids'] == [70000, 300, 5, 6, 7]
+    assert record['segment_rows'] == [1, 2, 3, 3, 0]
+    assert record['segment_labels'] == [0, 1, 2]
 
 
 def test_sample_holds_ids_labels_and_semantic_map(build_dataset, panoptic_ids):
     sample = build_dataset()[0]['data_samples']
-    rows = {70000: 3, 300: 2, 5: 1, 6: 1, 7: 0, 0: 0}
+    rows = {70000: 1, 300: 2, 5: 3, 6: 3, 7: 0, 0: 0}
     labels = {70000: 0, 300: 1, 5: 2, 6: 2, 7: 255, 0: 255}
     np.testing.assert_array_equal(
         sample.gt_panoptic_seg.ids[0], np.vectorize(rows.get)(panoptic_ids)
@@ -47,7 +47,7 @@ def test_sample_holds_ids_labels_and_semantic_map(build_dataset, panoptic_ids):
     np.testing.assert_array_equal(
         sample.gt_sem_seg.sem_seg[0], np.vectorize(labels.get)(panoptic_ids)
     )
-    assert sample.gt_segments.labels.tolist() == [2, 1, 0]
+    assert sample.gt_segments.labels.tolist() == [0, 1, 2]
     assert sample.img_id == 1 and sample.ori_shape == (24, 40)
 
 
@@ -64,7 +64,7 @@ def test_image_without_segments_is_kept_unless_filtered(build_dataset):
 def test_indices_choose_images(build_dataset):
     assert len(build_dataset(indices=1)) == 1
     assert build_dataset(indices=[1])[0]['data_samples'].img_id == 2
-    assert build_dataset().get_cat_ids(0) == [2, 1, 0]
+    assert build_dataset().get_cat_ids(0) == [0, 1, 2]
 
 
 def test_images_without_annotations_load_for_testing_only(build_dataset, edit_json):

@@ -1,5 +1,6 @@
 """Data sets in COCO panoptic format."""
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -124,9 +125,21 @@ class KMaXPanopticDataset(BaseDetDataset):
         return self.get_data_info(idx)['segment_labels']
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the pipeline on one image.
+        """Run the data set's own pipeline on one image.
 
         Args:
+            idx: Position in the data set.
+
+        Returns:
+            The result of the pipeline.
+        """
+        return self.run_pipeline(self.pipeline, idx)
+
+    def run_pipeline(self, pipeline: Callable[[dict], Any], idx: int) -> Any:
+        """Run a pipeline on one image; it may load others through the record's ``dataset``.
+
+        Args:
+            pipeline: The composed transforms.
             idx: Position in the data set.
 
         Returns:
@@ -136,7 +149,7 @@ class KMaXPanopticDataset(BaseDetDataset):
             OSError: If the image is missing (then a FileNotFoundError) or cannot be read.
         """
         try:
-            return super().prepare_data(idx)
+            return pipeline({**self.get_data_info(idx), 'dataset': self})
         except FileNotFoundError as error:
             raise FileNotFoundError(self._describe(idx, error)) from error
         # mmcv's loader answers an unreadable image with an assertion, OpenCV an empty one with

@@ -123,7 +123,8 @@ def parse_segments(annotation: dict, labels: dict[int, int], num_things: int, pa
         path: Name of the JSON, for error messages.
 
     Returns:
-        ``segment_ids``, sorted; for each of them ``segment_rows``, counted from 1, 0 for crowd;
+        ``segment_ids`` in the JSON's order; for each of them ``segment_rows``, counted from 1, 0
+        for crowd;
         ``segment_labels``, the label of each row.
 
     Raises:
@@ -134,7 +135,7 @@ def parse_segments(annotation: dict, labels: dict[int, int], num_things: int, pa
     rows: list[int] = []
     row_labels: list[int] = []
     stuff_rows: dict[int, int] = {}
-    for segment in sorted(annotation['segments_info'], key=lambda segment: segment['id']):
+    for segment in annotation['segments_info']:
         label = labels[segment['category_id']]
         row = 0 if segment.get('iscrowd', 0) else stuff_rows.get(label, len(row_labels) + 1)
         if row > len(row_labels):

@@ -9,6 +9,18 @@ train_pipeline = [
     dict(type='KMaXRandomScale', scale_range=(0.3, 1.7), num_scales=15),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
+    dict(
+        type='KMaXPanopticCopyPaste',
+        source_pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadPanopticIds'),
+            dict(type='KMaXResize', crop_size=crop_size),
+            # Half of the scales above.
+            dict(type='KMaXRandomScale', scale_range=(0.15, 0.85), num_scales=8),
+            dict(type='KMaXRandomPadCrop', crop_size=crop_size),
+            dict(type='RandomFlip', prob=0.5),
+        ],
+    ),
     dict(type='PackKMaXInputs'),
 ]
 test_pipeline = [

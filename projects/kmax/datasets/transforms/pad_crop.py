@@ -61,6 +61,43 @@ class KMaXRandomPadCrop(BaseTransform):
         return f'{type(self).__name__}(crop_size={self.crop_size})'
 
 
+@TRANSFORMS.register_module()
+class KMaXPad(BaseTransform):
+    """Pad with mid-grey and void at the bottom and on the right, as the port does.
+
+    The image becomes float32, because mid-grey is 127.5.
+
+    Required keys: ``img``, ``gt_seg_map`` (optional). Modified keys: ``img``, ``gt_seg_map``,
+    ``img_shape``.
+
+    Args:
+        size: ``(height, width)`` of the result.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = size
+
+    def transform(self, results: dict) -> dict:
+        """Pad the image and, where it is loaded, the id map.
+
+        Args:
+            results: Sample of the pipeline.
+
+        Returns:
+            The same dict.
+        """
+        image = results['img'].astype(np.float32, copy=False)
+        window = tuple(slice(0, length) for length in image.shape[:2])
+        results['img'] = _place(image, window, window, (*self.size, image.shape[2]), MID_GREY)
+        if 'gt_seg_map' in results:
+            results['gt_seg_map'] = _place(results['gt_seg_map'], window, window, self.size, 0)
+        results['img_shape'] = tuple(self.size)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(size={self.size})'
+
+
 def _draw_window(size: int, crop: int) -> tuple[slice, slice]:
     if size > crop:
         start = np.random.randint(size - crop + 1)

@@ -1,0 +1,48 @@
+"""Rejecting samples in which hardly anything is labelled."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class KMaXFilterLabels(BaseTransform):
+    """Drop segments without a pixel in the masks, and samples with few labelled pixels.
+
+    Counted are the pixels at every ``stride``-th position, those the losses see. For a dropped
+    sample the data set takes another random image, as the port does.
+
+    Required and modified keys: ``gt_seg_map``, ``gt_segment_labels``.
+
+    Args:
+        min_pixels: A sample is kept if more pixels than this are labelled.
+        stride: Step between the pixels of a mask.
+    """
+
+    def __init__(self, min_pixels: int = 4096, stride: int = 4) -> None:
+        self.min_pixels = min_pixels
+        self.stride = stride
+
+    def transform(self, results: dict) -> dict | None:
+        """Keep or drop one sample.
+
+        Args:
+            results: Sample of the pipeline.
+
+        Returns:
+            The same dict, or None for a dropped sample.
+        """
+        labels, ids = results['gt_segment_labels'], results['gt_seg_map']
+        counts = np.bincount(
+            ids[:: self.stride, :: self.stride].ravel(), minlength=len(labels) + 1
+        )[1:]
+        if not counts.any() or counts.sum() <= self.min_pixels:
+            return None
+        seen = counts > 0
+        rows = np.append(0, np.where(seen, np.cumsum(seen), 0)).astype(ids.dtype)
+        results['gt_seg_map'] = rows[ids]
+        results['gt_segment_labels'] = labels[seen]
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(min_pixels={self.min_pixels}, stride={self.stride})'
