@@ -10,9 +10,9 @@ import torch.nn.functional as F
 
 import projects.kmax  # noqa: F401
 from projects.kmax.models.losses import KMaXCriterion
-from projects.kmax.models.losses.ground_truth import MaskTargets, subsample
+from projects.kmax.models.losses.ground_truth import MaskTargets, MatchedTargets, subsample
 from projects.kmax.models.losses.instance_discrimination_loss import gather_features
-from projects.kmax.models.losses.pixel_softmax import pixel_softmax
+from projects.kmax.models.losses.pixel_softmax import PixelSoftmax, pixel_softmax
 from projects.kmax.models.losses.sampling import gumbel_noise, sample_pixels, sampling_logits
 from projects.kmax.models.structures import KMaXOutput, KMaXPrediction, KMaXTargets
 
@@ -300,6 +300,56 @@ def test_edges_stay_finite(edge, num_samples):
     assert torch.isfinite(output.semantic_logits.grad).all()
 
 
+@pytest.mark.parametrize('name, value', [('void', 'crowd'), ('align_corners', False)])
+def test_unknown_options_are_named(name, value):
+    with pytest.raises(ValueError, match=f'KMaXCriterion: {name} is {value!r}, expected one of'):
+        KMaXCriterion(4, **{name: value})
+
+
+def test_auxiliary_resizing_follows_the_parity_of_the_height():
+    targets, odd, even = [small_targets(stripes(3))] * 2, small_output(), small_output()
+    even.aux[0] = KMaXPrediction(
+        *[
+            values[..., :2, :] if values.dim() > 3 else values
+            for values in vars(even.aux[0]).values()
+        ]
+    )
+    noise = [torch.zeros(2, 117)] * 3
+    for output, same in ((odd, True), (even, False)):
+        ours = KMaXCriterion(4)(output, targets, noise)
+        theirs = KMaXCriterion(4, align_corners='odd_height')(output, targets, noise)
+        for name, loss in ours.items():
+            resized = name in ('d0.loss_dice', 'd0.loss_mask', 'd0.loss_insdis')
+            assert torch.equal(loss, theirs[name]) == (same or not resized), name
+
+
+def test_statistics_describe_queries_and_pixels():
+    targets = [small_targets(stripes(3)), small_targets(NOTHING)]
+    output = small_output()
+    with torch.no_grad():
+        output.cls_logits.zero_()[0, torch.arange(6), torch.tensor([0, 1, 2, 4, 4, 3])] = 9
+        output.cls_logits[1, :, 4] = 9
+        # Queries 0 and 1 find their masks; the pixels of the third go to query 0.
+        owner = torch.tensor([0, 1, 0])[torch.arange(117) % 3].view(9, 13)
+        output.mask_logits.copy_(9 * (owner == torch.arange(6)[:, None, None]))
+    criterion = KMaXCriterion(4)
+    found = criterion(output, targets, [torch.zeros(2, 117)] * 3, with_statistics=True)
+    losses = criterion(output, targets, [torch.zeros(2, 117)] * 3)
+    assert {name for name in found if 'loss' in name} == set(losses)
+    assert set(found) - set(losses) == {
+        'matched',
+        'class_accuracy',
+        'void_share',
+        'pixel_accuracy',
+        'd0.pixel_accuracy',
+        'd1.pixel_accuracy',
+    }
+    assert found['matched'] == 1.5 and found['class_accuracy'] == 1
+    assert found['void_share'] == pytest.approx(8 / 12)
+    assert found['pixel_accuracy'] == pytest.approx(2 / 3)
+    assert not any(found[name].requires_grad for name in set(found) - set(losses))
+
+
 def test_nan_stays_visible():
     output = small_output()
     output.mask_logits.data[0, 0] = float('nan')
@@ -324,14 +374,27 @@ def test_wrong_number_of_classes_is_named():
         KMaXCriterion(7)(small_output(), [small_targets(stripes(3))] * 2)
 
 
-def test_gradients_agree_with_finite_differences():
-    targets = [small_targets(stripes(4)), small_targets(DOT)]
+BANDS = torch.arange(117).view(9, 13)
+OVERLAPPING = torch.stack([BANDS < 40, (BANDS > 20) & (BANDS < 70), BANDS % 5 == 0])
+
+
+@pytest.mark.parametrize(
+    'options, masks',
+    [
+        (dict(), stripes(4)),
+        (dict(void='unmatched', align_corners='odd_height'), stripes(4)),
+        (dict(void='unmatched', split_overlaps=True), OVERLAPPING),
+    ],
+)
+def test_gradients_agree_with_finite_differences(options, masks):
+    targets = [small_targets(masks), small_targets(DOT)]
     output = small_output(dtype=torch.float64)
     noise = [gumbel_noise((2, 117), output.mask_logits) for _ in range(3)]
-    criterion = KMaXCriterion(4, loss_insdis=dict(num_samples=30))
+    criterion = KMaXCriterion(4, loss_insdis=dict(num_samples=30), **options)
     matched_to = output.cls_logits.detach().clone(), output.mask_logits.detach().clone()
-    masks = MaskTargets.collate(targets, (9, 13), torch.float64)
+    masks = MaskTargets.collate(targets, (9, 13), torch.float64, criterion.void)
     matched = criterion.match(matched_to[0], matched_to[1].flatten(2), masks)
+    assert (matched.shares is not None) == criterion.split_overlaps
     criterion.match = lambda *_: matched
     loss = sum(criterion(output, targets, noise).values())
     loss.backward()
@@ -350,18 +413,33 @@ def test_pixel_softmax_equals_autograd():
     logits = torch.randn(2, 5, 11, dtype=torch.float64, requires_grad=True)
     query = torch.randint(5, (2, 11))
     inside = torch.rand(2, 11).gt(0.5).double()
-    assert torch.autograd.gradcheck(lambda x: pixel_softmax(x, query, inside), logits)
-    expected = (logits.softmax(1) * inside[:, None]).sum(-1)
-    torch.testing.assert_close(pixel_softmax(logits, query, inside).mass, expected)
+    has_query = inside.bool() & torch.rand(2, 11).gt(0.3)
+    shares = F.one_hot(query, 5).transpose(1, 2) * has_query[:, None].double()
+
+    def reduce(values: torch.Tensor, **of_pixels: torch.Tensor) -> PixelSoftmax:
+        nothing = torch.zeros(2, 5)
+        targets = MatchedTargets(*[nothing] * 5, query, has_query, **of_pixels)
+        return pixel_softmax(values, targets, inside)
+
+    def differentiable(x: torch.Tensor) -> list[torch.Tensor]:
+        return [values for name, values in reduce(x)._asdict().items() if name != 'highest']
+
+    assert torch.autograd.gradcheck(differentiable, logits)
+    found, expected = reduce(logits), reduce(logits, shares=shares)
+    torch.testing.assert_close(found.own_logit * has_query, expected.own_logit)
+    for name in ('highest', 'log_normalizer', 'mass', 'overlap'):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name))
 
 
-@pytest.mark.parametrize('source', [(5, 7), (3, 2), (1, 1), (9, 13)])
-def test_gathered_features_equal_resized_ones(source):
+@pytest.mark.parametrize('align_corners', [True, False])
+@pytest.mark.parametrize('source', [(5, 7), (3, 2), (1, 1), (9, 13), (12, 26)])
+def test_gathered_features_equal_resized_ones(source, align_corners):
     feature = torch.randn(2, 8, *source, dtype=torch.float64)
     pixels = torch.randint(9 * 13, (2, 50))
-    resized = F.interpolate(feature, (9, 13), mode='bilinear', align_corners=True).flatten(2)
-    expected = resized.gather(2, pixels[:, None].expand(-1, 8, -1)).transpose(1, 2)
-    torch.testing.assert_close(gather_features(feature, pixels, (9, 13)), expected)
+    resized = F.interpolate(feature, (9, 13), mode='bilinear', align_corners=align_corners)
+    expected = resized.flatten(2).gather(2, pixels[:, None].expand(-1, 8, -1)).transpose(1, 2)
+    found = gather_features(feature, pixels, (9, 13), align_corners)
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize('full, part', [(33, 9), (33, 2), (32, 16), (24, 3), (7, 1), (5, 5)])

@@ -30,7 +30,15 @@ def mask_dice(probs: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
 
 @TASK_UTILS.register_module()
 class KMaXHungarianAssigner(BaseAssigner):
-    """Hungarian matching that maximises dice x class probability (MaX-DeepLab, section 3.2)."""
+    """Hungarian matching that maximises dice x class probability (MaX-DeepLab, section 3.2).
+
+    Args:
+        match_empty_masks: Whether a mask without pixels is matched as well, as the port does: its
+            query then learns its class. The original drops such masks.
+    """
+
+    def __init__(self, match_empty_masks: bool = False) -> None:
+        self.match_empty_masks = match_empty_masks
 
     def similarity(self, cls_probs: Tensor, dice: Tensor, labels: Tensor) -> Tensor:
         """Similarity of every ground-truth mask with every query.
@@ -51,7 +59,7 @@ class KMaXHungarianAssigner(BaseAssigner):
 
         Args:
             similarity: ``(B, M, N)`` similarities.
-            exists: ``(B, M)`` bool, False for rows that are padding or masks without pixels.
+            exists: ``(B, M)`` bool, False for rows that are not to be matched.
 
         Returns:
             ``(B, M)`` int64 query of each mask, ``N`` for a mask left without one.
@@ -94,7 +102,8 @@ class KMaXHungarianAssigner(BaseAssigner):
         dice = mask_dice(probs, masks, valid)
         cls_probs = pred_instances.scores.softmax(-1)[None]
         similarity = self.similarity(cls_probs, dice, gt_instances.labels[None])
-        queries = self.match(similarity, masks.sum(-1) > 0)[0]
+        exists = (masks.sum(-1) > 0) | self.match_empty_masks
+        queries = self.match(similarity, exists)[0]
         rows = torch.arange(len(queries), device=queries.device)
         matched = queries < len(cls_probs[0])
         gt_inds = queries.new_zeros(cls_probs.shape[1])

@@ -100,15 +100,16 @@ class KMaXHead(BaseModule):
         return KMaXOutput(**vars(final), aux=aux, semantic_logits=semantic)
 
     def loss(self, feats: Sequence[Tensor], data_samples: list) -> dict[str, Tensor]:
-        """Return the losses of a batch of data samples that hold panoptic ground truth."""
+        """Return losses and figures to log of data samples that hold panoptic ground truth."""
         targets = build_targets(data_samples, self.num_things_classes, **self.train_cfg)
-        return self.loss_by_feat(self(feats), targets)
+        return self.loss_by_feat(self(feats), targets, with_statistics=True)
 
     def loss_by_feat(
         self,
         output: KMaXOutput,
         targets: Sequence[KMaXTargets],
         noise: Sequence[Tensor] | None = None,
+        with_statistics: bool = False,
     ) -> dict[str, Tensor]:
         """Return every loss term by name.
 
@@ -117,10 +118,11 @@ class KMaXHead(BaseModule):
             targets: Ground truth of each image.
             noise: Gumbel draws ``(B, h * w)`` of every sampling, in the order final, auxiliary,
                 semantic; drawn here by default.
+            with_statistics: Whether to add figures for the log, which are no losses.
         """
         if self.criterion is None:
             raise RuntimeError('KMaXHead was built without `criterion`: it cannot compute losses')
-        return self.criterion(output, targets, noise)
+        return self.criterion(output, targets, noise, with_statistics)
 
     def predict(
         self, feats: Sequence[Tensor], data_samples: list | None = None

@@ -44,6 +44,7 @@ class AuxSemanticLoss(nn.Module):
         semantic_logits: Tensor,
         targets: Sequence[KMaXTargets],
         pixel_area: Tensor,
+        unsampled: Tensor,
         noise: Tensor | None = None,
     ) -> Tensor:
         """Return the mean loss of the batch.
@@ -52,6 +53,7 @@ class AuxSemanticLoss(nn.Module):
             semantic_logits: ``(B, C, h', w')``.
             targets: Ground truth of each image.
             pixel_area: ``(B, h, w)`` area of the mask each pixel belongs to; used to sample.
+            unsampled: ``(B, h, w)`` bool, True for pixels to sample only where others run out.
             noise: ``(B, h' * w')`` Gumbel draws; drawn here by default.
         """
         size = semantic_logits.shape[-2:]
@@ -64,7 +66,8 @@ class AuxSemanticLoss(nn.Module):
             area = subsample(pixel_area, size).flatten(1)
             if noise is None:
                 noise = gumbel_noise(tuple(area.shape), area)
-            preference = sampling_logits(area, void, self.sample_temperature)
+            last = subsample(unsampled, size).flatten(1)
+            preference = sampling_logits(area, last, self.sample_temperature)
             pixels = sample_pixels(preference, noise.to(preference), self.num_samples)
             logits = logits.gather(2, pixels[:, None].expand(-1, logits.shape[1], -1))
             semantic, weight = semantic.gather(1, pixels), weight.gather(1, pixels)

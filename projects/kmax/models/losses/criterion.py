@@ -10,8 +10,12 @@ from torch import Tensor, nn
 from ..assigner import mask_dice
 from ..structures import KMaXOutput, KMaXPrediction, KMaXTargets
 from .ground_truth import MaskTargets, MatchedTargets
-from .pixel_softmax import pixel_softmax
+from .pixel_softmax import PixelSoftmax, pixel_softmax
 from .sampling import gumbel_noise
+from .statistics import pixel_accuracy, query_statistics
+
+VOIDS = ('semantic', 'unmatched')
+ALIGNMENTS = (True, 'odd_height')
 
 
 @MODELS.register_module()
@@ -31,6 +35,18 @@ class KMaXCriterion(nn.Module):
         loss_insdis: Config of the instance discrimination loss.
         loss_semantic: Config of the semantic loss; without effect where the head has no semantic
             decoder.
+        void: Which pixels the mask losses leave out. ``'semantic'``, the original's: those without
+            a class; labelled pixels without a mask have no loss, but their logits are pushed down
+            together. ``'unmatched'``, the port's: those in no ground-truth mask, and after the
+            matching those in no matched mask, which matters with more masks than queries. The
+            semantic loss always counts every pixel that has a class.
+        split_overlaps: Whether pixels in several masks are divided among them, as in the port.
+            By default masks are taken not to overlap, as those of panoptic segments.
+        share_matching: Whether the auxiliary predictions are matched as the final one is, instead
+            of each by itself.
+        align_corners: How auxiliary predictions are brought to the masks' resolution: True, the
+            original's, or ``'odd_height'``, the port's: corners aligned where the height of the
+            auxiliary prediction is odd.
     """
 
     def __init__(
@@ -42,9 +58,23 @@ class KMaXCriterion(nn.Module):
         loss_mask: dict | None = None,
         loss_insdis: dict | None = None,
         loss_semantic: dict | None = None,
+        void: str = 'semantic',
+        split_overlaps: bool = False,
+        share_matching: bool = True,
+        align_corners: bool | str = True,
     ) -> None:
         super().__init__()
+        if void not in VOIDS:
+            raise ValueError(f'KMaXCriterion: void is {void!r}, expected one of {VOIDS}')
+        if align_corners not in ALIGNMENTS:
+            raise ValueError(
+                f'KMaXCriterion: align_corners is {align_corners!r}, expected one of {ALIGNMENTS}'
+            )
         self.num_classes = num_classes
+        self.void = void
+        self.split_overlaps = split_overlaps
+        self.share_matching = share_matching
+        self.align_corners = align_corners
         self.assigner = TASK_UTILS.build({'type': 'KMaXHungarianAssigner', **(assigner or {})})
         self.loss_cls = MODELS.build({'type': 'PQStyleClassLoss', **(loss_cls or {})})
         self.loss_dice = MODELS.build({'type': 'PQStyleDiceLoss', **(loss_dice or {})})
@@ -59,6 +89,7 @@ class KMaXCriterion(nn.Module):
         output: KMaXOutput,
         targets: Sequence[KMaXTargets],
         noise: Sequence[Tensor] | None = None,
+        with_statistics: bool = False,
     ) -> dict[str, Tensor]:
         """Return every loss term, averaged over the batch.
 
@@ -67,6 +98,8 @@ class KMaXCriterion(nn.Module):
             targets: Ground truth of each image, at that or a multiple of that resolution.
             noise: Gumbel draws ``(B, h * w)`` of every sampling, in the order final prediction,
                 auxiliary ones, semantic (where it samples); drawn here by default.
+            with_statistics: Whether to add figures for the log: those of
+                :func:`query_statistics`, and :func:`pixel_accuracy` of every prediction.
 
         Returns:
             ``loss_cls``, ``loss_dice``, ``loss_mask``, ``loss_insdis``, ``loss_semantic`` (with
@@ -89,43 +122,53 @@ class KMaXCriterion(nn.Module):
                 'one for the semantic loss where it samples'
             )
         with torch.autocast(output.mask_logits.device.type, enabled=False):
-            return self._losses(output, targets, noise)
+            return self._losses(output, targets, noise, with_statistics)
 
     def _losses(
         self,
         output: KMaXOutput,
         targets: Sequence[KMaXTargets],
         noise: Sequence[Tensor] | None,
+        with_statistics: bool,
     ) -> dict[str, Tensor]:
         height, width = output.mask_logits.shape[-2:]
         size = height, width
-        final_logits = _full_precision(output.mask_logits).detach().flatten(2)
-        masks = MaskTargets.collate(targets, size, final_logits.dtype)
-        matched = self.match(_full_precision(output.cls_logits), final_logits, masks)
+        dtype = _full_precision(output.mask_logits).dtype
+        truth = MaskTargets.collate(targets, size, dtype, self.void)
         levels = [output, *output.aux]
         if noise is None:
-            draws = gumbel_noise((len(levels), *masks.void.shape), masks.area)
+            draws = gumbel_noise((len(levels), *truth.void.shape), truth.area)
         else:
             draws = torch.stack(list(noise[: len(levels)]))
-        losses: dict[str, Tensor] = {}
-        for index, (level, pixels) in enumerate(
-            zip(levels, self.loss_insdis.sample(masks, draws), strict=True)
-        ):
+        terms: dict[str, Tensor] = {}
+        for index, (level, draw) in enumerate(zip(levels, draws, strict=True)):
+            mask_logits = self._resized_masks(level, size)
+            if index == 0 or not self.share_matching:
+                cls_logits = _full_precision(level.cls_logits).detach()
+                matched = self.match(cls_logits, mask_logits.detach(), truth)
+                masks = truth if self.void == 'semantic' else truth.keep_matched(matched)
+            inside = masks.inside if self.loss_dice.mask_void else torch.ones_like(masks.inside)
+            softmax = pixel_softmax(mask_logits, matched, inside.to(mask_logits))
+            found = self._level_losses(level, softmax, draw, size, masks, matched)
+            if index == 0 and output.semantic_logits is not None:
+                found['loss_semantic'] = self.loss_semantic(
+                    _full_precision(output.semantic_logits),
+                    targets,
+                    masks.pixel_area.unflatten(1, size),
+                    masks.void.unflatten(1, size),
+                    noise[-1] if noise is not None and len(noise) > len(levels) else None,
+                )
+            if with_statistics:
+                found['pixel_accuracy'] = pixel_accuracy(softmax, matched, masks)
+                if index == 0:
+                    found.update(query_statistics(level.cls_logits, matched))
             prefix = f'd{index - 1}.' if index else ''
-            for name, loss in self._level_losses(level, pixels, size, masks, matched).items():
-                losses[prefix + name] = loss
-        if output.semantic_logits is not None:
-            losses['loss_semantic'] = self.loss_semantic(
-                _full_precision(output.semantic_logits),
-                targets,
-                masks.pixel_area.unflatten(1, size),
-                noise[len(levels)] if noise is not None and len(noise) > len(levels) else None,
-            )
-        return losses
+            terms.update({prefix + name: value for name, value in found.items()})
+        return terms
 
     @torch.no_grad()
     def match(self, cls_logits: Tensor, mask_logits: Tensor, masks: MaskTargets) -> MatchedTargets:
-        """Match the queries of the final prediction with the masks.
+        """Match the queries of a prediction with the masks.
 
         Args:
             cls_logits: ``(B, N, K + 1)``.
@@ -137,31 +180,49 @@ class KMaXCriterion(nn.Module):
         valid = (~masks.void).to(probs)
         dice = mask_dice(probs, masks.masks, valid)
         similarity = self.assigner.similarity(cls_probs, dice, masks.labels)
-        queries = self.assigner.match(similarity, masks.area > 0)
+        exists = masks.exists if self.assigner.match_empty_masks else masks.area > 0
+        queries = self.assigner.match(similarity, exists)
         mass = probs.sum(-1)
         void_mass = torch.bmm(probs, 1 - valid[:, :, None])[:, :, 0]
-        return MatchedTargets.gather(masks, queries, cls_probs, dice, void_mass / (mass + 1e-5))
+        matched = MatchedTargets.gather(masks, queries, cls_probs, dice, void_mass / (mass + 1e-5))
+        if self.split_overlaps and masks.overlap():
+            return matched.split_overlaps(masks, queries)
+        return matched
 
     def _level_losses(
         self,
         level: KMaXPrediction,
-        pixels: Tensor,
+        softmax: PixelSoftmax,
+        draw: Tensor,
         size: tuple[int, int],
         masks: MaskTargets,
         matched: MatchedTargets,
     ) -> dict[str, Tensor]:
-        mask_logits = _full_precision(level.mask_logits)
-        if mask_logits.shape[-2:] != size:
-            mask_logits = F.interpolate(mask_logits, size, mode='bilinear', align_corners=True)
-        mask_logits = mask_logits.flatten(2)
-        softmax = pixel_softmax(mask_logits, matched.query, masks.inside.to(mask_logits))
-        feature = _full_precision(level.pixel_feature)
         return dict(
             loss_cls=self.loss_cls(_full_precision(level.cls_logits), matched),
             loss_dice=self.loss_dice(softmax, matched),
             loss_mask=self.loss_mask(softmax, matched, masks.void),
-            loss_insdis=self.loss_insdis(feature, pixels, size, masks),
+            loss_insdis=self.loss_insdis(
+                _full_precision(level.pixel_feature),
+                self.loss_insdis.sample(masks, draw),
+                size,
+                masks,
+                matched,
+                self._aligns_corners(level),
+            ),
         )
+
+    def _resized_masks(self, level: KMaXPrediction, size: tuple[int, int]) -> Tensor:
+        """Mask logits ``(B, N, L)`` at the resolution of the final prediction."""
+        mask_logits = _full_precision(level.mask_logits)
+        if mask_logits.shape[-2:] != size:
+            mask_logits = F.interpolate(
+                mask_logits, size, mode='bilinear', align_corners=self._aligns_corners(level)
+            )
+        return mask_logits.flatten(2)
+
+    def _aligns_corners(self, level: KMaXPrediction) -> bool:
+        return self.align_corners is True or level.mask_logits.shape[-2] % 2 == 1
 
 
 def _full_precision(values: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The ground truth of a batch, flattened over pixels, and what matching makes of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,8 @@ class MaskTargets:
     """Masks of a batch at the resolution of the mask logits; ``L = h * w``.
 
     Attributes:
-        masks: ``(B, M, L)`` 0/1 masks, padded with empty ones; ``M >= 1``.
+        exists: ``(B, M)`` bool, False for rows that pad an image's masks; ``M >= 1``.
+        masks: ``(B, M, L)`` 0/1 masks, those of the padding empty.
         row: ``(B, L)`` int64 row of the mask a pixel belongs to, 0 where it belongs to none.
         inside: ``(B, L)`` bool, True where the pixel belongs to a mask.
         void: ``(B, L)`` bool.
@@ -25,6 +26,7 @@ class MaskTargets:
         pixel_area: ``(B, L)`` area of a pixel's own mask, 1 where it belongs to none.
     """
 
+    exists: Tensor
     masks: Tensor
     row: Tensor
     inside: Tensor
@@ -35,20 +37,60 @@ class MaskTargets:
 
     @classmethod
     def collate(
-        cls, targets: Sequence[KMaXTargets], size: Sequence[int], dtype: torch.dtype
+        cls,
+        targets: Sequence[KMaXTargets],
+        size: Sequence[int],
+        dtype: torch.dtype,
+        void: str = 'semantic',
     ) -> 'MaskTargets':
-        """Bring the targets of each image to ``size`` and pad them to one number of masks."""
-        most = max(1, *(len(target.labels) for target in targets))
+        """Bring the targets of each image to ``size`` and pad them to one number of masks.
+
+        Args:
+            targets: Ground truth of each image.
+            size: ``(h, w)`` of the mask logits.
+            dtype: Type of ``masks``.
+            void: Which pixels are void: ``'semantic'``, those without a class, or ``'unmatched'``,
+                those in no mask.
+        """
+        counts = [len(target.labels) for target in targets]
+        most = max(1, *counts)
         masks = torch.stack(
             [_pad_rows(subsample(target.masks, size).flatten(1), most) for target in targets]
         )
         labels = torch.stack([_pad_rows(target.labels, most) for target in targets])
-        void = torch.stack([subsample(target.void, size).flatten() for target in targets])
+        exists = torch.arange(most) < torch.tensor(counts)[:, None]
         inside, row = masks.to(torch.uint8).max(dim=1)
         masks = masks.to(dtype)
         area = masks.sum(-1)
-        pixel_area = torch.where(inside.bool(), area.gather(1, row), 1.0)
-        return cls(masks, row, inside.bool(), void, area, labels, pixel_area)
+        return cls(
+            exists=exists.to(masks.device, non_blocking=True),
+            masks=masks,
+            row=row,
+            inside=inside.bool(),
+            void=(
+                torch.stack([subsample(target.void, size).flatten() for target in targets])
+                if void == 'semantic'
+                else ~inside.bool()
+            ),
+            area=area,
+            labels=labels,
+            pixel_area=torch.where(inside.bool(), area.gather(1, row), 1.0),
+        )
+
+    def overlap(self) -> bool:
+        """Whether any pixel belongs to two masks; waits for the device."""
+        return bool((self.masks.sum(1) > 1).any())
+
+    def keep_matched(self, matched: 'MatchedTargets') -> 'MaskTargets':
+        """Make pixels void that belong to no mask with a query."""
+        inside = matched.has_query
+        if matched.shares is None:
+            pixel_area = self.pixel_area
+        else:
+            pixel_area = torch.bmm(matched.area[:, None], matched.shares)[:, 0].clamp(min=1)
+        return replace(
+            self, inside=inside, void=~inside, pixel_area=torch.where(inside, pixel_area, 1.0)
+        )
 
 
 @dataclass
@@ -62,7 +104,9 @@ class MatchedTargets:
         mask_weight: ``(B, N)`` probability of the matched class, 0 where unmatched.
         area: ``(B, N)`` pixels of the matched mask, 0 where unmatched.
         query: ``(B, L)`` int64 query of the pixel's mask, 0 where there is none.
-        has_query: ``(B, L)`` bool.
+        has_query: ``(B, L)`` bool, whether the pixel belongs to a mask with a query.
+        shares: ``(B, N, L)`` share of each query in each pixel, where masks overlap and pixels are
+            split among them, else None. Then ``query`` is without meaning.
     """
 
     labels: Tensor
@@ -72,6 +116,7 @@ class MatchedTargets:
     area: Tensor
     query: Tensor
     has_query: Tensor
+    shares: Tensor | None = None
 
     @classmethod
     def gather(
@@ -96,11 +141,10 @@ class MatchedTargets:
         size = (batch, num_queries + 1)
         labels = targets.labels.new_full(size, num_channels - 1)
         labels = labels.scatter(1, queries, targets.labels)[:, :-1]
+        matched = targets.exists.new_zeros(size).scatter(1, queries, True)[:, :-1]
         area = targets.area.new_zeros(size).scatter(1, queries, targets.area)[:, :-1]
         own_dice = dice.gather(2, queries.clamp(max=num_queries - 1)[:, :, None])[:, :, 0]
         own_dice = dice.new_zeros(size).scatter(1, queries, own_dice)[:, :-1]
-        matched = area > 0
-        labels = labels.masked_fill(~matched, num_channels - 1)
         own_prob = cls_probs.gather(2, labels[:, :, None])[:, :, 0]
         query = queries.gather(1, targets.row)
         has_query = targets.inside & (query < num_queries)
@@ -113,6 +157,21 @@ class MatchedTargets:
             query=query.masked_fill(~has_query, 0),
             has_query=has_query,
         )
+
+    def split_overlaps(self, targets: MaskTargets, queries: Tensor) -> 'MatchedTargets':
+        """Divide every pixel among the matched masks it belongs to.
+
+        Args:
+            targets: Masks of the batch.
+            queries: ``(B, M)`` query of each mask.
+        """
+        batch, num_queries = self.labels.shape
+        shares = targets.masks.new_zeros(batch, num_queries + 1, targets.masks.shape[2])
+        index = queries[:, :, None].expand_as(targets.masks)
+        shares = shares.scatter(1, index, targets.masks)[:, :-1]
+        shares = shares / shares.sum(1, keepdim=True).clamp(min=1)
+        # The shares of twelve masks sum up to less than 1 in float32: as in the port, a void pixel.
+        return replace(self, area=shares.sum(-1), has_query=shares.sum(1) >= 1, shares=shares)
 
 
 def subsample(grid: Tensor, size: Sequence[int]) -> Tensor:

@@ -8,7 +8,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .ground_truth import MaskTargets
+from .ground_truth import MaskTargets, MatchedTargets
 from .sampling import sample_pixels, sampling_logits
 
 
@@ -52,7 +52,13 @@ class InstanceDiscriminationLoss(nn.Module):
         return sample_pixels(logits, noise.to(logits), self.num_samples)
 
     def forward(
-        self, pixel_feature: Tensor, pixels: Tensor, size: tuple[int, int], targets: MaskTargets
+        self,
+        pixel_feature: Tensor,
+        pixels: Tensor,
+        size: tuple[int, int],
+        targets: MaskTargets,
+        matched: MatchedTargets,
+        align_corners: bool = True,
     ) -> Tensor:
         """Return the mean loss of the batch.
 
@@ -61,23 +67,33 @@ class InstanceDiscriminationLoss(nn.Module):
             pixels: ``(B, S)`` indices of pixels of the masks.
             size: ``(h, w)`` of the masks.
             targets: Masks of the batch.
+            matched: What the queries were matched to.
+            align_corners: How features are brought to ``size``.
         """
-        features = gather_features(pixel_feature, pixels, size)
-        inside = targets.inside.gather(1, pixels).to(features)
+        features = gather_features(pixel_feature, pixels, size, align_corners)
+        inside = targets.inside.gather(1, pixels)
         void = targets.void.gather(1, pixels)
-        members = F.one_hot(targets.row.gather(1, pixels), targets.masks.shape[1])
-        members = members.to(features) * (inside * ~void)[:, :, None]
-        losses = _Contrast.apply(features, members, (~void).to(features), self.temperature)
+        shared = matched.shares is not None
+        if shared:
+            index = pixels[:, None].expand(-1, matched.shares.shape[1], -1)
+            members = matched.shares.gather(2, index).transpose(1, 2)
+        else:
+            members = F.one_hot(targets.row.gather(1, pixels), targets.masks.shape[1])
+        members = members.to(features) * (inside & ~void)[:, :, None]
+        losses = _Contrast.apply(features, members, (~void).to(features), self.temperature, shared)
         return self.loss_weight * losses.mean()
 
 
-def gather_features(pixel_feature: Tensor, pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """Features at some pixels of the map resized to ``size`` (bilinear, corners aligned).
+def gather_features(
+    pixel_feature: Tensor, pixels: Tensor, size: tuple[int, int], align_corners: bool = True
+) -> Tensor:
+    """Features at some pixels of the map resized to ``size`` (bilinear).
 
     Args:
         pixel_feature: ``(B, D, h', w')``.
         pixels: ``(B, S)`` indices into the resized map.
         size: ``(h, w)`` of the resized map.
+        align_corners: As of :func:`torch.nn.functional.interpolate`.
 
     Returns:
         ``(B, S, D)``, equal to resizing first but without the resized map.
@@ -88,8 +104,9 @@ def gather_features(pixel_feature: Tensor, pixels: Tensor, size: tuple[int, int]
     if (height, width) == tuple(size):
         return rows[(first + pixels).flatten()].view(*pixels.shape, channels)
     dtype = pixel_feature.dtype
-    top, bottom, down = _neighbours(pixels // size[1], size[0], height, dtype)
-    left, right, across = _neighbours(pixels % size[1], size[1], width, dtype)
+    neighbours = _neighbours if align_corners else _neighbours_of_centres
+    top, bottom, down = neighbours(pixels // size[1], size[0], height, dtype)
+    left, right, across = neighbours(pixels % size[1], size[1], width, dtype)
     corners = [(top, left), (top, right), (bottom, left), (bottom, right)]
     index = torch.stack([first + y * width + x for y, x in corners], dim=-1)
     up, back = 1 - down, 1 - across
@@ -110,20 +127,36 @@ def _neighbours(
     return first, (first + 1).clamp(max=source - 1), weight
 
 
+def _neighbours_of_centres(
+    position: Tensor, size: int, source: int, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same where the outer edges of both grids, not the corner pixels' centres, coincide."""
+    scaled = ((2 * position + 1) * source - size).clamp(min=0)
+    first = scaled // (2 * size)
+    weight = (scaled - first * (2 * size)).to(dtype) / (2 * size)
+    return first, (first + 1).clamp(max=source - 1), weight
+
+
 class _Contrast(torch.autograd.Function):
     """Cross-entropy between ``f f^T / temperature`` and the row-normalised same-mask matrix.
 
     For pixel i of mask m it is ``logsumexp_j(f_i f_j / t) - f_i mean_{j in m}(f_j) / t``: the
     target matrix is never built. Values and gradient come from one similarity matrix per image,
-    which is used while it is in cache and never stored.
+    which is used while it is in cache and never stored. Where masks overlap, the same-mask matrix
+    holds the products of the pixels' shares.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, features: Tensor, members: Tensor, labelled: Tensor, temperature: float
+        ctx: Any,
+        features: Tensor,
+        members: Tensor,
+        labelled: Tensor,
+        temperature: float,
+        shared: bool,
     ) -> Tensor:
         images = [
-            _contrast_of_image(*image, temperature)
+            _contrast_of_image(*image, temperature, shared)
             for image in zip(features, members, labelled, strict=True)
         ]
         ctx.save_for_backward(torch.stack([grad for _, grad in images]))
@@ -131,18 +164,23 @@ class _Contrast(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, grad_loss: Tensor) -> tuple[Tensor, None, None, None, None]:
         (grad,) = ctx.saved_tensors
-        return grad * grad_loss[:, None, None], None, None, None
+        return grad * grad_loss[:, None, None], None, None, None, None
 
 
 def _contrast_of_image(
-    features: Tensor, members: Tensor, labelled: Tensor, temperature: float
+    features: Tensor, members: Tensor, labelled: Tensor, temperature: float, shared: bool
 ) -> tuple[Tensor, Tensor]:
     """Loss of one image and its gradient to the features ``(S, D)``."""
     scaled = features / temperature
-    means = members.T @ scaled / members.sum(0).clamp(min=1)[:, None]
-    own_mean = members @ means
+    if shared:
+        alike = (members @ members.sum(0)).clamp(min=1)  # row sums of the same-mask matrix
+        own_mean = members @ (members.T @ scaled) / alike[:, None]
+        mean_of_others = members @ (members.T @ (scaled / alike[:, None]))
+    else:
+        means = members.T @ scaled / members.sum(0).clamp(min=1)[:, None]
+        own_mean = mean_of_others = members @ means
     # No similarity exceeds the greatest squared norm, so one shift serves the symmetric matrix.
     shift = (scaled * features).sum(1).amax()
     exponentials = torch.addmm(-shift, scaled, features.T).exp_()
@@ -155,5 +193,5 @@ def _contrast_of_image(
     scale = (count > 0) / count.clamp(min=1)
     row_weight = labelled * scale / totals
     exponentials *= row_weight[:, None] + row_weight
-    grad = exponentials @ scaled - 2 * scale * own_mean
+    grad = exponentials @ scaled - scale * (own_mean + mean_of_others)
     return losses.sum() * scale, grad

@@ -1,6 +1,5 @@
 """Mask term of the PQ-style loss."""
 
-import torch
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
@@ -18,12 +17,16 @@ class PQStyleDiceLoss(nn.Module):
     Args:
         loss_weight: Weight of the loss.
         alpha: Share of the matched queries, as in :class:`PQStyleClassLoss`.
+        mask_void: Whether only pixels inside ground-truth masks count in a query's mask.
     """
 
-    def __init__(self, loss_weight: float = 3.0, alpha: float = 0.75) -> None:
+    def __init__(
+        self, loss_weight: float = 3.0, alpha: float = 0.75, mask_void: bool = True
+    ) -> None:
         super().__init__()
         self.loss_weight = loss_weight
         self.alpha = alpha
+        self.mask_void = mask_void
 
     def forward(self, softmax: PixelSoftmax, targets: MatchedTargets) -> Tensor:
         """Return the mean loss of the batch.
@@ -32,8 +35,6 @@ class PQStyleDiceLoss(nn.Module):
             softmax: Reductions of the mask logits.
             targets: What the queries were matched to.
         """
-        own_prob = (softmax.own_logit - softmax.log_normalizer).exp() * targets.has_query
-        overlap = torch.zeros_like(softmax.mass).scatter_add(1, targets.query, own_prob)
-        dice = (2 * overlap + 1) / (softmax.mass + targets.area + 1)
+        dice = (2 * softmax.overlap + 1) / (softmax.mass + targets.area + 1)
         total = ((1 - dice) * targets.mask_weight).sum(1)
         return self.loss_weight * self.alpha / softmax.mass.shape[1] * total.mean()
