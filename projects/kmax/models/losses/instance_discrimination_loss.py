@@ -73,14 +73,15 @@ class InstanceDiscriminationLoss(nn.Module):
         features = gather_features(pixel_feature, pixels, size, align_corners)
         inside = targets.inside.gather(1, pixels)
         void = targets.void.gather(1, pixels)
-        shared = matched.shares is not None
-        if shared:
+        if matched.shares is not None:
             index = pixels[:, None].expand(-1, matched.shares.shape[1], -1)
             members = matched.shares.gather(2, index).transpose(1, 2)
         else:
             members = F.one_hot(targets.row.gather(1, pixels), targets.masks.shape[1])
         members = members.to(features) * (inside & ~void)[:, :, None]
-        losses = _Contrast.apply(features, members, (~void).to(features), self.temperature, shared)
+        shared = matched.shares is not None
+        labelled = (~void).to(features)
+        losses = _Contrast.apply(features, members, labelled, self.temperature, shared)
         return self.loss_weight * losses.mean()
 
 
