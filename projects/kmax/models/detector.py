@@ -40,6 +40,12 @@ class KMaXDeepLab(MaskFormer):
         """Return the backbone's features of ``(B, 3, H, W)``, finest first."""
         return super().extract_feat(batch_inputs.contiguous(memory_format=torch.channels_last))
 
+    def _forward(
+        self, batch_inputs: Tensor, batch_data_samples: SampleList | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return class and mask logits: what a prediction costs, as mmdet's get_flops.py counts."""
+        return self.panoptic_head.predict(self.extract_feat(batch_inputs), batch_data_samples)
+
     def add_pred_to_datasample(
         self, data_samples: SampleList, results_list: list[dict]
     ) -> SampleList:

@@ -1,0 +1,25 @@
+"""Your own images at 513x513: name their folder in your config, see kmax_r18_custom-panoptic.py."""
+
+_base_ = './small_panoptic.py'
+
+crop_size = (513, 513)
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadPanopticIds'),
+    dict(type='KMaXResize', crop_size=crop_size),
+    dict(type='KMaXRandomScale', scale_range=(0.5, 1.5), num_scales=11),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='KMaXRandomPadCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackKMaXInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='KMaXResize', crop_size=crop_size),
+    dict(type='PackKMaXInputs'),
+]
+
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
