@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 from torch.optim import SGD
@@ -6,13 +8,15 @@ import projects.kmax  # noqa: F401
 from projects.kmax.engine import WarmupPolyLR
 
 
-def make(end, warmup, last_step=-1):
+def make(end, warmup, last_step=-1, **kwargs):
     groups = [
         dict(params=[torch.nn.Parameter(torch.ones(1))], lr=lr, initial_lr=lr)
         for lr in (5e-4, 5e-5)
     ]
     optimizer = SGD(groups)
-    scheduler = WarmupPolyLR(optimizer, warmup=warmup, end=end, by_epoch=False, last_step=last_step)
+    scheduler = WarmupPolyLR(
+        optimizer, warmup=warmup, end=end, by_epoch=False, last_step=last_step, **kwargs
+    )
     return optimizer, scheduler
 
 
@@ -56,8 +60,28 @@ def test_bad_arguments_are_refused():
         WarmupPolyLR(make(10, 1)[0], warmup=1, end=10)
     with pytest.raises(ValueError, match='param_scheduler.warmup is -1'):
         make(end=10, warmup=-1)
+    with pytest.raises(ValueError, match='param_scheduler.start_factor is 2'):
+        make(end=10, warmup=1, start_factor=2)
 
 
 def test_short_training_ends_within_the_warm_up():
     optimizer, _ = make(end=2, warmup=50, last_step=0)
     assert optimizer.param_groups[0]['lr'] == pytest.approx(5e-4 / 50)
+
+
+def test_rates_of_the_port(oracle):
+    recorded = json.loads(oracle('pytorch/optim_groups.json').read_text())['r50']['lr_at_iter']
+    assert len(recorded) > 5
+    for step, expected in recorded.items():
+        optimizer, _ = make(150000, 5000, last_step=int(step) - 1, start_factor=0.001)
+        assert optimizer.param_groups[0]['lr'] == pytest.approx(expected, rel=1e-12)
+
+
+def test_resuming_a_longer_training_follows_its_schedule():
+    _, short = make(end=10, warmup=2, last_step=8)
+    optimizer, longer = make(end=20, warmup=2)
+    longer.load_state_dict(short.state_dict())
+    optimizer.step()
+    longer.step()
+    assert longer.end == 20 and longer.last_step == 10
+    assert optimizer.param_groups[0]['lr'] == pytest.approx(5e-4 * 0.5**0.9)

@@ -10,6 +10,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import distributed
 
+from projects.kmax.engine.malloc import keep_freed_memory
+
 # The share of a model's weights that a checkpoint may lack: parts used in training only, or added.
 MAX_MISSING = 0.1
 SHOWN_KEYS = 5
@@ -54,7 +56,7 @@ def adapt_to_machine(cfg: Config) -> None:
     """Make a config written for GPUs run without one, distributed or not.
 
     Batch norm is then not synchronised, as torch can only do so on GPUs; its statistics are
-    averaged where they are used. Distributed runs use gloo,
+    averaged where they are used. The allocator keeps what is freed. Distributed runs use gloo,
     initialised here because mmengine would select a GPU first
     (https://github.com/open-mmlab/mmengine, ``mmengine/dist/utils.py``).
 
@@ -63,6 +65,7 @@ def adapt_to_machine(cfg: Config) -> None:
     """
     if torch.cuda.is_available():
         return
+    keep_freed_memory()
     cfg.pop('sync_bn', None)
     if cfg.launcher == 'none':
         return
