@@ -31,8 +31,6 @@ WIDTHS = {'tiny': 96, 'small': 96, 'base': 128, 'large': 192}
 
 def model_config(case):
     """Config of the model in a released checkpoint."""
-    if 'convnext' in case and 'KMaXConvNeXt' not in MODELS:
-        pytest.skip('no KMaXConvNeXt yet')
     data_set, *backbone = case.removesuffix('_641').removesuffix('_1281').split('_')
     config = Config.fromfile(CONFIG).model
     head = config.panoptic_head

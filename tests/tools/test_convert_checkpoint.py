@@ -8,9 +8,10 @@ import tarfile
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from mmdet.apis import init_detector
+from mmdet.apis import DetInferencer, init_detector
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import MODELS as ENGINE_MODELS
@@ -21,10 +22,17 @@ from projects.kmax.converters.deeplab2_names import Names
 
 ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIG = ROOT / 'configs/kmax/kmax_axial-r50_8xb8-150k_coco-panoptic.py'
-MODEL_CONFIG = ROOT / 'configs/kmax/_base_/models/kmax_axial-r50.py'
 SMALL = f"""
 _base_ = '{CONFIG}'
+crop_size = (65, 97)
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='KMaXResize', crop_size=crop_size),
+    dict(type='PackKMaXInputs'),
+]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 model = dict(
+    data_preprocessor=dict(pad_size=crop_size),
     backbone=dict(stem_channels=(8, 8, 16), channels=(8, 8, 16, 16), num_blocks=(1, 1, 2, 1),
                   num_axial=(0, 0, 1, 1)),
     panoptic_head=dict(
@@ -137,6 +145,17 @@ def test_result_is_taken_by_init_detector(tool, checkpoint, config, tmp_path, va
     assert Config.fromstring(content['meta']['cfg'], '.py').model.type == 'KMaXDeepLab'
 
 
+def test_result_alone_makes_an_inferencer(tool, checkpoint, config, tmp_path):
+    dst = tmp_path / 'ours.pth'
+    tool('deeplab2', checkpoint, dst, '--config', config)
+    config.unlink()
+    inferencer = DetInferencer(weights=str(dst), device='cpu', show_progress=False)
+    assert len(inferencer.model.dataset_meta['classes']) == 133
+    result = inferencer(np.zeros((50, 70, 3), np.uint8), return_datasamples=True, return_vis=True)
+    assert result['predictions'][0].pred_panoptic_seg.sem_seg.shape == (1, 50, 70)
+    assert result['visualization'][0].ndim == 3
+
+
 def test_folder_archive_and_index_give_the_same_bytes(tool, checkpoint, config, tmp_path):
     archive = tmp_path / 'released.tar.gz'
     with tarfile.open(archive, 'w:gz') as tar:
@@ -195,7 +214,7 @@ def test_missing_tensorflow_is_told(tool, checkpoint, config, tmp_path, capsys, 
 
 def test_config_without_a_data_set_is_named(tool, checkpoint, config, tmp_path, capsys):
     path = tmp_path / 'model_only.py'
-    path.write_text(config.read_text().replace(str(CONFIG), str(MODEL_CONFIG)))
+    path.write_text(f"_base_ = '{config}'\ntest_dataloader = dict(_delete_=True)")
     error = fails(
         tool, capsys, tmp_path, 'deeplab2', checkpoint, tmp_path / 'x.pth', '--config', path
     )

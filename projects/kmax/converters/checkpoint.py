@@ -23,12 +23,13 @@ def dataset_meta(config: Config, model: Any) -> dict[str, Any]:
     Raises:
         ConversionError: If the config names no data set with classes, or the model has others.
     """
-    if 'test_dataloader' not in config:
+    given = config.get('test_dataloader', {}).get('dataset')
+    if given is None:
         raise ConversionError(
             f'{config.filename} has no test_dataloader, whose data set names the classes: give the '
             'config of a whole model, not one of _base_/models'
         )
-    dataset = DATASETS.build({**config.test_dataloader.dataset, 'lazy_init': True})
+    dataset = DATASETS.build({**given, 'lazy_init': True})
     meta = dataset.metainfo
     if 'classes' not in meta:
         raise ConversionError(

@@ -1,6 +1,6 @@
 """The network, from backbone to panoptic maps."""
 
-from .backbones import AxialResNet, KMaXResNet
+from .backbones import AxialResNet, KMaXConvNeXt, KMaXResNet
 from .data_preprocessor import KMaXDataPreprocessor
 from .detector import KMaXDeepLab
 from .fusion_head import KMaXFusionHead
@@ -14,6 +14,7 @@ from .transformer_decoder import KMaXTransformerDecoder
 
 __all__ = [
     'AxialResNet',
+    'KMaXConvNeXt',
     'KMaXCriterion',
     'KMaXDataPreprocessor',
     'KMaXDeepLab',

@@ -1,0 +1,165 @@
+"""Finding, unpacking and opening TensorFlow's files; TensorFlow itself is replaced."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+
+import io
+import sys
+import tarfile
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from projects.kmax.converters import ConversionError
+from projects.kmax.converters.tensorflow_checkpoint import find_prefix, open_tensorflow
+
+DATA = 'data-00000-of-00001'
+
+
+class DataLossError(Exception):
+    """TensorFlow's errors derive from Exception."""
+
+
+@pytest.fixture
+def tensorflow(monkeypatch):
+    """Stand-in whose reader knows two variables, one of them damaged."""
+    seen = []
+
+    def read(name):
+        if name == 'damaged':
+            raise DataLossError('Checksum does not match')
+        return np.arange(3, dtype=np.float32)
+
+    def load_checkpoint(prefix):
+        seen.append(prefix)
+        shapes = {'whole': [3], 'damaged': [3]}
+        return types.SimpleNamespace(get_variable_to_shape_map=lambda: shapes, get_tensor=read)
+
+    module = types.SimpleNamespace(train=types.SimpleNamespace(load_checkpoint=load_checkpoint))
+    monkeypatch.setitem(sys.modules, 'tensorflow', module)
+    return seen
+
+
+def write(folder, *names, note=None):
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        for ending in ('index', DATA):
+            (folder / f'{name}.{ending}').write_bytes(b'')
+    if note:
+        (folder / 'checkpoint').write_text(f'model_checkpoint_path: "{note}"\n')
+    return folder
+
+
+def test_variables_are_read_when_asked_for(tmp_path, tensorflow):
+    prefix = write(tmp_path / 'a', 'ckpt-7') / 'ckpt-7'
+    with open_tensorflow(prefix) as variables:
+        assert list(variables) == ['damaged', 'whole']
+        assert 'absent' not in variables
+        assert variables['whole'].equal(torch.arange(3.0))
+        with pytest.raises(
+            ConversionError, match=rf'cannot read checkpoint {prefix}.*Checksum does not match'
+        ):
+            variables['damaged']
+    assert tensorflow == [str(prefix)]
+
+
+def test_index_that_is_none_is_named(tmp_path, tensorflow, monkeypatch):
+    def fail(prefix):
+        raise DataLossError('not an sstable (bad magic number)')
+
+    monkeypatch.setattr(sys.modules['tensorflow'].train, 'load_checkpoint', fail)
+    folder = write(tmp_path / 'a', 'ckpt-7')
+    with (
+        pytest.raises(ConversionError, match=rf'cannot read checkpoint {folder}.*bad magic number'),
+        open_tensorflow(folder),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ('names', 'note', 'found'),
+    [
+        (['ckpt-7'], None, 'ckpt-7'),
+        (['ckpt-7', 'ckpt-8'], 'ckpt-8', 'ckpt-8'),
+        # The note holds the path where it was trained.
+        (['ckpt-7', 'ckpt-8'], '/elsewhere/run/ckpt-7', 'ckpt-7'),
+        (['ckpt-7'], 'ckpt-6', 'ckpt-7'),
+        (['convnext.v1'], None, 'convnext.v1'),
+    ],
+)
+def test_folder(tmp_path, names, note, found):
+    folder = write(tmp_path / 'a', *names, note=note)
+    assert find_prefix(folder, folder) == folder / found
+    assert find_prefix(tmp_path, tmp_path) == folder / found
+    assert find_prefix(folder / f'{found}.index', folder) == folder / found
+
+
+@pytest.mark.parametrize(
+    ('names', 'place', 'message'),
+    [
+        ([], '.', r'must hold one TensorFlow checkpoint, a file \*.index, but holds none'),
+        (['a', 'b'], '.', r'must hold one .* but holds a.index, b.index'),
+        (['a'], 'b', r'does not exist: no file .*/b.index'),
+        (['a'], 'b.index', r'does not exist: no file .*/b.index'),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(tmp_path, names, place, message):
+    folder = write(tmp_path / 'x', *names)
+    with pytest.raises(ConversionError, match=message) as error:
+        find_prefix(folder / place, folder / place)
+    assert str(folder / place) in str(error.value)
+
+
+def test_missing_data_are_named(tmp_path):
+    folder = write(tmp_path / 'x', 'a', 'a2')
+    (folder / f'a.{DATA}').unlink()
+    with pytest.raises(ConversionError, match=rf'incomplete: no file {folder}/a.data-\* beside'):
+        find_prefix(folder / 'a', folder / 'a')
+
+
+def make_archive(path, names):
+    with tarfile.open(path, 'w:gz') as tar:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = 4
+            tar.addfile(member, io.BytesIO(b'fake'))
+    return path
+
+
+def test_archive_is_unpacked_to_a_folder_that_goes(tmp_path, tensorflow):
+    names = ['run/ckpt-1.index', f'run/ckpt-1.{DATA}', 'run/checkpoint', 'run/._ckpt-1.index']
+    archive = make_archive(tmp_path / 'x.tar.gz', names)
+    with open_tensorflow(archive) as variables:
+        assert len(variables) == 2
+    (prefix,) = tensorflow
+    assert prefix.endswith('/ckpt-1')
+    assert not (tmp_path / prefix).parent.exists()
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_archive_cannot_write_elsewhere(tmp_path, tensorflow):
+    names = ['../../ckpt-1.index', f'/ckpt-1.{DATA}']
+    archive = make_archive(tmp_path / 'x.tar.gz', names)
+    with open_tensorflow(archive) as variables:
+        assert len(variables) == 2
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+@pytest.mark.parametrize('kind', ['cut', 'text', 'twice', 'empty'])
+def test_archive_that_cannot_be_used_is_named(tmp_path, tensorflow, kind):
+    names = ['a/x.index', 'b/x.index'] if kind == 'twice' else []
+    archive = make_archive(tmp_path / 'x.tar.gz', names)
+    if kind == 'cut':
+        archive.write_bytes(make_archive(archive, ['a/x.index'] * 1).read_bytes()[:40])
+    elif kind == 'text':
+        archive.write_text('404: not found')
+    message = {'twice': 'holds two files x.index', 'empty': 'but holds none'}.get(
+        kind, 'cannot be unpacked'
+    )
+    with (
+        pytest.raises(ConversionError, match=rf'{archive}.*{message}'),
+        open_tensorflow(archive),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == [archive]
