@@ -14,7 +14,8 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
     """Turn BGR images into RGB in [-1, 1] and pad them to a size of the form 32k + 1.
 
     Images are padded at the bottom and on the right with mid-grey, which is 0 after normalisation,
-    as the original does for training and for evaluation; ids are padded with void. The batch has
+    as the original does for training and for evaluation; ids, masks and semantic maps are padded
+    with void. The batch has
     the precision of the model: call ``model.double()`` for float64.
 
     Args:
@@ -25,7 +26,12 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
 
     def __init__(self, pad_size: tuple[int, int] | None = None, non_blocking: bool = False) -> None:
         super().__init__(
-            mean=[127.5] * 3, std=[127.5] * 3, bgr_to_rgb=True, non_blocking=non_blocking
+            mean=[127.5] * 3,
+            std=[127.5] * 3,
+            bgr_to_rgb=True,
+            pad_mask=True,
+            pad_seg=True,
+            non_blocking=non_blocking,
         )
         self.pad_size = pad_size
 
@@ -34,7 +40,7 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
 
         Args:
             data: ``inputs``, images ``(3, h, w)``, and ``data_samples`` or None.
-            training: Whether to pad the panoptic ids as well; for testing they keep the original
+            training: Whether to pad the ground truth as well; for testing it keeps the original
                 size of the image.
 
         Returns:
@@ -78,6 +84,10 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
                 missing = (0, shape[1] - ids.shape[-1], 0, shape[0] - ids.shape[-2])
                 if any(missing):
                     sample.gt_panoptic_seg = type(sample.gt_panoptic_seg)(ids=pad(ids, missing))
+        if training and 'gt_instances' in samples[0]:
+            self.pad_gt_masks(samples)
+        if training:
+            self.pad_gt_sem_seg(samples)
 
 
 def _next_size(size: int) -> int:

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
 from .structures import KMaXTargets
+
+IGNORED_LABEL = 255
+"""Semantic label of void pixels in mmdet's samples."""
 
 
 def build_targets(
@@ -23,8 +28,13 @@ def build_targets(
     A thing beyond ``max_things`` gets no mask; its pixels stay labelled, not void.
 
     Args:
-        batch_data_samples: Samples with ``gt_panoptic_seg.ids`` ``(1, H, W)`` (0 is void, k > 0
-            the k-th row of ``gt_segments``) and ``gt_segments.labels`` ``(n,)``.
+        batch_data_samples: Samples of ``PackKMaXInputs``, with ``gt_panoptic_seg.ids``
+            ``(1, H, W)`` (0 is void, k > 0 the k-th row of ``gt_segments``) and
+            ``gt_segments.labels`` ``(n,)``; or of mmdet's ``LoadPanopticAnnotations`` and
+            ``PackDetInputs``, with ``gt_instances.masks`` and ``.labels`` of the things and
+            ``gt_sem_seg.sem_seg`` ``(1, H, W)`` (255 is void). In the latter a thing's class
+            outside all masks is a crowd, thus void. What is smaller than ``batch_input_shape`` is
+            padded with void at the bottom and on the right.
         num_things_classes: Labels below it are things.
         stride: The id map is sampled at every ``stride``-th pixel, starting with the first.
         max_things: Most thing masks of one image.
@@ -33,14 +43,18 @@ def build_targets(
         small_instance_weight: Weight of their pixels.
 
     Returns:
-        One :class:`KMaXTargets` per image, on the device of its id map.
+        One :class:`KMaXTargets` per image, on the device of its id or semantic map.
+
+    Raises:
+        ValueError: If a sample holds neither kind of ground truth, or is larger than the batch.
     """
-    counts = [len(sample.gt_segments.labels) for sample in batch_data_samples]
-    labels = torch.cat([sample.gt_segments.labels for sample in batch_data_samples])
-    per_image = labels.cpu().split(counts)  # the only synchronisation with the device
+    segments = [_segments(sample, num_things_classes) for sample in batch_data_samples]
+    labels = torch.cat([labels for _, labels in segments])
+    # The only synchronisation with the device, for samples with id maps.
+    per_image = labels.cpu().split([len(labels) for _, labels in segments])
     return [
         _image_targets(
-            sample.gt_panoptic_seg.ids[0],
+            _pad_to_batch(ids, sample),
             segment_labels.tolist(),
             num_things_classes,
             stride,
@@ -48,8 +62,50 @@ def build_targets(
             small_instance_area,
             small_instance_weight,
         )
-        for sample, segment_labels in zip(batch_data_samples, per_image, strict=True)
+        for sample, (ids, _), segment_labels in zip(
+            batch_data_samples, segments, per_image, strict=True
+        )
     ]
+
+
+def _segments(sample: DetDataSample, num_things: int) -> tuple[Tensor, Tensor]:
+    """Id map ``(H, W)``, 0 for void, and the class ``(n,)`` of each id from 1."""
+    if 'gt_panoptic_seg' in sample and 'gt_segments' in sample:
+        return sample.gt_panoptic_seg.ids[0], sample.gt_segments.labels
+    if 'gt_sem_seg' in sample and 'masks' in sample.get('gt_instances', ()):
+        return _segments_of_masks(sample, num_things)
+    raise ValueError(
+        f'the sample of image {sample.get("img_path")} holds neither gt_panoptic_seg and '
+        'gt_segments (of PackKMaXInputs) nor gt_instances.masks and gt_sem_seg (of '
+        'LoadPanopticAnnotations and PackDetInputs): load its panoptic annotations'
+    )
+
+
+def _segments_of_masks(sample: DetDataSample, num_things: int) -> tuple[Tensor, Tensor]:
+    """Number the masks of mmdet's samples, then the stuff classes of their semantic map."""
+    semantic = _pad_to_batch(sample.gt_sem_seg.sem_seg[0], sample, IGNORED_LABEL).long()
+    masks = sample.gt_instances.masks.to_ndarray()
+    thing_ids = np.zeros(masks.shape[1:], np.int16)
+    for row in reversed(range(len(masks))):  # the first of overlapping masks wins
+        thing_ids[masks[row] != 0] = row + 1
+    ids = _pad_to_batch(torch.from_numpy(thing_ids).to(semantic.device), sample)
+    present = semantic.unique()
+    stuff = present[(present >= num_things) & (present != IGNORED_LABEL)]
+    id_of_class = semantic.new_zeros(IGNORED_LABEL + 1, dtype=torch.int16)
+    id_of_class[stuff] = len(masks) + 1 + torch.arange(len(stuff)).to(id_of_class)
+    ids = torch.where(ids > 0, ids, id_of_class[semantic])
+    return ids, torch.cat([sample.gt_instances.labels.to(stuff), stuff])
+
+
+def _pad_to_batch(grid: Tensor, sample: DetDataSample, value: int = 0) -> Tensor:
+    height, width = sample.get('batch_input_shape', grid.shape)
+    if grid.shape[0] > height or grid.shape[1] > width:
+        raise ValueError(
+            f'ground truth of {grid.shape[0]}x{grid.shape[1]} (height x width) of image '
+            f'{sample.get("img_path")} is larger than its batch of {height}x{width}: load '
+            'annotations before the image is resized'
+        )
+    return F.pad(grid, (0, width - grid.shape[1], 0, height - grid.shape[0]), value=value)
 
 
 def _image_targets(

@@ -1,0 +1,102 @@
+"""Training steps of a tiny detector on the odd batches that data sets hold, in both recipes."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData, PixelData
+
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
+RECIPES = {
+    'original': dict(),
+    'port': dict(
+        assigner=dict(match_empty_masks=True),
+        void='unmatched',
+        split_overlaps=True,
+        align_corners='odd_height',
+        loss_semantic=dict(num_samples=4096),
+    ),
+}
+STRIPES = torch.arange(65)[:, None].expand(65, 65) // 8
+DOTS = torch.zeros(65, 65, dtype=torch.int64)
+DOTS[::4, ::4] = torch.arange(1, 17 * 17 + 1).view(17, 17)
+
+
+def image(ids: torch.Tensor, labels: list[int]) -> tuple[torch.Tensor, DetDataSample]:
+    pixels = torch.rand(3, *ids.shape, generator=torch.Generator().manual_seed(0)) * 255
+    sample = DetDataSample(metainfo=dict(img_shape=tuple(ids.shape)))
+    sample.gt_panoptic_seg = PixelData(ids=ids[None].to(torch.int16))
+    sample.gt_segments = InstanceData(labels=torch.tensor(labels, dtype=torch.int64))
+    return pixels, sample
+
+
+USUAL = image(STRIPES, [0, 0, 1, 1, 2, 2, 0, 1])
+NOTHING = image(STRIPES * 0, [])
+BATCHES = {
+    'no masks in one image': [USUAL, NOTHING],
+    'no masks in any image: all void or crowd': [NOTHING, NOTHING],
+    'segments without pixels': [USUAL, image(STRIPES * 0, [0, 1])],
+    'more masks than queries': [USUAL, image(DOTS, [0] * 17 * 17)],
+    'segments of one pixel': [USUAL, image(DOTS * (DOTS < 4), [0, 1, 0])],
+    'images of different sizes': [USUAL, image(STRIPES[:33, :50], [0, 1, 0, 1])],
+}
+
+
+@pytest.fixture(scope='module', params=RECIPES)
+def model(request):
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    config = Config.fromfile(CONFIG).model
+    criterion = {**config.panoptic_head.criterion, **RECIPES[request.param]}
+    config.panoptic_head.criterion = criterion
+    config.train_cfg.max_things = 512
+    model = MODELS.build(config)
+    model.init_weights()
+    return model.train()
+
+
+def train_step(model, batch):
+    data = dict(inputs=[pixels for pixels, _ in batch], data_samples=[x for _, x in batch])
+    losses = model(**model.data_preprocessor(data, training=True), mode='loss')
+    total, log = model.parse_losses(losses)
+    model.zero_grad()
+    total.backward()
+    return total, log
+
+
+@pytest.mark.parametrize('name', BATCHES)
+def test_losses_and_gradients_are_finite(model, name):
+    total, log = train_step(model, BATCHES[name])
+    assert total.isfinite() and total > 0
+    assert all(torch.as_tensor(value).isfinite() for value in log.values())
+    for parameter, values in model.named_parameters():
+        assert values.grad is None or values.grad.isfinite().all(), parameter
+    assert any(values.grad is not None and values.grad.any() for values in model.parameters())
+
+
+def test_figures_of_the_log_do_not_enter_the_total(model):
+    total, log = train_step(model, BATCHES['images of different sizes'])
+    figures = {'matched', 'class_accuracy', 'void_share', 'pixel_accuracy', 'd0.pixel_accuracy'}
+    assert figures <= set(log)
+    terms = sum(value for name, value in log.items() if 'loss_' in name)
+    assert total.item() == pytest.approx(terms.item(), rel=1e-5)
+    assert 0 < log['matched'] <= 12
+
+
+def test_nan_in_the_network_reaches_the_loss(model):
+    head = model.panoptic_head.predictor
+    parameter = next(head.parameters())
+    kept = parameter.detach().clone()
+    parameter.data.fill_(float('nan'))
+    state = {name: values.clone() for name, values in model.state_dict().items()}
+    try:
+        total, _ = train_step(model, BATCHES['no masks in one image'])
+        assert total.isnan()
+    finally:
+        model.load_state_dict(state)
+        parameter.data.copy_(kept)
