@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..assigner import mask_dice
 from ..structures import KMaXOutput, KMaXPrediction, KMaXTargets
-from .ground_truth import MaskTargets, MatchedTargets
+from .ground_truth import MIN_WEIGHT, MaskTargets, MatchedTargets
 from .pixel_softmax import PixelSoftmax, pixel_softmax
 from .sampling import gumbel_noise
 from .statistics import pixel_accuracy, query_statistics
@@ -47,6 +47,8 @@ class KMaXCriterion(nn.Module):
         align_corners: How auxiliary predictions are brought to the masks' resolution: True, the
             original's, or ``'odd_height'``, the port's: corners aligned where the height of the
             auxiliary prediction is odd.
+        min_weight: Least weight of a matched query in the PQ-style loss. With the original's, masks
+            that are hardly found yet are hardly learnt either, which long training overcomes.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class KMaXCriterion(nn.Module):
         split_overlaps: bool = False,
         share_matching: bool = True,
         align_corners: bool | str = True,
+        min_weight: float = MIN_WEIGHT,
     ) -> None:
         super().__init__()
         if void not in VOIDS:
@@ -75,6 +78,7 @@ class KMaXCriterion(nn.Module):
         self.split_overlaps = split_overlaps
         self.share_matching = share_matching
         self.align_corners = align_corners
+        self.min_weight = min_weight
         self.assigner = TASK_UTILS.build({'type': 'KMaXHungarianAssigner', **(assigner or {})})
         self.loss_cls = MODELS.build({'type': 'PQStyleClassLoss', **(loss_cls or {})})
         self.loss_dice = MODELS.build({'type': 'PQStyleDiceLoss', **(loss_dice or {})})
@@ -184,7 +188,10 @@ class KMaXCriterion(nn.Module):
         queries = self.assigner.match(similarity, exists)
         mass = probs.sum(-1)
         void_mass = torch.bmm(probs, 1 - valid[:, :, None])[:, :, 0]
-        matched = MatchedTargets.gather(masks, queries, cls_probs, dice, void_mass / (mass + 1e-5))
+        void_share = void_mass / (mass + 1e-5)
+        matched = MatchedTargets.gather(
+            masks, queries, cls_probs, dice, void_share, self.min_weight
+        )
         if self.split_overlaps and masks.overlap():
             return matched.split_overlaps(masks, queries)
         return matched
@@ -201,7 +208,7 @@ class KMaXCriterion(nn.Module):
         return dict(
             loss_cls=self.loss_cls(_full_precision(level.cls_logits), matched),
             loss_dice=self.loss_dice(softmax, matched),
-            loss_mask=self.loss_mask(softmax, matched, masks.void),
+            loss_mask=self.loss_mask(softmax, matched, masks),
             loss_insdis=self.loss_insdis(
                 _full_precision(level.pixel_feature),
                 self.loss_insdis.sample(masks, draw),

@@ -10,6 +10,9 @@ from torch import Tensor
 from ...resampling import nearest_index
 from ..structures import KMaXTargets
 
+# The original's floor of the weights in the PQ-style loss.
+MIN_WEIGHT = 1e-5
+
 
 @dataclass
 class MaskTargets:
@@ -126,6 +129,7 @@ class MatchedTargets:
         cls_probs: Tensor,
         dice: Tensor,
         void_share: Tensor,
+        min_weight: float,
     ) -> 'MatchedTargets':
         """Spread the assignment ``queries`` ``(B, M)`` (``N``: none) over queries and pixels.
 
@@ -135,6 +139,7 @@ class MatchedTargets:
             cls_probs: ``(B, N, K + 1)`` class probabilities of the final prediction.
             dice: ``(B, M, N)`` mask similarities of the final prediction.
             void_share: ``(B, N)`` share of each query's mass that lies on void pixels.
+            min_weight: Least weight of a matched query.
         """
         batch, num_queries, num_channels = cls_probs.shape
         # One query too many takes what belongs to masks without one, and is cut off again.
@@ -151,8 +156,10 @@ class MatchedTargets:
         return cls(
             labels=labels,
             matched=matched,
-            cls_weight=torch.where(matched, own_dice, void_share).clamp(min=1e-5),
-            mask_weight=torch.where(matched, own_prob.clamp(min=1e-5), 0.0),
+            cls_weight=torch.where(
+                matched, own_dice.clamp(min=min_weight), void_share.clamp(min=MIN_WEIGHT)
+            ),
+            mask_weight=torch.where(matched, own_prob.clamp(min=min_weight), 0.0),
             area=area,
             query=query.masked_fill(~has_query, 0),
             has_query=has_query,

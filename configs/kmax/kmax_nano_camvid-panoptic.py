@@ -1,11 +1,10 @@
 """A custom data set from scratch: CamVid's 367 street scenes, 3 thing and 8 stuff classes."""
 
 _base_ = [
-    './_base_/models/kmax_r18.py',
+    './_base_/models/kmax_nano_stride2.py',
     './_base_/datasets/camvid_panoptic.py',
     './_base_/schedules/schedule_small.py',
 ]
 
 model = dict(panoptic_head=dict(num_things_classes=3, num_stuff_classes=8))
-train_cfg = dict(max_iters=1200, val_interval=600)
-train_dataloader = dict(batch_size=8)
+train_cfg = dict(max_iters=1650, val_interval=1650)
