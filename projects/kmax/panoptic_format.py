@@ -47,7 +47,19 @@ def read_panoptic_json(
     missing = [field for field in fields if field not in content]
     if missing:
         raise ValueError(f'panoptic JSON {path} lacks the fields {missing}')
+    _check_task(content.get('annotations', []), path)
     return content
+
+
+def _check_task(annotations: Any, path: str | Path) -> None:
+    """Refuse the annotations of instances, key points or captions."""
+    first = annotations[0] if annotations else {}
+    for field in ('segmentation', 'caption'):
+        if field in first and 'segments_info' not in first:
+            raise ValueError(
+                f'{path} is no panoptic JSON: its annotations have "{field}" instead of '
+                '"segments_info"; give the panoptic one, such as panoptic_train2017.json'
+            )
 
 
 def index_annotations(annotations: Iterable[dict], path: str | Path) -> dict[int, dict]:

@@ -1,8 +1,15 @@
 """Every fault of a data set is reported with the file and the image, from workers too."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from mmdet.registry import METRICS
+from PIL import Image
 from torch.utils.data import DataLoader
 
 
@@ -183,6 +190,34 @@ JSON_FAULTS = [
         r"image 1\.png of .*panoptic\.json lacks the fields \['height'\]",
     ),
     (
+        lambda c: c['images'].append(c['images'][0]),
+        r'panoptic\.json has several images with the id 1$',
+    ),
+    (
+        lambda c: c['categories'][0].update(id=20),
+        r'panoptic\.json has several categories with the id 20$',
+    ),
+    (
+        lambda c: c['categories'][0].update(name='cat'),
+        r"panoptic\.json has several categories with the name 'cat'$",
+    ),
+    (
+        lambda c: _segment(c).update(id=2**24),
+        r'segment 16777216 of image 1 .* in .*panoptic\.json must have an id between 1 and 16777',
+    ),
+    (
+        lambda c: c['annotations'].clear(),
+        r'image 1 \(1\.png\) of .*panoptic\.json has no annotation',
+    ),
+    (
+        lambda c: (c['annotations'].clear(), c['images'].clear()),
+        r'no image of .*panoptic\.json is left',
+    ),
+    (
+        lambda c: c.update(annotations=[{'id': 1, 'image_id': 1, 'segmentation': [[0, 0, 1, 1]]}]),
+        r'panoptic\.json is no panoptic JSON: its annotations have "segmentation" instead of',
+    ),
+    (
         lambda c: c.pop('categories'),
         r"panoptic JSON .*panoptic\.json lacks the fields \['categories'\]",
     ),
@@ -218,3 +253,96 @@ def test_missing_or_broken_annotation_file_is_named(build_dataset, panoptic_fold
 def test_contradicting_classes_are_reported(metainfo, message, build_dataset):
     with pytest.raises(ValueError, match=message):
         build_dataset(metainfo=metainfo)
+
+
+def test_segments_without_iscrowd_are_no_crowd(edit_json, build_dataset):
+    edit_json(lambda c: [s.pop('iscrowd') for s in c['annotations'][0]['segments_info']])
+    assert build_dataset().get_data_info(0)['segment_rows'] == [1, 2, 3, 3, 4]
+
+
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+@pytest.mark.parametrize('mode', ['L', 'CMYK'])
+def test_grey_and_cmyk_images_become_three_channels(mode, backend, panoptic_folder, build_dataset):
+    path = panoptic_folder / 'images' / '1.png'
+    grey = Image.new('RGB', (40, 24), (90, 90, 90)).convert(mode)
+    grey.save(path, format='JPEG', quality=100)
+    dataset = build_dataset(pipeline=_loading(backend))
+    assert dataset[0]['img'].shape == (24, 40, 3)
+    assert np.abs(dataset[0]['img'].astype(int) - 90).max() <= 2
+
+
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+def test_rotated_image_agrees_with_its_ids(backend, panoptic_folder, build_dataset):
+    path = panoptic_folder / 'images' / '1.png'
+    upright = np.zeros((24, 40, 3), np.uint8)
+    upright[:, :7] = 255  # where the first segment is
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored turned, to be turned clockwise when shown
+    Image.fromarray(np.rot90(upright)).save(path, format='JPEG', quality=100, exif=exif)
+    sample = build_dataset(pipeline=_loading(backend))[0]
+    bright = sample['img'].mean(axis=-1) > 127
+    assert (bright == (sample['gt_seg_map'] == 1)).mean() > 0.97
+
+
+def _loading(backend):
+    return [{'type': 'LoadImageFromFile', 'imdecode_backend': backend}, {'type': 'LoadPanopticIds'}]
+
+
+def _metric(folder, **kwargs):
+    settings = {'ann_file': str(folder / 'panoptic.json'), 'seg_prefix': str(folder / 'panoptic')}
+    return METRICS.build({'type': 'KMaXPanopticMetric', **settings, **kwargs})
+
+
+def test_wrong_paths_of_the_evaluator_are_found_when_it_is_built(panoptic_folder, build_dataset):
+    _metric(panoptic_folder)
+    with pytest.raises(FileNotFoundError, match=r'panoptic JSON .*absent\.json does not exist'):
+        _metric(panoptic_folder, ann_file=str(panoptic_folder / 'absent.json'))
+    with pytest.raises(FileNotFoundError, match=r'seg_prefix of KMaXPanopticMetric: .*absent is'):
+        _metric(panoptic_folder, seg_prefix=str(panoptic_folder / 'absent'))
+    (panoptic_folder / 'empty').mkdir()
+    with pytest.raises(FileNotFoundError, match=r'empty holds no PNG of .*json, such as 1\.png'):
+        _metric(panoptic_folder, seg_prefix=str(panoptic_folder / 'empty'))
+
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAIN_CONFIG = """
+_base_ = '{root}/configs/kmax/kmax_nano_shapes-panoptic.py'
+data = dict(
+    data_root='{folder}/', ann_file='{train}', data_prefix=dict(img='images', seg='panoptic')
+)
+train_dataloader = dict(batch_size=1, num_workers=1, dataset=data)
+val_dataloader = dict(num_workers=0, persistent_workers=False, dataset=data)
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    _delete_=True, type='KMaXPanopticMetric', ann_file='{folder}/{val}', seg_prefix='{folder}/{seg}'
+)
+test_evaluator = val_evaluator
+model = dict(panoptic_head=dict(num_things_classes=2, num_stuff_classes=2))
+"""
+
+
+@pytest.mark.parametrize(
+    ('train', 'val', 'seg', 'message'),
+    [
+        ('broken.json', 'panoptic.json', 'panoptic', 'broken.json is not valid JSON'),
+        ('panoptic.json', 'absent.json', 'panoptic', 'absent.json does not exist'),
+        ('panoptic.json', 'panoptic.json', 'absent', '/absent is not a folder'),
+    ],
+)
+def test_training_ends_at_once_with_the_message(train, val, seg, message, panoptic_folder):
+    (panoptic_folder / 'broken.json').write_text('{"images": [')
+    config = panoptic_folder / 'config.py'
+    config.write_text(
+        TRAIN_CONFIG.format(root=ROOT, folder=panoptic_folder, train=train, val=val, seg=seg)
+    )
+    work_dir = panoptic_folder / 'work'
+    result = subprocess.run(
+        [sys.executable, ROOT / 'tools' / 'train.py', config, '--work-dir', work_dir],
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 1
+    assert message in result.stderr.splitlines()[-1]
+    assert not list(work_dir.rglob('*.pth'))

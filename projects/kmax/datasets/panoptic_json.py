@@ -1,5 +1,6 @@
 """From the content of a COCO panoptic JSON to classes and rows of ground truth."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -20,13 +21,14 @@ def complete_metainfo(metainfo: Mapping, categories: list[dict], path: str) -> d
         given.
 
     Raises:
-        ValueError: If a category is unknown or is a thing in one place and stuff in the other, or
-            if the classes do not begin with the things.
+        ValueError: If two categories share an id or a name, a category is unknown, or is a thing in
+            one place and stuff in the other, or if the classes do not begin with the things.
     """
     for category in categories:
         for field in ('id', 'name', 'isthing'):
             if field not in category:
                 raise ValueError(f'a category of {path} has no field "{field}": {category}')
+    check_unique(categories, ('id', 'name'), 'categories', path)
     ordered = sorted(categories, key=lambda category: not category['isthing'])
     classes = tuple(metainfo.get('classes', [category['name'] for category in ordered]))
     names = {category['name'] for category in categories if category['isthing']}
@@ -75,13 +77,27 @@ def check_images(images: list[dict], path: str) -> None:
     """Check that every image record has the fields that a data set reads.
 
     Raises:
-        ValueError: Names the file, the image and the missing fields.
+        ValueError: Names the file, the image and the missing fields, or the id of two images.
     """
     for index, image in enumerate(images):
         missing = [name for name in ('id', 'file_name', 'height', 'width') if name not in image]
         if missing:
             name = image.get('file_name', f'number {index}')
             raise ValueError(f'image {name} of {path} lacks the fields {missing}')
+    check_unique(images, ('id',), 'images', path)
+
+
+def check_unique(records: list[dict], fields: tuple[str, ...], kind: str, path: str) -> None:
+    """Check that no two records share a value of a field.
+
+    Raises:
+        ValueError: Names the file, the field and the value.
+    """
+    for field in fields:
+        counts = Counter(record[field] for record in records)
+        shared = [value for value, count in counts.items() if count > 1]
+        if shared:
+            raise ValueError(f'{path} has several {kind} with the {field} {shared[0]!r}')
 
 
 def annotations_of_images(content: dict, path: str) -> dict[int, dict]:

@@ -53,8 +53,9 @@ class KMaXPanopticMetric(BaseMetric):
         prefix: First part of the names of the results, ``'coco_panoptic'`` by default.
 
     Raises:
+        FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
         ValueError: When there is nowhere to write to with ``format_only``, or nothing to compare
-            with without it.
+            with without it, or ``ann_file`` is no panoptic JSON.
     """
 
     default_prefix = 'coco_panoptic'
@@ -79,6 +80,7 @@ class KMaXPanopticMetric(BaseMetric):
         self.classwise = classwise
         self.format_only = format_only
         self.outfile_prefix = outfile_prefix
+        self._check_files()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Match, and write if asked, the predictions of one batch.
@@ -122,6 +124,24 @@ class KMaXPanopticMetric(BaseMetric):
             per_class = dict(zip(names, values, strict=True))
         print_panoptic_table(summary, per_class, logger=MMLogger.get_current_instance())
         return parse_pq_results(summary)
+
+    def _check_files(self) -> None:
+        """Find wrong paths when the run starts, not at the first validation hours later."""
+        annotations = self._annotations.values()
+        if self.format_only:
+            return
+        if not Path(self.seg_prefix or '').is_dir():
+            raise FileNotFoundError(
+                f'seg_prefix of KMaXPanopticMetric: {self.seg_prefix} is not a folder'
+            )
+        if annotations and not any(
+            (Path(self.seg_prefix or '') / annotation['file_name']).is_file()
+            for annotation in annotations
+        ):
+            raise FileNotFoundError(
+                f'seg_prefix of KMaXPanopticMetric: the folder {self.seg_prefix} holds no PNG of '
+                f'{self.ann_file}, such as {next(iter(annotations))["file_name"]}'
+            )
 
     @cached_property
     def _json(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 from mmcv.transforms.utils import cache_randomness
@@ -97,7 +98,9 @@ class KMaXPanopticCopyPaste(BaseTransform):
             return [row for row in source['segment_rows'] if row]
         ids = source['gt_seg_map']
         counts = np.bincount(ids.ravel(), minlength=1)
-        counts[0] = (source['img'][ids == 0] != MID_GREY).any()  # the rest is padding
+        void = ids == 0
+        # What is not mid-grey is no padding; mostly one channel tells.
+        counts[0] = any((source['img'][..., c] != MID_GREY)[void].any() for c in range(3))
         return np.flatnonzero(counts).tolist()
 
     def __repr__(self) -> str:
@@ -146,9 +149,9 @@ def paste(results: dict, source: dict, rows: np.ndarray) -> None:
         source: The other sample, of the same size.
         rows: ``(m + 1,)`` new ids of the other's ids.
     """
-    new_ids = rows[source['gt_seg_map']]
-    covered = new_ids > 0
+    new_ids = np.take(rows, source['gt_seg_map'])
+    covered = (new_ids > 0).view(np.uint8)
+    # Copies first: flipped arrays are views.
     image, ids = np.array(results['img']), np.array(results['gt_seg_map'])
-    image[covered] = source['img'][covered]
-    np.copyto(ids, new_ids, where=covered)
-    results['img'], results['gt_seg_map'] = image, ids
+    results['img'] = cv2.copyTo(np.ascontiguousarray(source['img']), covered, image)
+    results['gt_seg_map'] = cv2.copyTo(new_ids, covered, ids)
