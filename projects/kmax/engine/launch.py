@@ -10,6 +10,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import distributed
 
+from projects.kmax.engine.config_check import check_keys
 from projects.kmax.engine.malloc import keep_freed_memory
 
 # The share of a model's weights that a checkpoint may lack: parts used in training only, or added.
@@ -41,10 +42,16 @@ def add_common_arguments(parser: ArgumentParser) -> None:
 
 
 def load_config(args: Namespace) -> Config:
-    """Read the config of the command line, with its overrides and its work folder."""
+    """Read the config of the command line, with its overrides and its work folder.
+
+    Raises:
+        KeyError: If it holds a misspelt setting.
+    """
     cfg = Config.fromfile(args.config)
+    own_names = list(cfg)
     cfg.launcher = args.launcher
     cfg.merge_from_dict(args.cfg_options or {})
+    check_keys(cfg, own_names, args.cfg_options or {})
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
