@@ -35,7 +35,15 @@ def parse_args() -> Namespace:
         const='auto',
         help='checkpoint to resume from; without a value, the latest one in the work folder',
     )
+    parser.add_argument(
+        '--new-classes',
+        action='store_true',
+        help='with load_from, for data of other classes: start the layers anew whose shapes '
+        'depend on the number of classes',
+    )
     args = parser.parse_args()
+    if args.new_classes and args.resume is not None:
+        parser.error('--new-classes starts a training and excludes --resume')
     if args.amp and not torch.cuda.is_available():
         parser.error('--amp needs a GPU, and none was found')
     if args.resume not in (None, 'auto') and not Path(args.resume).is_file():
@@ -86,7 +94,13 @@ def main() -> None:
     adapt_to_machine(cfg)
     runner = Runner.from_cfg(cfg)
     if weights is not None:
-        check_weights(runner.model, weights, cfg.load_from)
+        check_weights(
+            runner.model,
+            weights,
+            cfg.load_from,
+            starts=not cfg.get('resume', False),
+            new_classes=args.new_classes,
+        )
     runner.train()
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine import find_whole_checkpoint
+from projects.kmax.engine import find_whole_checkpoint, latest_checkpoint
 from projects.kmax.engine.latest_checkpoint import find_fault
 
 
@@ -68,14 +68,16 @@ def flip(content):
 
 
 @pytest.mark.parametrize('damage', [cut, flip, lambda content: b''])
-def test_damaged_newest_is_named_and_skipped(damage, save, tmp_path, caplog):
+def test_damaged_newest_is_named_and_skipped(damage, save, tmp_path, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(latest_checkpoint, 'print_log', lambda text, **kw: warnings.append(text))
     whole = save('iter_2.pth')
     newest = save('iter_4.pth')
     newest.write_bytes(damage(newest.read_bytes()))
     point(newest)
     assert find_fault(newest) is not None
-    with caplog.at_level('WARNING'):
-        assert find_whole_checkpoint(str(tmp_path)) == str(whole)
+    assert find_whole_checkpoint(str(tmp_path)) == str(whole)
+    assert len(warnings) == 1 and f'checkpoint {newest} is damaged (' in warnings[0]
     whole.write_bytes(b'')
     with pytest.raises(ValueError, match='all are damaged: .*iter_4.pth, .*iter_2.pth'):
         find_whole_checkpoint(str(tmp_path))

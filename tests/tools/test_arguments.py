@@ -85,6 +85,13 @@ def test_resume(arguments, resume, load_from, config, monkeypatch):
     assert (cfg.get('resume'), cfg.get('load_from')) == (resume, load_from)
 
 
+def test_new_classes_exclude_resuming(config, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as error:
+        parse(load('train'), monkeypatch, config, '--new-classes', '--resume')
+    assert error.value.code == 2
+    assert '--new-classes starts a training and excludes --resume' in capsys.readouterr().err
+
+
 def test_learning_rate_scaling_needs_a_base(config, monkeypatch):
     train = load('train')
     args = parse(train, monkeypatch, config, '--auto-scale-lr')

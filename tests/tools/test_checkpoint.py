@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import projects.kmax
+from projects.kmax.engine import launch
 from projects.kmax.engine.launch import check_weights, read_weights
 
 ROOT = Path(projects.kmax.__file__).parents[2]
@@ -101,6 +102,47 @@ def test_a_few_may_be_missing():
     assert fault(make_model(), weights) is None
     del weights['1.weight']
     assert '3 of 26 weights are missing: 0.weight, 0.bias, 1.weight' in fault(make_model(), weights)
+
+
+def make_classifier(num_classes, width=2):
+    head = nn.ModuleDict(dict(class_head=nn.Conv1d(width, num_classes + 1, 1)))
+    return nn.ModuleDict(dict(backbone=make_model(), head=head))
+
+
+def test_other_classes_are_an_error_with_a_remedy():
+    model, weights = make_classifier(10), make_classifier(4).state_dict()
+    message = fault(model, weights)
+    for part in (
+        'head.class_head.weight: (5, 2, 1) instead of (11, 2, 1)',
+        'head.class_head.bias: (5,) instead of (11,)',
+        'num_things_classes',
+        'tools/train.py --new-classes',
+    ):
+        assert part in message
+
+
+def test_new_classes_leave_out_their_layers_only(monkeypatch):
+    warnings = []
+    monkeypatch.setattr(launch, 'print_log', lambda text, **kwargs: warnings.append(text))
+    model, weights = make_classifier(10), make_classifier(4).state_dict()
+    check_weights(model, weights, 'weights.pth', starts=True, new_classes=True)
+    assert 'head.class_head.weight: (5, 2, 1) instead of (11, 2, 1)' in warnings[0]
+    weights['backbone.0.weight'] = torch.zeros(5, 1, 1, 1)
+    with pytest.raises(ValueError, match=r'backbone.0.weight: \(5, 1') as error:
+        check_weights(model, weights, 'weights.pth', starts=True, new_classes=True)
+    assert '--new-classes' not in str(error.value)
+
+
+def test_backbone_alone_starts_a_training():
+    model = make_classifier(4)
+    weights = {k: v for k, v in model.state_dict().items() if k.startswith('backbone.')}
+    check_weights(model, weights, 'weights.pth', starts=True)
+    for name in list(weights)[:3]:
+        del weights[name]
+    with pytest.raises(ValueError, match='3 of 26 weights are missing: backbone.0.weight'):
+        check_weights(model, weights, 'weights.pth', starts=True)
+    with pytest.raises(ValueError, match='28 of 28 weights are missing'):
+        check_weights(model, {'other.weight': torch.zeros(1)}, 'weights.pth', starts=True)
 
 
 def test_foreign_checkpoint_ends_the_test_with_an_error(file):

@@ -1,11 +1,14 @@
 """What the tools share: their config, the machine they meet, and the checkpoints they get."""
 
+import logging
+import re
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import distributed
@@ -16,6 +19,12 @@ from projects.kmax.engine.malloc import keep_freed_memory
 # The share of a model's weights that a checkpoint may lack: parts used in training only, or added.
 MAX_MISSING = 0.1
 SHOWN_KEYS = 5
+CLASS_LAYERS = re.compile(r'(.*\.)?(class_head|semantic_decoder\.head\.final)\.(weight|bias)')
+NEW_CLASSES_HINT = (
+    '; only the numbers of classes differ: correct num_things_classes, num_stuff_classes and '
+    'num_classes in the config, or fine-tune to other classes with load_from and '
+    'tools/train.py --new-classes'
+)
 
 
 def existing_file(path: str) -> str:
@@ -111,29 +120,51 @@ def read_weights(path: str) -> dict[str, Any]:
     return {name.removeprefix('module.'): value for name, value in weights.items()}
 
 
-def check_weights(model: Any, weights: dict[str, Any], path: str) -> None:
+def check_weights(
+    model: Any,
+    weights: dict[str, Any],
+    path: str,
+    *,
+    starts: bool = False,
+    new_classes: bool = False,
+) -> None:
     """Check that weights belong to a model of this architecture; mmengine only warns.
 
     Args:
         model: The model, possibly wrapped for distributed use.
         weights: Tensors by name.
         path: Their file, for the message.
+        starts: Whether a training starts from them; whole parts of the model, as all but the
+            backbone, may then be missing.
+        new_classes: Whether layers whose shapes depend on the number of classes may differ; they
+            are warned of and keep the values that they have.
 
     Raises:
         ValueError: If a shape differs or too many weights are missing.
     """
     own = (model.module if is_model_wrapper(model) else model).state_dict()
     own = {name: value for name, value in own.items() if 'num_batches_tracked' not in name}
-    wrong = [
-        f'{name}: {tuple(weights[name].shape)} instead of {tuple(value.shape)}'
-        for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    if wrong:
-        raise ValueError(_mismatch(path, 'weights have other shapes', wrong, len(own)))
-    missing = [name for name in own if name not in weights]
-    if len(missing) > MAX_MISSING * len(own):
-        raise ValueError(_mismatch(path, 'weights are missing', missing, len(own)))
+    other = [name for name in own if name in weights and weights[name].shape != own[name].shape]
+    shapes = {
+        name: f'{name}: {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}'
+        for name in other
+    }
+    depends = all(CLASS_LAYERS.fullmatch(name) for name in other)
+    if other and new_classes and depends:
+        print_log(
+            f'of checkpoint {path} layers for other classes are left out: '
+            + ', '.join(shapes.values()),
+            logger='current',
+            level=logging.WARNING,
+        )
+    elif other:
+        message = _mismatch(path, 'weights have other shapes', list(shapes.values()), len(own))
+        raise ValueError(message + (NEW_CLASSES_HINT if depends else ''))
+    parts = {name.partition('.')[0] for name in own if name in weights or not starts}
+    expected = [name for name in own if name.partition('.')[0] in parts] or list(own)
+    missing = [name for name in expected if name not in weights]
+    if len(missing) > MAX_MISSING * len(expected):
+        raise ValueError(_mismatch(path, 'weights are missing', missing, len(expected)))
 
 
 def _mismatch(path: str, fault: str, names: list[str], total: int) -> str:

@@ -1,0 +1,41 @@
+"""Starting a training from another's weights."""
+
+import pytest
+import torch
+from torch import nn
+
+import projects.kmax  # noqa: F401
+from projects.kmax.engine.launch import check_weights
+
+
+@pytest.mark.parametrize('resume', [pytest.param(True, marks=pytest.mark.slow), False])
+def test_other_shapes_end_a_training(toy, command, tmp_path, resume):
+    toy('small', train_cfg__max_iters=2).train()
+    checkpoint = tmp_path / 'small' / 'iter_2.pth'
+    words = ['--resume', checkpoint] if resume else []
+    options = ['model.width=5', *([] if resume else [f'load_from={checkpoint}'])]
+    code, output = command(
+        'train.py', command.config, '--work-dir', 'run', *words, '--cfg-options', *options
+    )
+    assert code == 1
+    last = output.splitlines()[-1]
+    assert f'checkpoint {checkpoint} is not one of the model in the config' in last
+    assert 'layer.weight: (3, 3) instead of (5, 3)' in last
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def test_new_classes_start_their_layers_anew(toy, tmp_path):
+    def wrap(runner, num_classes):
+        runner.model.class_head = nn.Linear(3, num_classes)
+        return runner
+
+    first = wrap(toy(), 4)
+    path = tmp_path / 'first.pth'
+    torch.save(dict(state_dict=first.model.state_dict()), path)
+    second = wrap(toy('second', load_from=str(path)), 7)
+    head = second.model.class_head.weight.clone()
+    weights = torch.load(path)['state_dict']
+    check_weights(second.model, weights, str(path), starts=True, new_classes=True)
+    second.load_or_resume()
+    assert second.model.class_head.weight.equal(head)
+    assert second.model.layer.weight.equal(first.model.layer.weight)
