@@ -1,0 +1,108 @@
+"""The training tool in forked processes, which need not import everything again."""
+
+import importlib.util
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+import projects.kmax
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+HERE = Path(__file__).parent
+CONTEXT = multiprocessing.get_context('fork')
+
+
+class Training:
+    """``tools/train.py`` on the toy's config; its output goes to a file.
+
+    Args:
+        folder: Work folder; the output lies beside it.
+        words: Further words of the command line.
+        options: ``--cfg-options``, with ``__`` for dots.
+        env: Environment of the process.
+        before: Called in the process before the tool.
+    """
+
+    def __init__(self, folder, *words, env=None, before=None, **options):
+        self.output_file = folder.with_name(f'{folder.name}_{time.monotonic_ns()}.txt')
+        options = {'experiment_name': self.output_file.stem, **options}
+        pairs = [f'{key.replace("__", ".")}={value}' for key, value in options.items()]
+        config = HERE / 'toy_training_config.py'
+        argv = ['train.py', config, '--work-dir', folder, *words, '--cfg-options', *pairs]
+        self.process = CONTEXT.Process(
+            target=self._run, args=([str(word) for word in argv], env or {}, before)
+        )
+        self.process.start()
+
+    def _run(self, argv, env, before):
+        os.setsid()
+        output = os.open(self.output_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        sys.stdout = os.fdopen(1, 'w', buffering=1)
+        sys.stderr = os.fdopen(2, 'w', buffering=1)
+        os.environ.update(env)
+        sys.path.insert(0, str(HERE))
+        torch.set_num_threads(1)
+        if before is not None:
+            before()
+        spec = importlib.util.spec_from_file_location('train_tool', ROOT / 'tools' / 'train.py')
+        tool = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(tool)
+        sys.argv = argv
+        tool.main()
+
+    @property
+    def output(self):
+        return self.output_file.read_text() if self.output_file.exists() else ''
+
+    def wait(self, seconds=240):
+        """Return the exit code; the process must end within the time."""
+        self.process.join(seconds)
+        if self.process.is_alive():
+            self.kill()
+            raise TimeoutError(f'still running after {seconds} s:\n{self.output[-3000:]}')
+        return self.process.exitcode
+
+    def wait_for(self, text, seconds=120):
+        """Wait until the output has some text."""
+        end = time.monotonic() + seconds
+        while text not in self.output:
+            if time.monotonic() > end or not self.process.is_alive():
+                self.kill()
+                raise TimeoutError(f'no {text!r} in:\n{self.output[-3000:]}')
+            time.sleep(0.02)
+
+    def kill(self):
+        """Kill the process and its data workers."""
+        if self.process.is_alive():
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.join(60)
+
+    def children(self):
+        pid = self.process.pid
+        return [int(c) for c in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+def start_two(folder, **options):
+    """Start two processes of one distributed training."""
+    with socket.socket() as port:
+        port.bind(('127.0.0.1', 0))
+        number = str(port.getsockname()[1])
+    env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=number, WORLD_SIZE='2')
+    return [
+        Training(
+            folder,
+            '--launcher',
+            'pytorch',
+            env=dict(env, RANK=str(rank), LOCAL_RANK=str(rank)),
+            **options,
+        )
+        for rank in range(2)
+    ]
