@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.visualization import Visualizer
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = (ROOT / 'tests' / 'data' / 'oracle', ROOT.parent / 'shared' / 'oracle')
+
+
+@pytest.fixture(autouse=True)
+def _fresh_visualizers():
+    """Keep mmengine from handing the visualizer of one test to the next."""
+    yield
+    Visualizer._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')

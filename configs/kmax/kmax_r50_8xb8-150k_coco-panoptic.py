@@ -16,4 +16,4 @@ model = dict(
     )
 )
 # An average of the weights, which the original does not take:
-# custom_hooks = [dict(type='CheckClassesHook'), dict(type='EMAHook', momentum=2e-4)]
+# custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=2e-4)]

@@ -53,6 +53,8 @@ def read_panoptic_json(
 
 def _check_task(annotations: Any, path: str | Path) -> None:
     """Refuse the annotations of instances, key points or captions."""
+    if not isinstance(annotations, list) or not all(isinstance(a, dict) for a in annotations):
+        raise ValueError(f'{path} is no panoptic JSON: its "annotations" must be a list of objects')
     first = annotations[0] if annotations else {}
     for field in ('segmentation', 'caption'):
         if field in first and 'segments_info' not in first:

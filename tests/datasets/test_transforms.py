@@ -132,12 +132,23 @@ def test_stock_transforms_work_on_image_and_ids(sample):
     flipped = RandomFlip(prob=1.0)(dict(sample))
     np.testing.assert_array_equal(flipped['gt_seg_map'], sample['gt_seg_map'][:, ::-1])
     np.testing.assert_array_equal(flipped['img'], sample['img'][:, ::-1])
+    flipped['gt_seg_map'] = (flipped['gt_seg_map'] > 500).astype(np.int16)
     flipped['gt_segment_labels'] = np.array([3])
     packed = PackKMaXInputs()(flipped)
     assert packed['data_samples'].flip and packed['inputs'].shape == (3, 30, 40)
     for _ in range(8):
         distorted = KMaXRandomPadCrop((33, 33))(PhotoMetricDistortion()(dict(sample)))
         assert distorted['img'].dtype == np.float32 and np.isfinite(distorted['img']).all()
+
+
+def test_segments_that_left_the_image_are_not_packed(sample):
+    ids = np.zeros((30, 40), np.int16)
+    ids[:10], ids[20:] = 2, 4
+    sample.update(gt_seg_map=ids, gt_segment_labels=np.array([7, 5, 6, 3]))
+    packed = PackKMaXInputs()(sample)['data_samples']
+    assert packed.gt_segments.labels.tolist() == [5, 3]
+    packed_ids = packed.gt_panoptic_seg.ids[0].numpy()
+    np.testing.assert_array_equal(packed_ids, np.select([ids == 2, ids == 4], [1, 2], 0))
 
 
 def test_pipeline_of_an_inferencer_needs_no_annotations():

@@ -67,7 +67,13 @@ def flip(content):
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-@pytest.mark.parametrize('damage', [cut, flip, lambda content: b''])
+def flip_directory(content):
+    # The compression method in the last entry of the archive's directory.
+    position = content.rindex(b'PK\x01\x02') + 10
+    return content[:position] + bytes([content[position] ^ 64]) + content[position + 1 :]
+
+
+@pytest.mark.parametrize('damage', [cut, flip, flip_directory, lambda content: b''])
 def test_damaged_newest_is_named_and_skipped(damage, save, tmp_path, monkeypatch):
     warnings = []
     monkeypatch.setattr(latest_checkpoint, 'print_log', lambda text, **kw: warnings.append(text))

@@ -104,3 +104,9 @@ def test_places_draw_differently_and_repeatably():
     assert draws == [draw(*key) for key in keys]
     for column in zip(*draws, strict=True):
         assert len(set(column)) == len(keys)
+
+
+def test_seeded_dataset_hands_on_what_hooks_set():
+    wrapped = SeededDataset(Numbers())
+    wrapped.pipeline = 'another'
+    assert wrapped.dataset.pipeline == 'another'

@@ -1,5 +1,6 @@
 """Files that are either whole or absent."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -56,5 +57,9 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems do not sync folders; the file itself is whole.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

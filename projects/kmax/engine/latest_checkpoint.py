@@ -48,8 +48,9 @@ def find_fault(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as file:
             broken = file.testzip()
-    except (OSError, zipfile.BadZipFile) as error:
-        return str(error)
+    # A damaged directory of the archive raises nearly any exception.
+    except Exception as error:
+        return str(error) or type(error).__name__
     return None if broken is None else f'{broken} has a wrong checksum'
 
 

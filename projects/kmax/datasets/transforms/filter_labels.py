@@ -4,6 +4,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
+from .segments import keep_segments
+
 
 @TRANSFORMS.register_module()
 class KMaXFilterLabels(BaseTransform):
@@ -38,10 +40,7 @@ class KMaXFilterLabels(BaseTransform):
         )[1:]
         if not counts.any() or counts.sum() <= self.min_pixels:
             return None
-        seen = counts > 0
-        rows = np.append(0, np.where(seen, np.cumsum(seen), 0)).astype(ids.dtype)
-        results['gt_seg_map'] = rows[ids]
-        results['gt_segment_labels'] = labels[seen]
+        results['gt_seg_map'], results['gt_segment_labels'] = keep_segments(ids, labels, counts > 0)
         return results
 
     def __repr__(self) -> str:

@@ -8,6 +8,8 @@ from mmdet.datasets.transforms import PackDetInputs
 from mmdet.registry import TRANSFORMS
 from mmengine.structures import InstanceData, PixelData
 
+from .segments import keep_segments
+
 IGNORED_LABEL = 255
 """Semantic label of void pixels, as mmdet's ``SemSegMetric`` expects it."""
 
@@ -21,6 +23,9 @@ class PackKMaXInputs(PackDetInputs):
     * ``gt_panoptic_seg``: ``PixelData(ids=(1, H, W))`` int16, 0 for void, k > 0 for segment k - 1;
     * ``gt_segments``: ``InstanceData(labels=(n,))`` int64;
     * ``gt_sem_seg``: ``PixelData(sem_seg=(1, H, W))`` uint8, 255 for void, if asked for.
+
+    Segments without a pixel, cropped away or pasted over, are left out: they would count towards
+    the most masks of an image.
 
     Args:
         with_sem_seg: Whether to add the semantic map, which mmdet's ``SemSegMetric`` compares with
@@ -47,6 +52,9 @@ class PackKMaXInputs(PackDetInputs):
             return packed
         sample = packed['data_samples']
         labels = results['gt_segment_labels']
+        seen = np.bincount(ids.ravel(), minlength=len(labels) + 1)[1:] > 0
+        if not seen.all():
+            ids, labels = keep_segments(ids, labels, seen)
         sample.gt_panoptic_seg = PixelData(ids=torch.from_numpy(np.ascontiguousarray(ids[None])))
         sample.gt_segments = InstanceData(labels=torch.from_numpy(labels))
         if self.with_sem_seg:
