@@ -1,0 +1,79 @@
+"""Two processes on CPUs: they train as one does, and end together."""
+
+import importlib.util
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import projects.kmax  # noqa: F401
+
+spec = importlib.util.spec_from_file_location('forked', Path(__file__).parent / 'forked.py')
+forked = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(forked)
+Training, start_two = forked.Training, forked.start_two
+LONG = dict(
+    train_cfg__max_iters=10**6,
+    param_scheduler__end=10**6,
+    default_hooks__checkpoint__interval=10**6,
+    default_hooks__logger__interval=20,
+)
+SECONDS = 60
+
+
+def weights(folder, step):
+    return torch.load(folder / f'iter_{step}.pth', map_location='cpu')['state_dict']
+
+
+@pytest.fixture
+def killing():
+    """Return a list of trainings to kill when the test ends."""
+    trainings = []
+    yield trainings
+    for training in trainings:
+        training.kill()
+
+
+def test_two_processes_equal_one_with_the_doubled_batch(tmp_path):
+    # The model's own draws differ between processes.
+    options = dict(model__noise=0.0)
+    pair = start_two(tmp_path / 'two', train_dataloader__batch_size=1, **options)
+    one = Training(tmp_path / 'one', train_dataloader__batch_size=2, **options)
+    for training in (*pair, one):
+        assert training.wait() == 0, training.output
+    torch.testing.assert_close(
+        weights(tmp_path / 'two', 8), weights(tmp_path / 'one', 8), rtol=1e-5, atol=1e-7
+    )
+    assert not torch.equal(
+        weights(tmp_path / 'one', 4)['layer.weight'], weights(tmp_path / 'one', 8)['layer.weight']
+    )
+
+
+def test_nan_in_one_process_ends_both(tmp_path, killing):
+    killing += start_two(tmp_path / 'run', train_dataloader__batch_size=1, model__nan_at=5)
+    codes = [training.wait(SECONDS + 120) for training in killing]
+    assert 0 not in codes
+    messages = [training.output for training in killing]
+    assert any('loss_toy is nan for the images images/5.jpg' in message for message in messages)
+    assert all('Error: ' in message for message in messages)
+
+
+def test_killed_process_ends_the_other_with_the_reason(tmp_path, killing):
+    killing += start_two(tmp_path / 'run', **LONG)
+    killing[0].wait_for('Iter(train)', 240)
+    start = time.monotonic()
+    os.kill(killing[1].process.pid, signal.SIGKILL)
+    assert killing[0].wait(SECONDS) != 0
+    assert time.monotonic() - start < SECONDS
+    assert 'by peer' in killing[0].output
+
+
+def test_killed_data_worker_ends_the_training_with_the_reason(tmp_path, killing):
+    killing.append(Training(tmp_path / 'run', **LONG))
+    killing[0].wait_for('Iter(train)', 240)
+    os.kill(killing[0].children()[0], signal.SIGKILL)
+    assert killing[0].wait(SECONDS) == 1
+    assert 'is killed by signal: Killed' in killing[0].output
