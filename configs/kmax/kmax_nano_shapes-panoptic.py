@@ -7,4 +7,4 @@ _base_ = [
 ]
 
 model = dict(panoptic_head=dict(num_things_classes=5, num_stuff_classes=5))
-train_cfg = dict(max_iters=2000, val_interval=1000)
+train_cfg = dict(max_iters=2600, val_interval=1300)

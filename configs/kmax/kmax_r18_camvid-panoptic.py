@@ -1,4 +1,4 @@
-"""A custom data set from scratch with a half-wide ResNet-18: CamVid, 3 thing and 8 stuff classes."""
+"""A custom data set, from scratch with a narrow ResNet-18: CamVid, 3 thing and 8 stuff classes."""
 
 _base_ = [
     './_base_/models/kmax_nano_stride2.py',
