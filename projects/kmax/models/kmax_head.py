@@ -28,7 +28,8 @@ class KMaXHead(BaseModule):
         norm_cfg: Config of all batch norms.
         train_cfg: How targets are made: arguments of :func:`build_targets`.
         test_cfg: Unused here; post-processing belongs to the fusion head.
-        init_cfg: Checkpoint to start from; by default the original's initial weights.
+        init_cfg: Checkpoint to start from or initial weights: the original's ``KerasInit`` by
+            default, or the port's ``PortInit``.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class KMaXHead(BaseModule):
             embed_dims=self.transformer_decoder.embed_dims,
             mask_channels=self.transformer_decoder.mask_channels,
             num_classes=self.num_classes,
+            norm_eps=self.transformer_decoder.norm_eps,
             norm_cfg=norm_cfg,
         )
         self.semantic_decoder = None

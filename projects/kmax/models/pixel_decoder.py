@@ -7,7 +7,7 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import BN, AxialBlock, BottleneckBlock, full_precision, resize
+from .layers import BN, AlignCorners, AxialBlock, BottleneckBlock, full_precision, resize
 from .layers.blocks import EXPANSION
 
 
@@ -18,16 +18,39 @@ class _LayerNorm2d(nn.LayerNorm):
         return super().forward(full_precision(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-class _SkipFusion(nn.Module):
-    """Add the upsampled coarser features and a skip connection, each projected."""
+class _Projection(ConvModule):
+    """Activation, 1x1 convolution and batch norm."""
 
-    def __init__(self, in_channels: int, skip_channels: int, channels: int, norm_cfg: dict) -> None:
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.gelu(x))
+
+
+class _SkipFusion(nn.Module):
+    """Add the upsampled coarser features and a skip connection, each projected.
+
+    What has the right number of channels already is taken as it is, not even activated.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        skip_channels: int,
+        channels: int,
+        align_corners: AlignCorners,
+        norm_cfg: dict,
+    ) -> None:
         super().__init__()
-        self.top = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg, act_cfg=None)
-        self.skip = ConvModule(skip_channels, channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+        self.align_corners = align_corners
+        self.top, self.skip = (
+            nn.Identity()
+            if width == channels
+            else _Projection(width, channels, 1, norm_cfg=norm_cfg, act_cfg=None)
+            for width in (in_channels, skip_channels)
+        )
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        return resize(self.top(F.gelu(x)), skip.shape[-2:]) + self.skip(F.gelu(skip))
+        x, skip = self.top(x), self.skip(skip)
+        return resize(x, skip.shape[-2:], self.align_corners) + skip
 
 
 @MODELS.register_module()
@@ -41,7 +64,11 @@ class KMaXPixelDecoder(nn.Module):
         num_blocks: Blocks of each stage.
         block_types: ``'axial'`` or ``'bottleneck'`` for each stage.
         num_heads: Heads of the axial attention.
-        dilation: Dilation of the bottlenecks' 3x3 convolution.
+        in_indices: Which of the backbone's features each stage takes, coarsest stage first; by
+            default the coarsest ones in their order. The port's ResNet on Cityscapes ends with
+            the stem before the first stage.
+        dilation: Dilation of the bottlenecks' 3x3 convolution; 1 in the port.
+        align_corners: Whether upsampling aligns corners; ``'odd_width'`` in the port.
         norm_cfg: Config of the batch norms.
     """
 
@@ -53,7 +80,9 @@ class KMaXPixelDecoder(nn.Module):
         num_blocks: Sequence[int] = (1, 5, 1, 1),
         block_types: Sequence[str] = ('axial', 'axial', 'bottleneck', 'bottleneck'),
         num_heads: int = 8,
+        in_indices: Sequence[int] | None = None,
         dilation: int = 2,
+        align_corners: AlignCorners = True,
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
@@ -67,11 +96,20 @@ class KMaXPixelDecoder(nn.Module):
             raise ValueError(
                 f'{num_stages} stages need as many features, but in_channels is {in_channels}'
             )
-        skips = tuple(in_channels)[::-1][:num_stages]
+        last = len(in_channels) - 1
+        self.in_indices = in_indices or range(last, last - num_stages, -1)
+        if len(self.in_indices) != num_stages or not set(self.in_indices) <= set(range(last + 1)):
+            raise ValueError(
+                f'in_indices {in_indices} must name one of {last + 1} features for each of '
+                f'{num_stages} stages'
+            )
+        skips = [in_channels[index] for index in self.in_indices]
         self.out_channels = [EXPANSION * width for width in channels]
         self.norms = nn.ModuleList(_LayerNorm2d(width, eps=1e-6) for width in skips)
         self.fusions = nn.ModuleList(
-            _SkipFusion(self.out_channels[i], skips[i + 1], channels[i + 1], norm_cfg)
+            _SkipFusion(
+                self.out_channels[i], skips[i + 1], channels[i + 1], align_corners, norm_cfg
+            )
             for i in range(num_stages - 1)
         )
         self.stages = nn.ModuleList()
@@ -89,12 +127,12 @@ class KMaXPixelDecoder(nn.Module):
         """Decode the backbone's features.
 
         Args:
-            feats: Backbone features ``(B, C, h, w)``, finest first; the coarsest ones are used.
+            feats: Backbone features ``(B, C, h, w)``, finest first.
 
         Returns:
             Features of every stage, coarsest first, not activated.
         """
-        skips = list(feats)[::-1]
+        skips = [feats[index] for index in self.in_indices]
         outputs = [self.stages[0](self.norms[0](skips[0]))]
         for i, fusion in enumerate(self.fusions, start=1):
             outputs.append(self.stages[i](fusion(outputs[-1], self.norms[i](skips[i]))))

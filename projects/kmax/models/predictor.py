@@ -44,6 +44,7 @@ class Predictor(nn.Module):
         embed_dims: Channels of the centres.
         mask_channels: Channels of the space in which pixels and centres meet.
         num_classes: Things and stuff, without void.
+        norm_eps: Least norm by which pixel features are divided.
         norm_cfg: Config of the batch norms.
     """
 
@@ -54,9 +55,11 @@ class Predictor(nn.Module):
         embed_dims: int,
         mask_channels: int,
         num_classes: int,
+        norm_eps: float,
         norm_cfg: dict,
     ) -> None:
         super().__init__()
+        self.norm_eps = norm_eps
         self.pixel_head = DepthwiseHead(pixel_channels, embed_dims, mask_channels, norm_cfg)
         self.pixel_bn = build_norm_layer(norm_cfg, mask_channels)[1]
         self.mask_head = ConvBN1d(embed_dims, mask_channels, norm_cfg, act=False)
@@ -83,7 +86,7 @@ class Predictor(nn.Module):
         kernel = full_precision(self.mask_head(mask_feature))
         # Rounded logits tie: the assignment of a pixel is decided in full precision.
         with torch.autocast(pixels.device.type, enabled=False):
-            feature = F.normalize(feature, dim=1, eps=1e-6)
+            feature = F.normalize(feature, dim=1, eps=self.norm_eps)
             batch, _, height, width = feature.shape
             logits = kernel.transpose(1, 2) @ feature.flatten(2)
             logits = self.mask_bn(logits[:, None])

@@ -9,7 +9,7 @@ from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import BN, resize
+from .layers import BN, AlignCorners, resize
 from .predictor import DepthwiseHead
 
 GELU = dict(type='GELU')
@@ -78,7 +78,9 @@ class KMaXSemanticDecoder(nn.Module):
         low_level_channels: Widths to which strides 8 and 4 are projected.
         rates: Dilations of the ASPP.
         dropout: Dropout after the ASPP.
-        act: Activation of the low-level features: that of the backbone.
+        act: Activation of the low-level features: that of the backbone, or None where they are
+            taken as they are, as the port does with ConvNeXt.
+        align_corners: Whether upsampling aligns corners; ``'odd_width'`` in the port.
         norm_cfg: Config of the batch norms.
     """
 
@@ -91,11 +93,13 @@ class KMaXSemanticDecoder(nn.Module):
         low_level_channels: Sequence[int] = (64, 32),
         rates: Sequence[int] = (6, 12, 18),
         dropout: float = 0.1,
-        act: str = 'relu',
+        act: str | None = 'relu',
+        align_corners: AlignCorners = True,
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
-        self.act = getattr(F, act)
+        self.act = nn.Identity() if act is None else getattr(F, act)
+        self.align_corners = align_corners
         self.aspp = ASPP(in_channels[-1], channels, rates, dropout, norm_cfg)
         cfg = dict(norm_cfg=norm_cfg, act_cfg=GELU)
         widths = in_channels[-3], in_channels[-4]
@@ -116,7 +120,8 @@ class KMaXSemanticDecoder(nn.Module):
             self.low_level, self.fusions, (feats[-3], feats[-4]), strict=True
         ):
             low = low_level(self.act(feat))
-            x = fusion(torch.cat([resize(x, low.shape[-2:]), low], dim=1))
+            x = resize(x, low.shape[-2:], self.align_corners)
+            x = fusion(torch.cat([x, low], dim=1))
         return self.head(x)
 
 

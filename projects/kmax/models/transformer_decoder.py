@@ -57,6 +57,7 @@ class KMaXDecoderLayer(nn.Module):
         mask_channels: Channels of the space in which pixels and centres meet.
         num_classes: Things and stuff, without void.
         drop_path_rate: Chance to drop each of the three branches.
+        norm_eps: Least norm by which pixel features are divided.
         norm_cfg: Config of the batch norms.
     """
 
@@ -70,6 +71,7 @@ class KMaXDecoderLayer(nn.Module):
         mask_channels: int,
         num_classes: int,
         drop_path_rate: float,
+        norm_eps: float,
         norm_cfg: dict,
     ) -> None:
         super().__init__()
@@ -82,6 +84,7 @@ class KMaXDecoderLayer(nn.Module):
             embed_dims=embed_dims,
             mask_channels=mask_channels,
             num_classes=num_classes,
+            norm_eps=norm_eps,
             norm_cfg=norm_cfg,
         )
         self.kmeans = KMeansCrossAttention(embed_dims=embed_dims, norm_cfg=norm_cfg)
@@ -132,6 +135,7 @@ class KMaXTransformerDecoder(nn.Module):
         num_heads: Heads of the self-attention.
         mask_channels: Channels of the space in which pixels and centres meet.
         drop_path_rate: Chance to drop each branch of a layer.
+        norm_eps: Least norm by which pixel features are divided; 1e-12 in the port.
         norm_cfg: Config of the batch norms.
     """
 
@@ -147,6 +151,7 @@ class KMaXTransformerDecoder(nn.Module):
         num_heads: int = 8,
         mask_channels: int = 128,
         drop_path_rate: float = 0.2,
+        norm_eps: float = 1e-6,
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
@@ -157,6 +162,7 @@ class KMaXTransformerDecoder(nn.Module):
             )
         self.embed_dims = embed_dims
         self.mask_channels = mask_channels
+        self.norm_eps = norm_eps
         self.cluster_centers = nn.Embedding(num_queries, embed_dims)
         self.stage_of_layer = [
             stage for stage, count in enumerate(num_layers) for _ in range(count)
@@ -170,6 +176,7 @@ class KMaXTransformerDecoder(nn.Module):
                 mask_channels=mask_channels,
                 num_classes=num_classes,
                 drop_path_rate=drop_path_rate,
+                norm_eps=norm_eps,
                 norm_cfg=norm_cfg,
             )
             for stage in self.stage_of_layer

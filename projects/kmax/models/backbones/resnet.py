@@ -1,4 +1,4 @@
-"""ResNet whose stages leave their last activation to the consumer, and whose stem has no pool."""
+"""ResNet whose stages leave their last activation to the consumer."""
 
 from typing import Any
 
@@ -48,11 +48,13 @@ class PreActBottleneck(Bottleneck):
 class KMaXResNet(ResNet):
     """mmpretrain's ResNet as deeplab2 uses it; parameter names and shapes are mmpretrain's.
 
-    Every stage halves the size in its first block, the first stage in place of the stem's pool.
-    Outputs are not activated.
+    In the original every stage halves the size in its first block, the first stage in place of
+    the stem's pool, and outputs are not activated. The port has the pool, and activates.
 
     Args:
         depth: 18, 34, 50, 101 or 152.
+        stem_pool: Whether a max-pool ends the stem; the first stage then keeps the size.
+        activate_outputs: Whether to activate the outputs.
         norm_cfg: Config of the batch norms; the original's by default.
         **kwargs: Further arguments of mmpretrain's ``ResNet``, but neither ``deep_stem`` nor
             ``out_indices``: the stem is plain, and all stages are returned.
@@ -69,19 +71,33 @@ class KMaXResNet(ResNet):
         152: (PreActBottleneck, (3, 8, 36, 3)),
     }
 
-    def __init__(self, depth: int, norm_cfg: dict = BN, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        depth: int,
+        stem_pool: bool = False,
+        activate_outputs: bool = False,
+        norm_cfg: dict = BN,
+        **kwargs: Any,
+    ) -> None:
         for name in ('deep_stem', 'out_indices'):
             if name in kwargs:
                 raise TypeError(f'KMaXResNet does not take {name}')
-        kwargs = dict(strides=(2, 2, 2, 2), init_cfg=dict(type='KerasInit')) | kwargs
+        strides = (1 if stem_pool else 2, 2, 2, 2)
+        kwargs = dict(strides=strides, init_cfg=dict(type='KerasInit')) | kwargs
         super().__init__(depth, norm_cfg=norm_cfg, **kwargs)
-        del self.maxpool
+        self.stem_pool = stem_pool
+        self.activate_outputs = activate_outputs
+        if not stem_pool:
+            del self.maxpool
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return features of ``(B, 3, H, W)`` at strides 2 (stem), 4, 8, 16 and 32."""
+        """Return features of ``(B, 3, H, W)`` at strides 2 (stem; 4 with a pool), 4, 8, 16, 32."""
         x = self.norm1(self.conv1(x))
+        if self.stem_pool:
+            # Pooling and activating commute.
+            x = self.maxpool(x)
         outs = [x]
         for name in self.res_layers:
             x = getattr(self, name)(x)
             outs.append(x)
-        return tuple(outs)
+        return tuple(F.relu(out) for out in outs) if self.activate_outputs else tuple(outs)

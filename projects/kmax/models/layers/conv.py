@@ -1,6 +1,7 @@
 """Convolutions on cluster centres, and the one way in which feature maps are resized."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule, build_norm_layer
@@ -8,6 +9,10 @@ from torch import Tensor, nn
 
 BN = dict(type='BN', eps=1e-3, momentum=0.01)
 """The original's batch norm: Keras' momentum 0.99 is PyTorch's 0.01."""
+
+
+AlignCorners = bool | Literal['odd_width']
+"""Whether resizing aligns corners; ``'odd_width'``: where the input's width is odd, as the port."""
 
 
 def _of_centers(norm_cfg: dict) -> dict:
@@ -48,8 +53,16 @@ class ConvBN1d(ConvModule):
         )
 
 
-def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize ``(B, C, h, w)`` bilinearly to ``size`` = ``(H, W)``, corners aligned."""
+def resize(x: Tensor, size: Sequence[int], align_corners: AlignCorners = True) -> Tensor:
+    """Resize ``(B, C, h, w)`` bilinearly to ``size`` = ``(H, W)``.
+
+    Raises:
+        ValueError: If ``align_corners`` is neither a bool nor ``'odd_width'``.
+    """
+    if align_corners not in (True, False, 'odd_width'):
+        raise ValueError(f"align_corners is {align_corners!r}, not True, False or 'odd_width'")
     if x.shape[-2:] == tuple(size):
         return x
-    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=True)
+    if align_corners == 'odd_width':
+        align_corners = x.shape[-1] % 2 == 1
+    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=align_corners)

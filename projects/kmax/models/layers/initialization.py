@@ -1,4 +1,4 @@
-"""The original's initial weights (Keras' initialisers, which PyTorch does not have)."""
+"""Initial weights of the original (Keras' initialisers, which PyTorch lacks) and of the port."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ def trunc_normal_(weight: Tensor, std: float) -> None:
 
 
 def mark_std(conv: Any, std: float) -> None:
-    """Have :class:`KerasInit` draw a convolution's kernel with this standard deviation."""
+    """Have the initialisers below draw a convolution's kernel with this standard deviation."""
     conv.init_std = std
 
 
@@ -35,25 +35,48 @@ class KerasInit:
         """Initialise ``module`` and everything below it."""
         for child in module.modules():
             if isinstance(child, nn.modules.conv._ConvNd):
-                _init_conv_(child)
+                self._init_conv_(child)
             elif isinstance(child, nn.Embedding):
-                trunc_normal_(child.weight, 1.0)
+                self._normal_(child.weight, 1.0)
         if hasattr(module, '_params_init_info'):
-            update_init_info(module, init_info='KerasInit: as the original')
+            update_init_info(module, init_info=type(self).__name__)
 
+    def _init_conv_(self, conv: nn.modules.conv._ConvNd) -> None:
+        weight = conv.weight
+        std = getattr(conv, 'init_std', None)
+        if std is not None:
+            self._normal_(weight, std)
+        elif conv.groups > 1:
+            # Keras reads the kernel's shape (h, w, C, 1) as C inputs and one output.
+            bound = math.sqrt(6 / (weight[0, 0].numel() * (weight.shape[0] + 1)))
+            nn.init.uniform_(weight, -bound, bound)
+        else:
+            self._normal_(weight, self._he_std(weight))
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
 
-def _init_conv_(conv: nn.modules.conv._ConvNd) -> None:
-    weight = conv.weight
-    std = getattr(conv, 'init_std', None)
-    receptive_field = weight[0, 0].numel()
-    if std is not None:
+    @staticmethod
+    def _normal_(weight: Tensor, std: float) -> None:
         trunc_normal_(weight, std)
-    elif conv.groups > 1:
-        # Keras reads the kernel's shape (h, w, C, 1) as C inputs and one output.
-        bound = math.sqrt(6 / (receptive_field * (weight.shape[0] + 1)))
-        nn.init.uniform_(weight, -bound, bound)
-    else:
-        fan_in = weight.shape[1] * receptive_field
-        trunc_normal_(weight, math.sqrt(2 / fan_in) / TRUNCATED_STD)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
+
+    @staticmethod
+    def _he_std(weight: Tensor) -> float:
+        return math.sqrt(2 / weight[0].numel()) / TRUNCATED_STD
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class PortInit(KerasInit):
+    """Initialise every convolution and embedding of the head as the PyTorch port does.
+
+    Where the original divides by the fan-in the port divides by the input's channels: its 3x3
+    kernels start three times as wide. It truncates at two, whatever the standard deviation. The
+    port's backbones start as their own libraries start them.
+    """
+
+    @staticmethod
+    def _normal_(weight: Tensor, std: float) -> None:
+        nn.init.trunc_normal_(weight, std=std)
+
+    @staticmethod
+    def _he_std(weight: Tensor) -> float:
+        return math.sqrt(2 / weight.shape[1])
