@@ -1,4 +1,4 @@
-"""The port's network against arrays recorded from the port, at full width."""
+"""The port's network and post-processing against arrays recorded from the port, at full width."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
@@ -77,3 +79,80 @@ def test_arrays_equal_the_ports(case):
     assert len(errors) == 29
     worst = max(errors, key=errors.get)
     assert errors[worst] < TOLERANCE, f'{worst}: {errors[worst]:.2e} standard deviations'
+
+
+def predict(case, cls_logits, mask_logits, thresholds):
+    fusion_head = case.model.panoptic_fusion_head
+    rules = case.meta['threshold_sets'][thresholds]
+    fusion_head.test_cfg = dict(postprocess='port', semantic_on=True, instance_on=True, **rules)
+    samples = [
+        DetDataSample(
+            metainfo=dict(
+                img_shape=image['net_hw'],
+                ori_shape=image['out_hw'],
+                batch_input_shape=case.meta['image_size'],
+            )
+        )
+        for image in case.meta['images']
+    ]
+    return fusion_head.predict(cls_logits, mask_logits, samples)
+
+
+@pytest.fixture(scope='module', params=['our logits', 'recorded logits'])
+def logits(request, case):
+    names = 'pred_logits', 'pred_masks'
+    if request.param == 'our logits':
+        return [case.ours[name] for name in names]
+    return [
+        torch.from_numpy(case.arrays[name].reshape(case.meta['arrays'][name]['shape']))
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize('thresholds', ['default', 'low', 'zero'])
+def test_panoptic_maps_equal_the_ports(case, logits, thresholds):
+    for i, result in enumerate(predict(case, *logits, thresholds)):
+        segment = case.arrays[f'panoptic_{thresholds}_img{i}_seg']
+        infos = case.meta[f'panoptic_{thresholds}_img{i}_info']
+        class_of = np.full(256, 133)
+        class_of[[info['id'] for info in infos]] = [info['category_id'] for info in infos]
+        panoptic = result['pan_results'].sem_seg[0].numpy()
+        assert panoptic.shape == segment.shape
+        assert (panoptic % INSTANCE_OFFSET != class_of[segment]).mean() <= 1e-3
+        # The same pixels belong together, too.
+        pairs = np.unique(np.stack([panoptic.ravel(), segment.ravel()]), axis=1, return_counts=True)
+        matched = {}
+        for (_, id_), count in sorted(zip(pairs[0].T.tolist(), pairs[1], strict=True), key=str):
+            matched[id_] = max(matched.get(id_, 0), count)
+        assert sum(matched.values()) >= (1 - 1e-3) * segment.size
+        assert len(np.unique(panoptic)) == len(np.unique(segment))
+
+
+def test_semantic_maps_equal_the_ports(case, logits):
+    for i, result in enumerate(predict(case, *logits, 'default')):
+        expected = case.arrays[f'semantic_img{i}_argmax']
+        semantic = result['sem_results'].sem_seg[0].numpy()
+        assert semantic.shape == expected.shape
+        assert (semantic != expected).mean() <= 1e-3
+
+
+@pytest.mark.parametrize('thresholds', ['default', 'low', 'zero'])
+def test_instances_equal_the_ports(case, logits, thresholds):
+    for i, result in enumerate(predict(case, *logits, thresholds)):
+        prefix = f'instance_{thresholds}_img{i}'
+        instances = result['ins_results']
+        scores = case.arrays[f'{prefix}_scores_sorted']
+        np.testing.assert_allclose(instances.scores, scores, rtol=1e-3, atol=1e-6)
+        positive = (scores > 0).sum()
+        labels = case.arrays[f'{prefix}_labels_sorted']
+        assert np.array_equal(instances.labels[:positive], labels[:positive])
+        assert sorted(instances.labels.tolist()) == sorted(labels.tolist())
+        areas = case.arrays[f'{prefix}_mask_area_sorted']
+        got = instances.masks.flatten(1).sum(1).numpy()
+        assert np.abs(got - areas).max() <= 1e-3 * instances.masks[0].numel()
+        if f'{prefix}_masks_packed_top20' in case.arrays:
+            packed = case.arrays[f'{prefix}_masks_packed_top20'][:positive]
+            size = instances.masks[0].numel()
+            masks = np.unpackbits(packed, axis=1)[:, :size].astype(bool)
+            got = instances.masks[: len(masks)].flatten(1).numpy()
+            assert (masks != got).mean(1).max() <= 1e-3

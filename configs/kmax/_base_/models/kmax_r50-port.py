@@ -1,4 +1,4 @@
-"""The network of the public PyTorch port, whose weights fit this model."""
+"""The network and the post-processing of the public PyTorch port, whose weights fit this model."""
 
 _base_ = './kmax_r50.py'
 
@@ -15,5 +15,5 @@ model = dict(
         transformer_decoder=dict(norm_eps=1e-12),
         semantic_decoder=dict(align_corners='odd_width'),
     ),
-    test_cfg=dict(thing_area_limit=0, stuff_area_limit=0),
+    test_cfg=dict(postprocess='port', thing_area_limit=0, stuff_area_limit=0),
 )

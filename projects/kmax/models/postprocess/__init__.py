@@ -7,6 +7,7 @@ from torch import Tensor
 from .maps import Frame, PanopticMaps, PostprocessConfig
 from .maskwise import maskwise_maps
 from .pixelwise import pixelwise_maps
+from .port import port_results
 from .results import pack_results
 
 Rule = Callable[[Tensor, Tensor, Frame, PostprocessConfig, int], dict]
@@ -29,6 +30,7 @@ def _deeplab2_rule(make_maps: Callable[..., PanopticMaps]) -> Rule:
 RULES: dict[str, Rule] = {
     'deeplab2': _deeplab2_rule(maskwise_maps),
     'pixelwise': _deeplab2_rule(pixelwise_maps),
+    'port': port_results,
 }
 
 __all__ = [
@@ -39,4 +41,5 @@ __all__ = [
     'Rule',
     'maskwise_maps',
     'pixelwise_maps',
+    'port_results',
 ]

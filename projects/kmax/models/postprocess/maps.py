@@ -19,7 +19,7 @@ class PostprocessConfig:
         semantic_on: Return ``sem_results``.
         instance_on: Return ``ins_results``.
         postprocess: Name of the rules: ``'deeplab2'`` merges one mask after the other,
-            ``'pixelwise'`` decides pixel by pixel.
+            ``'pixelwise'`` decides pixel by pixel, ``'port'`` merges at the output's size.
         pixel_confidence_threshold: Probability above which a pixel belongs to a mask.
         class_threshold_thing: Lowest class probability of a thing.
         class_threshold_stuff: Lowest class probability of stuff.
@@ -27,8 +27,9 @@ class PostprocessConfig:
         overlap_threshold: Fraction of a mask that must still be free when it is pasted.
         reorder_class_weight: Exponent of the class probability in the order of pasting.
         reorder_mask_weight: Exponent of the mask's mean probability in that order.
-        thing_area_limit: Fewest pixels of a thing, at the size of the padded input.
-        stuff_area_limit: Fewest pixels of a stuff class, at the size of the padded input.
+        thing_area_limit: Fewest pixels of a thing, at the size of the padded input; the port's
+            rules have no limits.
+        stuff_area_limit: Fewest pixels of a stuff class, likewise.
         max_per_image: Most instances returned per image, best first.
     """
 

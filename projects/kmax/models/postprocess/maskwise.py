@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
+from .merging import claim_limit, look_up_table, merge
 from .slots import claims, class_scores, first_index, resized_rows
-
-# Sets of claims are told apart by a table of counts up to this size, by sorting beyond.
-MAX_BINS = 2**20
 
 
 @dataclass
@@ -57,7 +55,8 @@ def maskwise_maps(
     claim_maps, probability, strongest = _full_resolution(mask_logits, candidates, frame, cfg)
     maps = PanopticMaps()
     if cfg.segments_on:
-        winner = _merge(claim_maps, candidates, cfg)
+        count = len(candidates.query)
+        winner = merge(claim_maps, count - np.arange(count), count, cfg.overlap_threshold)
         void = cls_logits.shape[1] - 1
         areas, label = torch.from_numpy(winner.areas), torch.from_numpy(candidates.label)
         kept = large_enough(areas, label, cfg, num_things_classes, num_classes=void).numpy()
@@ -66,10 +65,10 @@ def maskwise_maps(
         panoptic = np.where(kept, candidates.label + instance_id * INSTANCE_OFFSET, void)
         device = mask_logits.device
         maps.segments = SegmentMaps(
-            panoptic=_table(panoptic, void, torch.int32, device)[painted],
-            instance=_table(candidates.position + 1, 1, torch.int32, device)[painted],
+            panoptic=look_up_table(panoptic, void, torch.int32, device)[painted],
+            instance=look_up_table(candidates.position + 1, 1, torch.int32, device)[painted],
             instance_scores=frame.bring_out(probability),
-            semantic_scores=_table(candidates.score, 0, scores.dtype, device)[painted],
+            semantic_scores=look_up_table(candidates.score, 0, scores.dtype, device)[painted],
         )
     if cfg.semantic_on:
         maps.semantic = labels[frame.bring_out(strongest).long()]
@@ -113,7 +112,7 @@ def _full_resolution(
     """Return claims ``(k, H, W)``, and the strongest query's probability and index."""
     count = len(candidates.query)
     threshold = cfg.pixel_confidence_threshold
-    limit = max(1, count if threshold * count <= 1 else int(1 / threshold))
+    limit = claim_limit(threshold, count)
     device = mask_logits.device
     claim_maps = torch.zeros((limit, *frame.padded), dtype=torch.int16, device=device)
     probability = mask_logits.new_zeros(frame.padded)
@@ -131,51 +130,3 @@ def _full_resolution(
                 chosen = exponential.index_select(1, query).div_(total[:, None])
                 claim_maps[:, rows] = claims(chosen, threshold, limit)
     return claim_maps, probability, strongest
-
-
-@dataclass
-class Winners:
-    """Candidate pasted at each pixel ``(H, W)``, M for none, and its pixels ``(M,)``."""
-
-    index: Tensor
-    areas: NDArray
-
-
-def _merge(claim_maps: Tensor, candidates: Candidates, cfg: PostprocessConfig) -> Winners:
-    count = len(candidates.query)
-    codes, claimed = _claim_sets(claim_maps, count + 1)
-    pixels = torch.bincount(codes.flatten(), minlength=len(claimed)).cpu().numpy()
-    occurring = np.flatnonzero(pixels)
-    free = np.ones(len(occurring), bool)
-    winner = np.full(len(occurring), count)
-    areas = np.zeros(count, np.int64)
-    for index in range(count):
-        mask = (claimed[occurring] == count - index).any(1)
-        area = pixels[occurring[mask]].sum()
-        new = pixels[occurring[mask & free]].sum()
-        if np.float32(new) > np.float32(cfg.overlap_threshold) * np.float32(area):
-            winner[mask & free] = index
-            areas[index] = new
-            free &= ~mask
-    table = np.full(len(claimed), count, np.int16)
-    table[occurring] = winner
-    return Winners(torch.from_numpy(table).to(codes.device)[codes], areas)
-
-
-def _claim_sets(claim_maps: Tensor, base: int) -> tuple[Tensor, NDArray]:
-    """Number the sets of claims: a code per pixel ``(H, W)``, and each code's claims."""
-    codes = claim_maps[0].long()
-    claimed = np.arange(base)[:, None]
-    for claim in claim_maps[1:]:
-        codes = codes * base + claim
-        if len(claimed) * base <= MAX_BINS:
-            used = np.arange(len(claimed) * base)
-        else:
-            unique, codes = torch.unique(codes, return_inverse=True)
-            used = unique.cpu().numpy()
-        claimed = np.concatenate([claimed[used // base], used[:, None] % base], axis=1)
-    return codes, claimed
-
-
-def _table(values: NDArray, default: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.from_numpy(np.append(values, default)).to(device, dtype)

@@ -2,21 +2,34 @@
 
 import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
-from mmdet.structures.mask import mask2bbox
 from mmengine.structures import InstanceData, PixelData
+from torch import Tensor
 
 from .maps import PanopticMaps, PostprocessConfig, SegmentMaps
 
 
 def pack_results(maps: PanopticMaps, cfg: PostprocessConfig, num_things_classes: int) -> dict:
-    """Pack what is asked for.
+    """Pack what is asked for, instances being the thing segments.
+
+    Returns:
+        Any of ``pan_results``, ``sem_results`` (see :func:`pack_maps`) and ``ins_results``.
+    """
+    results = pack_maps(maps, cfg)
+    if maps.segments is not None and cfg.instance_on:
+        results['ins_results'] = segments_to_instances(
+            maps.segments, num_things_classes, cfg.max_per_image
+        )
+    return results
+
+
+def pack_maps(maps: PanopticMaps, cfg: PostprocessConfig) -> dict:
+    """Pack maps that are asked for.
 
     Returns:
         Any of ``pan_results`` (fields ``sem_seg``, ``instance``, ``instance_scores`` and
-        ``semantic_scores``, each ``(1, h, w)``), ``sem_results`` (field ``sem_seg``) and
-        ``ins_results``.
+        ``semantic_scores``, each ``(1, h, w)``) and ``sem_results`` (field ``sem_seg``).
     """
-    results: dict[str, PixelData | InstanceData] = {}
+    results: dict[str, PixelData] = {}
     if maps.segments is not None and cfg.panoptic_on:
         results['pan_results'] = PixelData(
             sem_seg=maps.segments.panoptic[None],
@@ -26,10 +39,6 @@ def pack_results(maps: PanopticMaps, cfg: PostprocessConfig, num_things_classes:
         )
     if maps.semantic is not None:
         results['sem_results'] = PixelData(sem_seg=maps.semantic[None])
-    if maps.segments is not None and cfg.instance_on:
-        results['ins_results'] = segments_to_instances(
-            maps.segments, num_things_classes, cfg.max_per_image
-        )
     return results
 
 
@@ -61,5 +70,21 @@ def segments_to_instances(
     ids = ids[best]
     masks = segments.panoptic == ids[:, None, None]
     return InstanceData(
-        labels=ids % INSTANCE_OFFSET, scores=scores[best], masks=masks, bboxes=mask2bbox(masks)
+        labels=ids % INSTANCE_OFFSET, scores=scores[best], masks=masks, bboxes=bounding_boxes(masks)
     )
+
+
+def bounding_boxes(masks: Tensor) -> Tensor:
+    """Return boxes ``(n, 4)`` x1, y1, x2, y2 around masks ``(n, h, w)``; zeros for empty ones.
+
+    Unlike mmdet's ``mask2bbox`` it never waits for the device.
+    """
+    sides = []
+    for dim in (1, 2):
+        occupied = masks.any(dim).to(torch.float32)
+        position = torch.arange(1, occupied.shape[1] + 1, device=masks.device)
+        last = (occupied * position).amax(1)
+        first = (occupied * position.flip(0)).amax(1)
+        sides.append(((occupied.shape[1] - first) * (first > 0), last))
+    (left, right), (top, bottom) = sides
+    return torch.stack([left, top, right, bottom], dim=1)

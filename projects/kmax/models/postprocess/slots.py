@@ -11,6 +11,14 @@ CHUNK_ELEMENTS = {'cpu': 2**18}
 ACCELERATOR_CHUNK_ELEMENTS = 2**26
 
 
+def chunk_rows(size: tuple[int, int], num_queries: int, device: torch.device) -> Iterator[slice]:
+    """Cut the rows of ``size`` = ``(H, W)`` into chunks of a bounded number of elements."""
+    budget = CHUNK_ELEMENTS.get(device.type, ACCELERATOR_CHUNK_ELEMENTS)
+    step = max(1, budget // (num_queries * size[1]))
+    for start in range(0, size[0], step):
+        yield slice(start, min(start + step, size[0]))
+
+
 def resized_rows(mask_logits: Tensor, size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
     """Resize mask logits bilinearly with aligned corners, yielding some output rows at a time.
 
@@ -34,10 +42,7 @@ def resized_rows(mask_logits: Tensor, size: tuple[int, int]) -> Iterator[tuple[s
     weight = (position - lower)[:, None, None]
     lower = lower.long()
     upper = (lower + 1).clamp(max=height - 1)
-    budget = CHUNK_ELEMENTS.get(wide.device.type, ACCELERATOR_CHUNK_ELEMENTS)
-    step = max(1, budget // (num_queries * size[1]))
-    for start in range(0, size[0], step):
-        rows = slice(start, min(start + step, size[0]))
+    for rows in chunk_rows(size, num_queries, wide.device):
         above, below = (wide.index_select(0, index[rows]) for index in (lower, upper))
         yield rows, above.lerp_(below, weight[rows])
 

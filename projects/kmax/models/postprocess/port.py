@@ -1,0 +1,202 @@
+"""The port's post-processing: everything is decided at the size of the output."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from mmengine.structures import InstanceData
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .composed_resize import output_rows
+from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps
+from .merging import claim_limit, look_up_table, merge
+from .results import bounding_boxes, pack_maps
+from .slots import claims, first_index
+
+
+def port_results(
+    cls_logits: Tensor,
+    mask_logits: Tensor,
+    frame: Frame,
+    cfg: PostprocessConfig,
+    num_things_classes: int,
+) -> dict:
+    """Merge masks greedily, sum up class evidence per pixel, rank pairs of query and class.
+
+    Thresholds are exceeded, not reached, and there are no area limits.
+
+    Args:
+        cls_logits: ``(N, K + 1)``, void last.
+        mask_logits: ``(N, h, w)`` at the model's stride.
+        frame: Sizes of the image.
+        cfg: Thresholds and what is asked for.
+        num_things_classes: Number of thing classes, which come first.
+
+    Returns:
+        Results as :func:`~.results.pack_results` gives them. ``instance`` holds the position of
+        the pasted query, plus 1, among those whose class is sure enough; it is 1 where nothing is
+        pasted. Instances are the ``max_per_image`` best pairs, best first, with a panoptic result
+        only those of things.
+    """
+    class_probs = cls_logits.softmax(-1)[:, :-1]
+    pairs = _Pairs.best(class_probs, cfg.max_per_image if cfg.instance_on else 0)
+    candidates, listed = _on_host(class_probs, pairs, cfg, num_things_classes)
+    query = np.union1d(candidates.query, listed)
+    view = _full_resolution(class_probs, mask_logits, query, listed, frame, cfg)
+    mask_scores = view.mass / view.areas.clamp(min=1)
+    maps = PanopticMaps(semantic=view.semantic)
+    if cfg.panoptic_on:
+        maps.segments = _segments(candidates, query, mask_scores, view, cfg, class_probs.shape[1])
+    results = pack_maps(maps, cfg)
+    if cfg.instance_on:
+        device = mask_logits.device
+        slot = torch.from_numpy(np.searchsorted(listed, np.arange(len(cls_logits)))).to(device)
+        score = mask_scores.new_zeros(len(cls_logits))
+        score[torch.from_numpy(query).to(device)] = mask_scores
+        if cfg.panoptic_on:
+            pairs = pairs.select(pairs.label < num_things_classes)
+        scores = pairs.score * score[pairs.query]
+        best = scores.argsort(descending=True, stable=True)
+        pairs = pairs.select(best)
+        masks = view.masks[slot[pairs.query]]
+        results['ins_results'] = InstanceData(
+            labels=pairs.label, scores=scores[best], masks=masks, bboxes=bounding_boxes(masks)
+        )
+    return results
+
+
+@dataclass
+class _Pairs:
+    """Pairs of a query and a class ``(n,)``, with the class's probability."""
+
+    query: Tensor
+    label: Tensor
+    score: Tensor
+
+    @classmethod
+    def best(cls, class_probs: Tensor, count: int) -> '_Pairs':
+        score, index = class_probs.flatten().topk(min(count, class_probs.numel()))
+        num_classes = class_probs.shape[1]
+        return cls(index // num_classes, index % num_classes, score)
+
+    def select(self, index: Tensor) -> '_Pairs':
+        return _Pairs(self.query[index], self.label[index], self.score[index])
+
+
+@dataclass
+class _Candidates:
+    """Queries whose class is sure enough to be pasted; arrays ``(M,)`` on the host, by query."""
+
+    query: NDArray
+    label: NDArray
+    score: NDArray
+    is_thing: NDArray
+
+
+def _on_host(
+    class_probs: Tensor, pairs: _Pairs, cfg: PostprocessConfig, num_things_classes: int
+) -> tuple[_Candidates, NDArray]:
+    """Return the candidates and the queries of the pairs, with one transfer."""
+    score, label = class_probs.max(-1)
+    sent = torch.cat([score, label.to(score.dtype), pairs.query.to(score.dtype)]).cpu().numpy()
+    scores, labels, listed = np.split(sent, [len(score), 2 * len(score)])
+    is_thing = labels < num_things_classes
+    threshold = np.where(is_thing, cfg.class_threshold_thing, cfg.class_threshold_stuff)
+    query = np.flatnonzero((scores > threshold.astype(scores.dtype)) & cfg.panoptic_on)
+    candidates = _Candidates(query, labels[query].astype(np.int64), scores[query], is_thing[query])
+    return candidates, np.unique(listed.astype(np.int64))
+
+
+@dataclass
+class _View:
+    """What the output's pixels say.
+
+    Attributes:
+        claim_maps: ``(k, H, W)`` claims of the queries looked at.
+        areas: Pixels of each of them.
+        mass: Sum of its probability over these pixels.
+        probability: ``(H, W)`` of the strongest query of all.
+        masks: ``(n, H, W)`` bool masks of the queries listed.
+        semantic: ``(H, W)`` int64 class with the most evidence, or None.
+    """
+
+    claim_maps: Tensor
+    areas: Tensor
+    mass: Tensor
+    probability: Tensor
+    masks: Tensor
+    semantic: Tensor | None
+
+
+def _full_resolution(
+    class_probs: Tensor,
+    mask_logits: Tensor,
+    query: NDArray,
+    listed: NDArray,
+    frame: Frame,
+    cfg: PostprocessConfig,
+) -> _View:
+    device = mask_logits.device
+    threshold = cfg.pixel_confidence_threshold
+    limit = claim_limit(threshold, len(query))
+    view = _View(
+        claim_maps=torch.zeros((limit, *frame.output), dtype=torch.int16, device=device),
+        areas=mask_logits.new_zeros(len(query)),
+        mass=mask_logits.new_zeros(len(query)),
+        probability=mask_logits.new_zeros(frame.output),
+        masks=torch.zeros((len(listed), *frame.output), dtype=torch.bool, device=device),
+        semantic=None,
+    )
+    if cfg.semantic_on:
+        view.semantic = torch.zeros(frame.output, dtype=torch.long, device=device)
+    looked_at = torch.from_numpy(query).to(device)
+    slot = torch.from_numpy(np.searchsorted(query, listed)).to(device)
+    classes = class_probs.t().to(mask_logits.dtype)
+    for rows, logits in output_rows(mask_logits, frame):
+        exponential = logits.sub_(logits.amax(1, keepdim=True)).exp_()
+        total = exponential.sum(1)
+        view.probability[rows] = total.reciprocal()
+        if view.semantic is not None:
+            # The softmax's denominator is the same for all classes.
+            evidence = classes @ exponential
+            view.semantic[rows] = first_index(evidence, evidence.amax(1)).long()
+        if len(query):
+            chosen = exponential.index_select(1, looked_at).div_(total[:, None])
+            if cfg.panoptic_on:
+                view.claim_maps[:, rows] = claims(chosen, threshold, limit)
+            hits = torch.gt(chosen, threshold, out=torch.empty_like(chosen))
+            view.areas += hits.sum((0, 2))
+            view.mass += chosen.mul_(hits).sum((0, 2))
+            if len(listed):
+                view.masks[:, rows] = hits.index_select(1, slot).transpose(0, 1).bool()
+    return view
+
+
+def _segments(
+    candidates: _Candidates,
+    query: NDArray,
+    mask_scores: Tensor,
+    view: _View,
+    cfg: PostprocessConfig,
+    void: int,
+) -> SegmentMaps:
+    place = np.searchsorted(query, candidates.query)
+    ranking = candidates.score**cfg.reorder_class_weight
+    ranking = ranking * mask_scores.cpu().numpy()[place] ** cfg.reorder_mask_weight
+    order = np.argsort(-ranking, kind='stable')
+    # `claims` numbers what it looks at from the last to the first.
+    numbers = len(query) - place[order]
+    winner = merge(view.claim_maps, numbers, len(query), cfg.overlap_threshold)
+    position = np.arange(1, len(order) + 1)
+    instance_id = np.where(candidates.is_thing[order], position, 0)
+    panoptic = candidates.label[order] + instance_id * INSTANCE_OFFSET
+    painted = winner.index.long()
+    device, dtype = mask_scores.device, mask_scores.dtype
+    return SegmentMaps(
+        panoptic=look_up_table(panoptic, void, torch.int32, device)[painted],
+        instance=look_up_table(position, 1, torch.int32, device)[painted],
+        instance_scores=view.probability,
+        semantic_scores=look_up_table(candidates.score[order], 0, dtype, device)[painted],
+    )
