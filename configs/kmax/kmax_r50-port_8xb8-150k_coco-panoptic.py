@@ -1,7 +1,9 @@
+"""ResNet-50 on COCO in the recipe of the public PyTorch port."""
+
 _base_ = [
     './_base_/models/kmax_r50-port.py',
-    './_base_/datasets/coco_panoptic.py',
-    './_base_/schedules/schedule_150k.py',
+    './_base_/datasets/coco_panoptic_port.py',
+    './_base_/schedules/schedule_150k_port.py',
     './_base_/default_runtime.py',
 ]
 

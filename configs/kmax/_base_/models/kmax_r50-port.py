@@ -14,6 +14,13 @@ model = dict(
         pixel_decoder=dict(dilation=1, align_corners='odd_width'),
         transformer_decoder=dict(norm_eps=1e-12),
         semantic_decoder=dict(align_corners='odd_width'),
+        criterion=dict(
+            assigner=dict(match_empty_masks=True),
+            void='unmatched',
+            split_overlaps=True,
+            align_corners='odd_height',
+            loss_semantic=dict(num_samples=4096, sample_temperature=2.0),
+        ),
     ),
     test_cfg=dict(postprocess='port', thing_area_limit=0, stuff_area_limit=0),
 )
