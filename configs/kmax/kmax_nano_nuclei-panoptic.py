@@ -1,7 +1,7 @@
 """Many small instances from scratch: cell nuclei of two kinds, 2 thing and 2 stuff classes."""
 
 _base_ = [
-    './_base_/models/kmax_nano_stride2.py',
+    './_base_/models/kmax_nano.py',
     './_base_/datasets/nuclei_panoptic.py',
     './_base_/schedules/schedule_small.py',
 ]
@@ -10,9 +10,11 @@ model = dict(
     panoptic_head=dict(
         num_things_classes=2,
         num_stuff_classes=2,
-        # k-means at stride 4: at stride 8 a nucleus is a pixel or two.
-        transformer_decoder=dict(num_queries=100, num_layers=(0, 0, 1, 2)),
+        transformer_decoder=dict(num_queries=100),
+        criterion=dict(
+            loss_mask=dict(loss_weight=0.3),
+            loss_insdis=dict(loss_weight=1.0, num_samples=512),
+        ),
     ),
 )
-train_cfg = dict(max_iters=2400, val_interval=2400)
-train_dataloader = dict(batch_size=2)
+train_cfg = dict(max_iters=1400, val_interval=1400)
