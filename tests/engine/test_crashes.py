@@ -66,7 +66,9 @@ def check_resuming(folder, expected):
         step = int(checkpoint.rpartition('_')[2].removesuffix('.pth'))
         assert f'resumed epoch: 0, iter: {step}' in resumed.output
     torch.testing.assert_close(weights(folder, 24), expected, rtol=0, atol=0)
-    assert files(folder) == ['iter_22.pth', 'iter_24.pth']
+    # A kill between writing a checkpoint and removing an old one leaves the old one.
+    assert {'iter_22.pth', 'iter_24.pth'} <= set(files(folder)) and len(files(folder)) <= 3
+    assert not list(folder.glob('*.partial'))
 
 
 MANY = [pytest.param(number, marks=pytest.mark.slow) for number in range(1, 10)]

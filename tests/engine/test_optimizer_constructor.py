@@ -1,8 +1,18 @@
+import json
+from pathlib import Path
+
 import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
 from torch import nn
 
 import projects.kmax  # noqa: F401
+from projects.kmax.converters.port import our_name
+
+ROOT = Path(projects.kmax.__file__).parents[2]
 
 CFG = dict(
     constructor='KMaXOptimWrapperConstructor',
@@ -54,3 +64,24 @@ def test_unknown_option_is_refused():
 def test_missing_weight_decay_is_refused():
     with pytest.raises(ValueError, match='must give lr and weight_decay'):
         groups_of(optimizer=dict(type='KMaXAdamW', lr=1.0))
+
+
+def test_port_groups_equal_the_ports_own(oracle):
+    """Every parameter of the port's ResNet-50 has the rate and decay recorded from the port."""
+    recorded = json.loads(oracle('pytorch/optim_groups.json').read_text())['r50']
+    config = Config.fromfile(ROOT / 'configs/kmax/kmax_r50-port_8xb8-150k_coco-panoptic.py')
+    init_default_scope('mmdet')
+    model = MODELS.build(config.model)
+    optimizer = build_optim_wrapper(model, config.optim_wrapper).optimizer
+    names = {param: name for name, param in model.named_parameters()}
+    groups = {
+        names[param]: (pytest.approx(group['lr']), group['weight_decay'])
+        for group in optimizer.param_groups
+        for param in group['params']
+    }
+    expected = {our_name(name): (rate, decay) for name, rate, decay in recorded['params']}
+    assert len(expected) == len(recorded['params']) == 718
+    assert expected == groups
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert optimizer.defaults['eps'] == float(recorded['defaults']['eps'])
+    assert optimizer.defaults['betas'] == (0.9, 0.999)
