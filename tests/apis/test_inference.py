@@ -64,7 +64,7 @@ def test_result_without_files(everything, folder):
 def test_classes_come_from_the_config_without_a_checkpoint_that_names_them(nothing, everything):
     for inferencer in (nothing, everything):
         assert tuple(inferencer.model.dataset_meta['classes']) == CLASSES
-        assert inferencer.visualizer.dataset_meta is inferencer.model.dataset_meta
+        assert inferencer.visualizer.dataset_meta == inferencer.model.dataset_meta
 
 
 def test_classes_come_from_a_checkpoint_that_names_them(folder, tmp_path):

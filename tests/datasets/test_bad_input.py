@@ -325,7 +325,10 @@ model = dict(panoptic_head=dict(num_things_classes=2, num_stuff_classes=2))
     ('train', 'val', 'seg', 'message'),
     [
         ('broken.json', 'panoptic.json', 'panoptic', 'broken.json is not valid JSON'),
-        ('panoptic.json', 'absent.json', 'panoptic', 'absent.json does not exist'),
+        pytest.param(
+            *('panoptic.json', 'absent.json', 'panoptic', 'absent.json does not exist'),
+            marks=pytest.mark.slow,
+        ),
         ('panoptic.json', 'panoptic.json', 'absent', '/absent is not a folder'),
     ],
 )

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import torch
+from mmengine.logging import MMLogger
 
 import projects.kmax
 
@@ -50,6 +51,8 @@ class Training:
         os.environ.update(env)
         sys.path.insert(0, str(HERE))
         torch.set_num_threads(1)
+        # Loggers of earlier tests write elsewhere.
+        MMLogger._instance_dict.clear()
         if before is not None:
             before()
         spec = importlib.util.spec_from_file_location('train_tool', ROOT / 'tools' / 'train.py')

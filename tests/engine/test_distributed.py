@@ -76,4 +76,6 @@ def test_killed_data_worker_ends_the_training_with_the_reason(tmp_path, killing)
     killing[0].wait_for('Iter(train)', 240)
     os.kill(killing[0].children()[0], signal.SIGKILL)
     assert killing[0].wait(SECONDS) == 1
-    assert 'is killed by signal: Killed' in killing[0].output
+    # Which of them is told depends on whether the worker was just handing a tensor over.
+    reasons = ('is killed by signal: Killed', 'ConnectionResetError', 'exited unexpectedly')
+    assert any(reason in killing[0].output for reason in reasons)
