@@ -16,6 +16,7 @@ from projects.kmax.engine.launch import (  # noqa: E402
     add_common_arguments,
     check_weights,
     existing_file,
+    leave_group,
     load_config,
     read_weights,
 )
@@ -50,6 +51,7 @@ def main() -> None:
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
     runner.test()
+    leave_group()
 
 
 if __name__ == '__main__':

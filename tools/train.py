@@ -15,6 +15,7 @@ from projects.kmax.engine.launch import (  # noqa: E402
     adapt_to_machine,
     add_common_arguments,
     check_weights,
+    leave_group,
     load_config,
     read_weights,
 )
@@ -102,6 +103,7 @@ def main() -> None:
             new_classes=args.new_classes,
         )
     runner.train()
+    leave_group()
 
 
 if __name__ == '__main__':

@@ -97,6 +97,12 @@ def adapt_to_machine(cfg: Config) -> None:
     distributed.init_process_group('gloo')
 
 
+def leave_group() -> None:
+    """End a distributed run; gloo's threads would abort a process that ends with them alive."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
 def read_weights(path: str) -> dict[str, Any]:
     """Read the weights in a checkpoint.
 
