@@ -1,7 +1,7 @@
 """Many small instances from scratch: cell nuclei of two kinds, 2 thing and 2 stuff classes."""
 
 _base_ = [
-    './_base_/models/kmax_nano.py',
+    './_base_/models/kmax_nano_scratch.py',
     './_base_/datasets/nuclei_panoptic.py',
     './_base_/schedules/schedule_small.py',
 ]
@@ -11,10 +11,6 @@ model = dict(
         num_things_classes=2,
         num_stuff_classes=2,
         transformer_decoder=dict(num_queries=100),
-        criterion=dict(
-            loss_mask=dict(loss_weight=0.3),
-            loss_insdis=dict(loss_weight=1.0, num_samples=512),
-        ),
     ),
 )
-train_cfg = dict(max_iters=1400, val_interval=1400)
+train_cfg = dict(max_iters=2000, val_interval=2000)

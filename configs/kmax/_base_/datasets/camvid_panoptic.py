@@ -3,13 +3,13 @@
 _base_ = './small_panoptic.py'
 
 data_root = 'data/camvid_panoptic/'
-crop_size = (129, 161)
+crop_size = (193, 257)
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIds'),
     # Straight from 480x360 to 0.75 ... 1.5 times the test size.
-    dict(type='KMaXRandomScale', scale_range=(0.25, 0.5), num_scales=11),
+    dict(type='KMaXRandomScale', scale_range=(0.4, 0.8), num_scales=11),
     dict(type='PhotoMetricDistortion'),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
