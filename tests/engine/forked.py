@@ -20,22 +20,30 @@ CONTEXT = multiprocessing.get_context('fork')
 
 
 class Training:
-    """``tools/train.py`` on the toy's config; its output goes to a file.
+    """``tools/train.py`` on a config of this folder; its output goes to a file.
 
     Args:
         folder: Work folder; the output lies beside it.
         words: Further words of the command line.
+        config: Name of the config.
         options: ``--cfg-options``, with ``__`` for dots.
         env: Environment of the process.
         before: Called in the process before the tool.
     """
 
-    def __init__(self, folder, *words, env=None, before=None, **options):
+    def __init__(
+        self,
+        folder,
+        *words,
+        config='toy_training_config.py',
+        env=None,
+        before=None,
+        **options,
+    ):
         self.output_file = folder.with_name(f'{folder.name}_{time.monotonic_ns()}.txt')
         options = {'experiment_name': self.output_file.stem, **options}
         pairs = [f'{key.replace("__", ".")}={value}' for key, value in options.items()]
-        config = HERE / 'toy_training_config.py'
-        argv = ['train.py', config, '--work-dir', folder, *words, '--cfg-options', *pairs]
+        argv = ['train.py', HERE / config, '--work-dir', folder, *words, '--cfg-options', *pairs]
         self.process = CONTEXT.Process(
             target=self._run, args=([str(word) for word in argv], env or {}, before)
         )

@@ -5,26 +5,33 @@ import os
 import random
 import resource
 import signal
-import time
+import threading
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
 import projects.kmax  # noqa: F401
+from projects.kmax.engine import train_loop
 from projects.kmax.engine.latest_checkpoint import find_whole_checkpoint
 
 spec = importlib.util.spec_from_file_location('forked', Path(__file__).parent / 'forked.py')
 forked = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(forked)
 Training = forked.Training
+TOY, NETWORK = 'toy_training_config.py', 'shapes_training_config.py'
 LENGTH = dict(
     train_cfg__max_iters=24, param_scheduler__end=24, default_hooks__checkpoint__max_keep_ckpts=2
 )
+# Calls of fsync for a checkpoint: of the file, its folder, last_checkpoint and its folder.
+CALLS = 4
 
 
-def weights(folder, step):
-    return torch.load(folder / f'iter_{step}.pth', map_location='cpu')['state_dict']
+def trained(folder, step):
+    """Return weights and the optimiser's state in a checkpoint."""
+    content = torch.load(folder / f'iter_{step}.pth', map_location='cpu')
+    return content['state_dict'], content['optimizer']
 
 
 def files(folder):
@@ -32,25 +39,50 @@ def files(folder):
 
 
 @pytest.fixture(scope='module')
-def unbroken(tmp_path_factory):
-    """Return the last weights of a whole run and the seconds it took."""
-    folder = tmp_path_factory.mktemp('whole') / 'run'
-    start = time.monotonic()
-    training = Training(folder, **LENGTH)
-    assert training.wait() == 0, training.output
-    return weights(folder, 24), time.monotonic() - start
+def unbroken(tmp_path_factory, shapes_options):
+    """Return a function from a config to its options and what a whole run of it ends with."""
+
+    @cache
+    def run(config):
+        options = dict(LENGTH, config=config, **(shapes_options if config == NETWORK else {}))
+        folder = tmp_path_factory.mktemp('whole') / 'run'
+        training = Training(folder, **options)
+        assert training.wait() == 0, training.output
+        return options, trained(folder, 24)
+
+    return run
+
+
+def die():
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def die_after(iteration, seconds):
+    """Return a function that makes a process kill itself soon after an iteration has begun."""
+
+    def prepare():
+        seed_step = train_loop.seed_step
+
+        def seed_and_wind_up(seed, rank, current):
+            if current == iteration:
+                threading.Timer(seconds, die).start()
+            seed_step(seed, rank, current)
+
+        train_loop.seed_step = seed_and_wind_up
+
+    return prepare
 
 
 def die_while_writing(call):
     """Return a function that makes a process kill itself at some call of ``fsync``."""
 
     def prepare():
-        calls = iter(range(1, 1000))
+        calls = iter(range(1000))
         fsync = os.fsync
 
         def fsync_or_die(descriptor):
             if next(calls) == call:
-                os.killpg(os.getpid(), signal.SIGKILL)
+                die()
             fsync(descriptor)
 
         os.fsync = fsync_or_die
@@ -58,51 +90,63 @@ def die_while_writing(call):
     return prepare
 
 
-def check_resuming(folder, expected):
-    checkpoint = find_whole_checkpoint(str(folder)) if folder.exists() else None
-    resumed = Training(folder, '--resume', **LENGTH)
+def check_resuming(folder, options, expected):
+    checkpoint = find_whole_checkpoint(str(folder))
+    resumed = Training(folder, '--resume', **options)
     assert resumed.wait() == 0, resumed.output
     if checkpoint is not None:
         step = int(checkpoint.rpartition('_')[2].removesuffix('.pth'))
         assert f'resumed epoch: 0, iter: {step}' in resumed.output
-    torch.testing.assert_close(weights(folder, 24), expected, rtol=0, atol=0)
+    torch.testing.assert_close(trained(folder, 24), expected, rtol=0, atol=0)
     # A kill between writing a checkpoint and removing an old one leaves the old one.
     assert {'iter_22.pth', 'iter_24.pth'} <= set(files(folder)) and len(files(folder)) <= 3
     assert not list(folder.glob('*.partial'))
 
 
-MANY = [pytest.param(number, marks=pytest.mark.slow) for number in range(1, 10)]
+MOMENTS = [
+    (TOY, 0),
+    *[pytest.param(TOY, number, marks=pytest.mark.slow) for number in range(1, 10)],
+    *[pytest.param(NETWORK, number, marks=pytest.mark.slow) for number in range(3)],
+]
 
 
-@pytest.mark.parametrize('number', [0, *MANY])
-def test_killed_at_any_moment(number, unbroken, tmp_path):
-    expected, seconds = unbroken
-    training = Training(tmp_path / 'run', **LENGTH)
-    time.sleep(random.Random(number).uniform(0.2, 0.95) * seconds)
-    training.kill()
-    check_resuming(tmp_path / 'run', expected)
-
-
-@pytest.mark.parametrize('number', [0, *MANY])
-def test_killed_while_writing_a_checkpoint(number, unbroken, tmp_path):
-    # Four calls per checkpoint: the file, its folder, last_checkpoint, its folder.
-    call = 4 * random.Random(number).randrange(11) + number % 4 + 1
-    training = Training(tmp_path / 'run', before=die_while_writing(call), **LENGTH)
+@pytest.mark.parametrize(('config', 'number'), MOMENTS)
+def test_killed_at_any_moment(config, number, unbroken, tmp_path):
+    options, expected = unbroken(config)
+    chance = random.Random(number)
+    prepare = die_after(chance.randrange(21), chance.uniform(0, 0.02))
+    training = Training(tmp_path / 'run', before=prepare, **options)
     assert training.wait() == -signal.SIGKILL
-    check_resuming(tmp_path / 'run', unbroken[0])
+    assert not (tmp_path / 'run' / 'iter_24.pth').exists()
+    check_resuming(tmp_path / 'run', options, expected)
+
+
+@pytest.mark.parametrize(('config', 'number'), MOMENTS)
+def test_killed_while_writing_a_checkpoint(config, number, unbroken, tmp_path):
+    options, expected = unbroken(config)
+    written, part = random.Random(number).randrange(12), number % CALLS
+    prepare = die_while_writing(CALLS * written + part)
+    training = Training(tmp_path / 'run', before=prepare, **options)
+    assert training.wait() == -signal.SIGKILL
+    name = f'iter_{2 * written + 2}.pth'
+    left = {path.name for path in (tmp_path / 'run').iterdir()}
+    assert (f'{name}.partial' in left) == (part == 0) != (name in left)
+    assert ('last_checkpoint.partial' in left) == (part == 2)
+    check_resuming(tmp_path / 'run', options, expected)
 
 
 def test_damaged_newest_checkpoint_is_skipped_by_the_tool(unbroken, tmp_path):
     folder = tmp_path / 'run'
-    first = Training(folder, **{**LENGTH, 'train_cfg__max_iters': 8})
+    options, expected = unbroken(TOY)
+    first = Training(folder, **options | dict(train_cfg__max_iters=8))
     assert first.wait() == 0, first.output
     newest = folder / 'iter_8.pth'
     newest.write_bytes(newest.read_bytes()[:-50])
-    resumed = Training(folder, '--resume', **LENGTH)
+    resumed = Training(folder, '--resume', **options)
     assert resumed.wait() == 0
     assert f'WARNING - checkpoint {newest} is damaged (' in resumed.output
     assert 'resumed epoch: 0, iter: 6' in resumed.output
-    torch.testing.assert_close(weights(folder, 24), unbroken[0], rtol=0, atol=0)
+    torch.testing.assert_close(trained(folder, 24), expected, rtol=0, atol=0)
 
 
 def test_full_disk_ends_the_tool_with_the_former_checkpoint(tmp_path):

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -29,6 +31,23 @@ def test_stopped_and_resumed_equals_unbroken(toy, workers):
         assert_same(first, second)
     assert logged(straight) == logged(resumed) and len(logged(resumed)) == 8
     assert logged(straight, 'train/lr') == logged(resumed, 'train/lr')
+
+
+def test_the_network_with_copy_paste_equals_unbroken(toy, shapes_options):
+    config = dict(config='shapes_training_config.py', **shapes_options)
+    length = dict(train_cfg__max_iters=5, default_hooks__checkpoint__interval=5)
+    straight = toy(**config, **length)
+    start = deepcopy(straight.model.state_dict())
+    straight.train()
+    toy('broken', **config, **length | dict(train_cfg__max_iters=3)).train()
+    resumed = toy('broken', resume=True, **config, **length)
+    resumed.train()
+    assert resumed.iter == 5 and resumed.train_dataloader.num_workers == 2
+    for first, second in zip(states(straight), states(resumed), strict=True):
+        assert_same(first, second)
+    assert logged(straight) == logged(resumed)
+    name = 'panoptic_head.predictor.class_head.weight'
+    assert not start[name].equal(straight.model.state_dict()[name])
 
 
 def test_seed_decides_even_if_only_the_checkpoint_knows_it(toy):
