@@ -1,0 +1,65 @@
+"""Files that are either whole or absent."""
+
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+TEMPORARY_SUFFIX = '.partial'
+
+
+@contextmanager
+def open_atomically(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
+    """Open a file that appears when the block ends, and only if no error ends it.
+
+    Args:
+        path: Its name; missing folders are made.
+        sync: Whether to put it on the disk before it appears, so that it outlives a power failure.
+
+    Yields:
+        Another file, which gets the name in the end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = f'{os.getpid()}.{threading.get_ident()}'
+    temporary = path.with_name(f'{path.name}.{writer}{TEMPORARY_SUFFIX}')
+    try:
+        with temporary.open('wb') as file:
+            yield file
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if sync:
+        _sync_folder(path.parent)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all, without waiting for the disk."""
+    with open_atomically(path, sync=False) as file:
+        file.write(content)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what a process that was killed left half-written."""
+    for path in folder.glob(f'*{TEMPORARY_SUFFIX}'):
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put a rename on the disk, where the system can."""
+    if not hasattr(os, 'O_DIRECTORY'):
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems do not sync folders; the file itself is whole.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
