@@ -19,7 +19,7 @@ from projects.kmax.engine.launch import (  # noqa: E402
     load_config,
     read_weights,
 )
-from projects.kmax.engine.latest_checkpoint import find_fault, find_whole_checkpoint  # noqa: E402
+from projects.kmax.engine.latest_checkpoint import choose_start  # noqa: E402
 
 
 def parse_args() -> Namespace:
@@ -34,7 +34,8 @@ def parse_args() -> Namespace:
         '--resume',
         nargs='?',
         const='auto',
-        help='checkpoint to resume from; without a value, the latest one in the work folder',
+        help='checkpoint, or its URL, to resume from; without a value, the latest one in the work '
+        'folder, if there is one',
     )
     parser.add_argument(
         '--new-classes',
@@ -47,7 +48,8 @@ def parse_args() -> Namespace:
         parser.error('--new-classes starts a training and excludes --resume')
     if args.amp and not torch.cuda.is_available():
         parser.error('--amp needs a GPU, and none was found')
-    if args.resume not in (None, 'auto') and not Path(args.resume).is_file():
+    is_file = args.resume not in (None, 'auto') and '://' not in args.resume
+    if is_file and not Path(args.resume).is_file():
         parser.error(f'--resume: checkpoint {args.resume} does not exist')
     return args
 
@@ -61,25 +63,8 @@ def apply_options(cfg: Config, args: Namespace) -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise KeyError(f'--auto-scale-lr: {args.config} lacks auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
-
-
-def choose_checkpoint(cfg: Config) -> str | None:
-    """Return the checkpoint to begin with, if any.
-
-    Raises:
-        ValueError: If it is damaged, or all of the work folder are.
-    """
-    if not cfg.get('resume', False):
-        return cfg.get('load_from')
-    if cfg.get('load_from') is None:
-        return find_whole_checkpoint(cfg.work_dir)
-    fault = find_fault(Path(cfg.load_from))
-    if fault is not None:
-        raise ValueError(f'--resume: checkpoint {cfg.load_from} is damaged: {fault}')
-    return cfg.load_from
+    resume = cfg.get('resume') if args.resume is None else args.resume
+    cfg.resume, cfg.load_from = choose_start(resume, cfg.get('load_from'), cfg.work_dir)
 
 
 def main() -> None:
@@ -87,11 +72,7 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     apply_options(cfg, args)
-    cfg.load_from = choose_checkpoint(cfg)
     weights = read_weights(cfg.load_from) if cfg.load_from is not None else None
-    if cfg.load_from is None:
-        # Nothing to continue: mmengine would search again, without looking for damage.
-        cfg.resume = False
     adapt_to_machine(cfg)
     runner = Runner.from_cfg(cfg)
     if weights is not None:
@@ -99,7 +80,7 @@ def main() -> None:
             runner.model,
             weights,
             cfg.load_from,
-            starts=not cfg.get('resume', False),
+            starts=not cfg.resume,
             new_classes=args.new_classes,
         )
     runner.train()

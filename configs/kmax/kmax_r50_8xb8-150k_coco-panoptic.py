@@ -15,5 +15,3 @@ model = dict(
         )
     )
 )
-# An average of the weights, which the original does not take:
-# custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=2e-4)]

@@ -1,8 +1,6 @@
 """Files of the COCO panoptic format: JSON annotations and PNGs whose colours are segment ids."""
 
 import json
-import os
-import threading
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,8 @@ import cv2
 import numpy as np
 from mmengine.fileio import get, get_text
 from numpy.typing import NDArray
+
+from .atomic_file import write_atomically
 
 VOID = 0
 """Id of pixels without a segment."""
@@ -185,18 +185,7 @@ def read_panoptic_png(
 
 
 def write_panoptic_png(path: Path, ids: NDArray[np.integer]) -> None:
-    """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears complete or not at all."""
+    """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears whole or not at all."""
     colors = np.ascontiguousarray(ids, dtype='<u4').view(np.uint8).reshape(*ids.shape, 4)
     _, encoded = cv2.imencode('.png', cv2.cvtColor(colors, cv2.COLOR_RGBA2BGR))
     write_atomically(path, encoded.tobytes())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that appears complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.{threading.get_ident()}')
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

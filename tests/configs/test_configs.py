@@ -1,6 +1,8 @@
 """Every config of the project resolves and builds."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import re
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +19,10 @@ from mmengine.registry import (
     init_default_scope,
 )
 
+from projects.kmax.engine.config_check import check_keys
 from projects.kmax.engine.hooks.check_classes import check_classes
 
+EMA_LINE = re.compile(r"^( *)# (dict\(type='EMAHook'.*)$", re.MULTILINE)
 ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 CONFIGS = sorted(ROOT.glob('*.py'))
 BASES = sorted(path for path in ROOT.glob('_base_/**/*.py'))
@@ -77,3 +81,19 @@ def test_data_and_runtime_build(path, tmp_path):
     assert VISUALIZERS.build(config.visualizer)
     for hook in [*config.default_hooks.values(), *config.get('custom_hooks', [])]:
         assert HOOKS.build(hook)
+
+
+def test_one_commented_line_averages_the_weights_of_all_coco_configs(tmp_path):
+    folder = shutil.copytree(ROOT, tmp_path / 'kmax')
+    commented = [path for path in folder.rglob('*.py') if EMA_LINE.search(path.read_text())]
+    assert [path.name for path in commented] == ['default_runtime.py']
+    commented[0].write_text(EMA_LINE.sub(r'\1\2', commented[0].read_text()))
+    coco = sorted(folder.glob('*_coco-panoptic.py'))
+    assert len(coco) >= 8
+    for path in coco:
+        config = Config.fromfile(path)
+        hooks = [hook.type for hook in config.custom_hooks]
+        default = [hook.type for hook in Config.fromfile(ROOT / path.name).custom_hooks]
+        assert hooks == [*default, 'EMAHook'], path.name
+        check_keys(config, list(config))
+        assert HOOKS.build(config.custom_hooks[-1])

@@ -9,11 +9,21 @@ from projects.kmax.engine.config_check import check_keys
 CONFIG = Path(projects.kmax.__file__).parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 
 
-def check(**changes):
+def refusal(cfg, own_names, overrides=()):
+    """Return the message with which settings are refused, or None."""
+    try:
+        check_keys(cfg, own_names, overrides)
+    except KeyError as error:
+        return error.args[0]
+    return None
+
+
+def refusal_of(**changes):
     cfg = Config.fromfile(CONFIG)
-    own = list(cfg)
-    cfg.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})
-    check_keys(cfg, own, [key.replace('__', '.') for key in changes])
+    own_names = list(cfg)
+    changes = {key.replace('__', '.'): value for key, value in changes.items()}
+    cfg.merge_from_dict(changes)
+    return refusal(cfg, own_names, changes)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +50,8 @@ def check(**changes):
     ],
 )
 def test_misspelt_setting_is_named(name, meant):
-    with pytest.raises(KeyError) as error:
-        check(**{name: 1})
-    assert name.rpartition('__')[2] in str(error.value) and meant in str(error.value)
+    message = refusal_of(**{name: 1})
+    assert name.rpartition('__')[2] in message and meant in message
 
 
 def test_tool_refuses_it_and_writes_nothing(command, tmp_path):
@@ -55,8 +64,8 @@ def test_tool_refuses_it_and_writes_nothing(command, tmp_path):
 
 def test_misspelt_setting_in_a_file_is_named():
     cfg = Config(dict(val_evaluater=dict(type='KMaXPanopticMetric')))
-    with pytest.raises(KeyError, match='val_evaluater .* did you mean val_evaluator'):
-        check_keys(cfg, list(cfg))
+    message = refusal(cfg, list(cfg))
+    assert 'unknown setting val_evaluater ' in message and 'did you mean val_evaluator?' in message
 
 
 @pytest.mark.parametrize(
@@ -71,10 +80,10 @@ def test_misspelt_setting_in_a_file_is_named():
     ],
 )
 def test_what_is_read_passes(changes):
-    check(**changes)
+    assert refusal_of(**changes) is None
 
 
 def test_variables_of_a_config_file_pass():
     names = ('backend_args', 'dataset_type', 'image_size', 'num_classes', 'max_iters', 'base_lr')
     cfg = Config({name: 1 for name in names} | dict(train_pipeline=[], test_pipeline=[]))
-    check_keys(cfg, list(cfg))
+    assert refusal(cfg, list(cfg)) is None

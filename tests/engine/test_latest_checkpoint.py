@@ -5,7 +5,7 @@ import torch
 
 import projects.kmax  # noqa: F401
 from projects.kmax.engine import find_whole_checkpoint, latest_checkpoint
-from projects.kmax.engine.latest_checkpoint import find_fault
+from projects.kmax.engine.latest_checkpoint import choose_start, find_fault
 
 
 @pytest.fixture
@@ -87,3 +87,42 @@ def test_damaged_newest_is_named_and_skipped(damage, save, tmp_path, monkeypatch
     whole.write_bytes(b'')
     with pytest.raises(ValueError, match='all are damaged: .*iter_4.pth, .*iter_2.pth'):
         find_whole_checkpoint(str(tmp_path))
+
+
+URL = 'https://example.org/iter_4.pth'
+
+
+@pytest.mark.parametrize('load_from', [None, 'start.pth', URL])
+def test_training_starts_as_the_config_says_where_nothing_is_resumed(load_from, tmp_path):
+    for resume in (None, False):
+        assert choose_start(resume, load_from, str(tmp_path)) == (False, load_from)
+
+
+@pytest.mark.parametrize('load_from', [None, 'start.pth', URL])
+def test_nothing_to_resume_keeps_load_from_and_says_so(load_from, tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(latest_checkpoint, 'print_log', lambda text, **kw: lines.append(text))
+    assert choose_start('auto', load_from, str(tmp_path)) == (False, load_from)
+    start = f'load_from={load_from}' if load_from else 'new weights'
+    expected = f'no checkpoint to resume from in {tmp_path}: training begins with {start}'
+    assert lines == [expected]
+
+
+def test_checkpoint_of_the_work_folder_wins_over_load_from(save, tmp_path):
+    newest = str(save('iter_4.pth'))
+    assert choose_start('auto', 'start.pth', str(tmp_path)) == (True, newest)
+    assert choose_start(True, None, str(tmp_path)) == (True, newest)
+
+
+@pytest.mark.parametrize('resume, load_from', [(True, URL), (URL, 'start.pth')])
+def test_url_is_resumed_from(resume, load_from, tmp_path):
+    assert choose_start(resume, load_from, str(tmp_path)) == (True, URL)
+
+
+def test_damaged_checkpoint_to_resume_from_is_named(save, tmp_path):
+    path = save('iter_4.pth')
+    for resume, load_from in ((True, str(path)), (str(path), None)):
+        assert choose_start(resume, load_from, '') == (True, str(path))
+    path.write_bytes(cut(path.read_bytes()))
+    with pytest.raises(ValueError, match=f'checkpoint {path} is damaged: '):
+        choose_start(str(path), None, '')

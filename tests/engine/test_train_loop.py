@@ -50,6 +50,59 @@ def test_the_network_with_copy_paste_equals_unbroken(toy, shapes_options):
     assert not start[name].equal(straight.model.state_dict()[name])
 
 
+def test_average_of_weights_continues_too(toy):
+    ema = dict(custom_hooks=[dict(type='EMAHook', momentum=0.3)])
+    straight = toy(**ema)
+    straight.train()
+    toy('broken', train_cfg__max_iters=4, **ema).train()
+    toy('broken', resume=True, **ema).train()
+    saved = [
+        torch.load(f'{straight.work_dir}/../{run}/iter_8.pth', map_location='cpu')
+        for run in ('run', 'broken')
+    ]
+    for name in ('state_dict', 'ema_state_dict', 'optimizer'):
+        assert_same(saved[0][name], saved[1][name])
+    assert not saved[0]['state_dict']['layer.weight'].equal(
+        saved[0]['ema_state_dict']['module.layer.weight']
+    )
+
+
+VALIDATION = dict(
+    val_cfg=dict(_delete_=True, type='ValLoop'),
+    val_dataloader=dict(
+        batch_size=1,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(type='ToyDataset', length=2),
+    ),
+    val_evaluator=dict(type='ToyMetric'),
+)
+
+
+@pytest.mark.parametrize('end', [4, 8])
+def test_validation_that_a_kill_broke_off_is_made_up_for(toy, monkeypatch, end):
+    import toy_training
+
+    validated = []
+
+    def validate(metric, results):
+        validated.append(runner.iter)
+        if runner.iter == 4 and len(validated) == 2:
+            raise KeyboardInterrupt
+        return dict(score=1)
+
+    options = dict(VALIDATION, train_cfg__max_iters=end, train_cfg__val_interval=2)
+    # Merging a config takes the mark to delete out of it.
+    runner = toy(**deepcopy(options))
+    monkeypatch.setattr(toy_training.ToyMetric, 'compute_metrics', validate)
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    assert validated == [2, 4]
+    runner = toy(resume=True, **deepcopy(options))
+    runner.train()
+    assert validated == [2, 4, *range(4, end + 1, 2)]
+
+
 def test_seed_decides_even_if_only_the_checkpoint_knows_it(toy):
     straight = toy(randomness__seed=None, train_cfg__max_iters=4)
     straight.train()

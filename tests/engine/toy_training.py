@@ -4,8 +4,9 @@ import random
 
 import numpy as np
 import torch
-from mmdet.registry import DATASETS, MODELS
+from mmdet.registry import DATASETS, METRICS, MODELS
 from mmdet.structures import DetDataSample
+from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 
 
@@ -47,3 +48,14 @@ class ToyModel(BaseModel):
         if f'images/{self.nan_at}.jpg' in names:
             loss = loss * float('nan')
         return dict(loss_toy=loss, loss_other=torch.ones(()))
+
+
+@METRICS.register_module()
+class ToyMetric(BaseMetric):
+    """Counts predictions."""
+
+    def process(self, data_batch, data_samples):
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        return dict(score=len(results))

@@ -119,15 +119,6 @@ def test_targets_equal_those_of_our_pipeline(folder, preprocessor, small_area):
     assert (stock[1].weight.max() == 3) == (small_area > 0)
 
 
-def test_masks_and_semantic_maps_are_padded_with_void(folder):
-    batch = PREPROCESSORS['ours']()(stock_batch(folder), training=True)
-    assert batch['inputs'].shape == (2, 3, 65, 65)
-    for sample, (height, width) in zip(batch['data_samples'], SIZES.values(), strict=True):
-        assert sample.gt_instances.masks.masks.shape[1:] == (65, 65)
-        assert (sample.gt_sem_seg.sem_seg[0, height:] == 255).all()
-        assert (sample.gt_sem_seg.sem_seg[0, :, width:] == 255).all()
-
-
 def test_samples_without_ground_truth_are_named():
     sample = DetDataSample(metainfo=dict(img_path='a/1.png'))
     with pytest.raises(ValueError, match='a/1.png holds neither gt_panoptic_seg .* gt_sem_seg'):

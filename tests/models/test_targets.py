@@ -52,6 +52,15 @@ def test_small_things_weigh_more_by_their_area_in_the_input(image):
     assert (targets.weight[1:] == 1).all()
 
 
+def test_what_the_batch_adds_is_void(image):
+    image.set_metainfo(dict(batch_input_shape=(17, 33)))
+    (targets,) = build_targets([image], num_things_classes=2)
+    assert targets.masks.shape == (4, 5, 9)
+    assert targets.void[3:].all() and targets.void[:, 6:].all()
+    assert not targets.masks[:, 3:].any() and not targets.masks[:, :, 6:].any()
+    assert not targets.void[:3, 1:6].any()
+
+
 def test_masks_partition_what_is_not_void():
     ids = torch.randint(0, 8, (65, 97))
     batch = [sample(ids, [0, 1, 2, 2, 4, 3, 0]), sample(ids * 0, [])]

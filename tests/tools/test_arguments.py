@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
 import projects.kmax
@@ -74,15 +75,27 @@ def test_overrides_and_work_folder(config, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('arguments', 'resume', 'load_from'),
-    [([], None, None), (['--resume'], True, None), (['--resume', __file__], True, __file__)],
+    ('arguments', 'start'),
+    [
+        ([], (False, 'a.pth')),
+        (['--resume'], (True, 'work/iter_2.pth')),
+        (['--resume', 'b.pth'], (True, 'b.pth')),
+        (['--resume', 'https://x.org/b.pth'], (True, 'https://x.org/b.pth')),
+        (['--resume', '--work-dir', 'empty'], (False, 'a.pth')),
+        (['--cfg-options', 'resume=True', 'load_from=b.pth'], (True, 'b.pth')),
+    ],
 )
-def test_resume(arguments, resume, load_from, config, monkeypatch):
+def test_resume(arguments, start, config, monkeypatch):
+    monkeypatch.chdir(config.parent)
+    for name in ('work/iter_2.pth', 'a.pth', 'b.pth'):
+        Path(name).parent.mkdir(exist_ok=True)
+        torch.save({}, name)
+    config.write_text('load_from = "a.pth"\nwork_dir = "work"')
     train = load('train')
     args = parse(train, monkeypatch, config, *arguments)
     cfg = train.load_config(args)
     train.apply_options(cfg, args)
-    assert (cfg.get('resume'), cfg.get('load_from')) == (resume, load_from)
+    assert (cfg.resume, cfg.load_from) == start
 
 
 def test_new_classes_exclude_resuming(config, monkeypatch, capsys):
@@ -97,6 +110,6 @@ def test_learning_rate_scaling_needs_a_base(config, monkeypatch):
     args = parse(train, monkeypatch, config, '--auto-scale-lr')
     with pytest.raises(KeyError, match='lacks auto_scale_lr.base_batch_size'):
         train.apply_options(Config(dict()), args)
-    cfg = Config(dict(auto_scale_lr=dict(enable=False, base_batch_size=64)))
+    cfg = Config(dict(auto_scale_lr=dict(enable=False, base_batch_size=64), work_dir='work'))
     train.apply_options(cfg, args)
     assert cfg.auto_scale_lr.enable

@@ -24,6 +24,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from projects.kmax.atomic_file import write_atomically  # noqa: E402
 from projects.kmax.datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene  # noqa: E402
 from projects.kmax.panoptic_format import write_panoptic_png  # noqa: E402
 
@@ -177,9 +178,7 @@ def write_image(path: Path, image: np.ndarray, flags: list[int]) -> None:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(content))
-    part.replace(path)
+    write_atomically(path, json.dumps(content).encode())
 
 
 if __name__ == '__main__':

@@ -13,6 +13,8 @@ custom_hooks = [
     dict(type='CheckClassesHook'),
     dict(type='CheckFiniteHook'),
     dict(type='GradientNormHook'),
+    # An average of the weights, which the original does not take:
+    # dict(type='EMAHook', momentum=2e-4),
 ]
 log_processor = dict(type='KMaXLogProcessor', window_size=50, by_epoch=False)
 log_level = 'INFO'

@@ -1,6 +1,5 @@
 """Checkpoints as mmdet's and mmengine's own tools take them."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from torch import Tensor
 
+from ..atomic_file import open_atomically
 from ..engine.hooks.check_classes import check_classes
 from .conversion import ConversionError
 
@@ -54,16 +54,10 @@ def save_checkpoint(path: Path, state: dict[str, Tensor], meta: dict[str, Any]) 
     Raises:
         ConversionError: When it cannot be written.
     """
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
     try:
         # To a file object: torch would write the name of a file into it.
-        with open(temporary, 'wb') as file:
+        with open_atomically(path) as file:
             torch.save(dict(meta=meta, state_dict=state), file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     # torch raises RuntimeError when its own writer fails.
     except (OSError, RuntimeError) as error:
         raise ConversionError(f'{path} cannot be written: {error}') from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which checkpoint ``--resume`` continues from."""
+"""Which checkpoint a training begins with."""
 
 import logging
 import re
@@ -9,6 +9,41 @@ from mmengine.logging import print_log
 
 LAST = 'last_checkpoint'
 NAME = re.compile(r'(?:iter|epoch)_(\d+)\.pth')
+
+
+def choose_start(
+    resume: str | bool | None, load_from: str | None, folder: str
+) -> tuple[bool, str | None]:
+    """Decide whether a training continues another one, and which checkpoint it begins with.
+
+    Args:
+        resume: ``'auto'`` to continue from the newest whole checkpoint in the work folder, if there
+            is one; True likewise, but from ``load_from`` if that is given; or the checkpoint to
+            continue from; None or False for none.
+        load_from: What the config gives: a file or URL.
+        folder: The work folder.
+
+    Returns:
+        Whether to continue, and the file or URL, or None to begin with new weights.
+
+    Raises:
+        ValueError: If the checkpoint to continue from is damaged, or all in the folder are.
+    """
+    if not resume:
+        return False, load_from
+    checkpoint = load_from if resume is True else resume
+    if checkpoint is None or checkpoint == 'auto':
+        found = find_whole_checkpoint(folder)
+        if found is not None:
+            return True, found
+        start = 'new weights' if load_from is None else f'load_from={load_from}'
+        text = f'no checkpoint to resume from in {folder}: training begins with {start}'
+        print_log(text, logger='current')
+        return False, load_from
+    fault = None if '://' in checkpoint else find_fault(Path(checkpoint))
+    if fault is not None:
+        raise ValueError(f'--resume: checkpoint {checkpoint} is damaged: {fault}')
+    return True, checkpoint
 
 
 def find_whole_checkpoint(folder: str) -> str | None:

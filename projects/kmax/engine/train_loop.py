@@ -34,14 +34,15 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         batches = self._batches()
+        if self._iter > 0:
+            # The checkpoint was saved before the validation that follows it.
+            self._validate_if_due()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
             batch = next(batches)
             seed_step(self._seed(), get_rank(), self._iter)
             self.run_iter(batch)
-            self._decide_current_val_interval()
-            if self._validates():
-                self.runner.val_loop.run()
+            self._validate_if_due()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
@@ -56,6 +57,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         differs = self.runner._randomness_cfg.get('diff_rank_seed', False)
         return self.runner.seed - (get_rank() if differs else 0)
 
-    def _validates(self) -> bool:
+    def _validate_if_due(self) -> None:
+        self._decide_current_val_interval()
         is_due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
-        return self.runner.val_loop is not None and self._iter >= self.val_begin and is_due
+        if self.runner.val_loop is not None and self._iter >= self.val_begin and is_due:
+            self.runner.val_loop.run()

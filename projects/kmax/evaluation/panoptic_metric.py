@@ -15,6 +15,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
+from ..atomic_file import write_atomically
 from ..panoptic_format import (
     SEGMENT_FIELDS,
     VOID,
@@ -22,7 +23,6 @@ from ..panoptic_format import (
     index_annotations,
     read_panoptic_json,
     read_panoptic_png,
-    write_atomically,
     write_panoptic_png,
 )
 from .matching import (

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 from mmdet.models import DetDataPreprocessor
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
 from torch import Tensor
-from torch.nn.functional import pad
 
 
 @MODELS.register_module()
@@ -14,9 +12,9 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
     """Turn BGR images into RGB in [-1, 1] and pad them to a size of the form 32k + 1.
 
     Images are padded at the bottom and on the right with mid-grey, which is 0 after normalisation,
-    as the original does for training and for evaluation; ids, masks and semantic maps are padded
-    with void. The batch has
-    the precision of the model: call ``model.double()`` for float64.
+    as the original does for training and for evaluation. Ground truth keeps its size;
+    :func:`~.targets.build_targets` pads it with void. The batch has the precision of the model:
+    call ``model.double()`` for float64.
 
     Args:
         pad_size: ``(height, width)`` of every batch. By default the smallest size of the form
@@ -29,8 +27,6 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
             mean=[127.5] * 3,
             std=[127.5] * 3,
             bgr_to_rgb=True,
-            pad_mask=True,
-            pad_seg=True,
             non_blocking=non_blocking,
         )
         self.pad_size = pad_size
@@ -40,8 +36,7 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
 
         Args:
             data: ``inputs``, images ``(3, h, w)``, and ``data_samples`` or None.
-            training: Whether to pad the ground truth as well; for testing it keeps the original
-                size of the image.
+            training: Not used; mmdet passes it.
 
         Returns:
             ``inputs``, ``(B, 3, H, W)``, and ``data_samples``, which have ``batch_input_shape`` and
@@ -58,8 +53,8 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
         for canvas, image in zip(batch, images, strict=True):
             canvas[:, : image.shape[-2], : image.shape[-1]] = image.flip(0)
         batch.sub_(self.mean).div_(self.std)
-        if samples is not None:
-            self._describe_padding(samples, shape, training)
+        for sample in samples or ():
+            sample.set_metainfo({'batch_input_shape': shape, 'pad_shape': shape})
         return {'inputs': batch, 'data_samples': samples}
 
     def _batch_shape(self, images: Sequence[Tensor]) -> tuple[int, int]:
@@ -73,21 +68,6 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
                 f'{tuple(self.pad_size)}: resize it to fit or set another pad_size'
             )
         return self.pad_size[0], self.pad_size[1]
-
-    def _describe_padding(
-        self, samples: Sequence[DetDataSample], shape: tuple[int, int], training: bool
-    ) -> None:
-        for sample in samples:
-            sample.set_metainfo({'batch_input_shape': shape, 'pad_shape': shape})
-            if training and 'gt_panoptic_seg' in sample:
-                ids = sample.gt_panoptic_seg.ids
-                missing = (0, shape[1] - ids.shape[-1], 0, shape[0] - ids.shape[-2])
-                if any(missing):
-                    sample.gt_panoptic_seg = type(sample.gt_panoptic_seg)(ids=pad(ids, missing))
-        if training and 'gt_instances' in samples[0]:
-            self.pad_gt_masks(samples)
-        if training:
-            self.pad_gt_sem_seg(samples)
 
 
 def _next_size(size: int) -> int:

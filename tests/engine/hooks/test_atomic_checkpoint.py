@@ -5,6 +5,7 @@ import pytest
 from mmengine.fileio import get_file_backend
 
 import projects.kmax  # noqa: F401
+from projects.kmax import atomic_file
 from projects.kmax.engine import atomic_backend
 
 
@@ -26,7 +27,7 @@ def test_file_is_written_whole(backend, tmp_path):
 
 def test_full_disk_leaves_the_old_file_alone(backend, tmp_path, monkeypatch):
     backend.put(b'old', tmp_path / 'file')
-    monkeypatch.setattr(atomic_backend.os, 'fsync', full_disk)
+    monkeypatch.setattr(atomic_file.os, 'fsync', full_disk)
     with pytest.raises(OSError, match=r'cannot write .*/file of 3 bytes: No space left'):
         backend.put(b'new', tmp_path / 'file')
     assert [path.name for path in tmp_path.iterdir()] == ['file']
@@ -48,7 +49,7 @@ def test_old_checkpoints_go_after_the_new_one_is_written(toy, monkeypatch):
     monkeypatch.setattr(atomic_backend.AtomicBackend, 'put', spy)
     runner = toy(default_hooks__checkpoint__max_keep_ckpts=2)
     folder = Path(runner.work_dir)
-    (folder / 'iter_6.pth.partial').write_bytes(b'of a killed run')
+    (folder / 'iter_6.pth.1.2.partial').write_bytes(b'of a killed run')
     runner.train()
     assert files(folder) == ['iter_6.pth', 'iter_8.pth']
     assert (folder / 'last_checkpoint').read_text() == str(folder / 'iter_8.pth')
@@ -68,7 +69,7 @@ def test_full_disk_ends_training_with_the_former_checkpoint(toy, monkeypatch):
             raise OSError(28, os.strerror(28))
         replace(source, target)
 
-    monkeypatch.setattr(atomic_backend.os, 'replace', fail)
+    monkeypatch.setattr(atomic_file.os, 'replace', fail)
     with pytest.raises(OSError, match='iter_4.pth of .* bytes: No space left on device'):
         runner.train()
     assert files(folder) == ['iter_2.pth']
