@@ -1,8 +1,11 @@
 """Training steps of a tiny detector on the odd batches that data sets hold, in both recipes."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmdet.registry import MODELS
@@ -10,6 +13,9 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
+
+from projects.kmax.datasets import KMaXPanopticDataset
+from projects.kmax.panoptic_format import write_panoptic_png
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 RECIPES = {
@@ -77,6 +83,44 @@ def test_losses_and_gradients_are_finite(model, name):
     for parameter, values in model.named_parameters():
         assert values.grad is None or values.grad.isfinite().all(), parameter
     assert any(values.grad is not None and values.grad.any() for values in model.parameters())
+
+
+def test_without_masks_only_classes_are_learnt(model):
+    _, log = train_step(model, BATCHES['no masks in any image: all void or crowd'])
+    terms = {name: value for name, value in log.items() if 'loss_' in name}
+    assert len(terms) == 4 * (1 + len(model.panoptic_head.transformer_decoder.layers)) + 1
+    for name, value in terms.items():
+        assert (value > 0) == name.endswith('loss_cls'), name
+
+
+@pytest.fixture
+def crowd_and_void(tmp_path):
+    """Samples of two images on disk, one of which is a crowd, the other void."""
+    image, ids = np.zeros((65, 65, 3), np.uint8), np.zeros((65, 65), np.uint32)
+    segments = dict(crowd=[dict(id=7, category_id=1, iscrowd=1)], void=[])
+    content = dict(images=[], annotations=[], categories=[dict(id=1, name='a', isthing=1)])
+    for number, (name, infos) in enumerate(segments.items()):
+        cv2.imwrite(str(tmp_path / f'{name}.jpg'), image)
+        write_panoptic_png(tmp_path / f'{name}.png', ids + 7 * len(infos))
+        record = dict(id=number, file_name=f'{name}.jpg', height=65, width=65)
+        content['images'].append(record)
+        annotation = dict(image_id=number, file_name=f'{name}.png', segments_info=infos)
+        content['annotations'].append(annotation)
+    (tmp_path / 'panoptic.json').write_text(json.dumps(content))
+    load = ('LoadImageFromFile', 'LoadPanopticIds', 'PackKMaXInputs')
+    dataset = KMaXPanopticDataset(
+        ann_file=str(tmp_path / 'panoptic.json'),
+        data_prefix=dict(img=str(tmp_path), seg=str(tmp_path)),
+        pipeline=[dict(type=name) for name in load],
+    )
+    return [(sample['inputs'], sample['data_samples']) for sample in dataset]
+
+
+def test_images_of_crowd_and_void_equal_images_without_masks(model, crowd_and_void):
+    total, log = train_step(model, crowd_and_void)
+    without_masks = [(pixels, NOTHING[1]) for pixels, _ in crowd_and_void]
+    assert total.isfinite() and total == train_step(model, without_masks)[0]
+    assert log['matched'] == 0 and log['loss_mask'] == 0
 
 
 def test_figures_of_the_log_do_not_enter_the_total(model):

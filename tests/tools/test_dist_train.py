@@ -1,7 +1,9 @@
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -94,17 +96,15 @@ def free_port():
         return str(listener.getsockname()[1])
 
 
-def run(command, folder):
+def settings(folder):
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(folder), 'PORT': free_port()}
-    return subprocess.run(
-        [str(part) for part in command],
-        cwd=folder,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return dict(cwd=folder, env=env, stderr=subprocess.STDOUT, text=True)
+
+
+def run(command, folder):
+    command = [str(part) for part in command]
+    return subprocess.run(command, stdout=subprocess.PIPE, **settings(folder))
 
 
 on_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason='gloo is used where no GPU is')
@@ -134,3 +134,60 @@ def test_two_cpu_processes_test_and_one_resumes(toy):
     assert result.returncode == 0, result.stdout
     assert 'resumed epoch: 0, iter: 2' in result.stdout
     assert checkpoint.with_name('iter_4.pth').exists()
+
+
+def children(pid):
+    listed = Path(f'/proc/{pid}/task/{pid}/children')
+    return [int(child) for child in listed.read_text().split()]
+
+
+def is_running(pid):
+    """Tell whether a process is there and no zombie."""
+    command = Path(f'/proc/{pid}/cmdline')
+    return command.exists() and command.read_text() != ''
+
+
+@pytest.fixture
+def endless(toy):
+    """Start a training of two processes without end; return its launcher and its output file."""
+    output = toy.parent / 'output.txt'
+    options = ['train_cfg.max_iters=1000000', 'default_hooks.checkpoint.interval=1000000']
+    options += ['default_hooks.logger.interval=2', 'train_dataloader.num_workers=1']
+    command = ['bash', ROOT / 'tools' / 'dist_train.sh', toy, 2, '--cfg-options', *options]
+    command += ['val_cfg=None', 'val_dataloader=None', 'val_evaluator=None']
+    with output.open('w') as file:
+        launcher = subprocess.Popen(
+            [str(part) for part in command], stdout=file, **settings(toy.parent)
+        )
+    end = time.monotonic() + 240
+    while 'Iter(train)' not in output.read_text():
+        assert launcher.poll() is None and time.monotonic() < end, output.read_text()
+        time.sleep(0.1)
+    yield launcher, output
+    if launcher.poll() is None:
+        launcher.terminate()
+        launcher.wait(60)
+
+
+@on_cpu
+@pytest.mark.slow
+@pytest.mark.skipif(not Path('/proc').exists(), reason='processes are found in /proc')
+@pytest.mark.parametrize('victim', ['process', 'data worker'])
+def test_kill_ends_the_whole_run_with_the_reason(victim, endless):
+    launcher, output = endless
+    processes = children(launcher.pid)
+    workers = [worker for process in processes for worker in children(process)]
+    assert len(processes) == len(workers) == 2
+    killed = (processes if victim == 'process' else workers)[1]
+    begin = time.monotonic()
+    os.kill(killed, signal.SIGKILL)
+    assert launcher.wait(60) == 1
+    reasons = dict(
+        process=[f'Signal 9 (SIGKILL) received by PID {killed}'],
+        # Which of them is told depends on whether the worker was just handing a tensor over.
+        worker=['is killed by signal: Killed', 'ConnectionResetError', 'exited unexpectedly'],
+    )[victim.split()[-1]]
+    assert any(reason in output.read_text() for reason in reasons)
+    while any(is_running(pid) for pid in (*processes, *workers)):
+        assert time.monotonic() - begin < 60
+        time.sleep(0.1)
