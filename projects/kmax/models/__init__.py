@@ -8,6 +8,7 @@ from .kmax_head import KMaXHead
 from .kmeans_attention import KMeansCrossAttention
 from .losses import KMaXCriterion
 from .pixel_decoder import KMaXPixelDecoder
+from .seg_head import KMaXSegHead
 from .semantic_decoder import KMaXSemanticDecoder, KMaXSemanticHead
 from .structures import KMaXOutput, KMaXPrediction, KMaXTargets
 from .transformer_decoder import KMaXTransformerDecoder
@@ -24,6 +25,7 @@ __all__ = [
     'KMaXPixelDecoder',
     'KMaXPrediction',
     'KMaXResNet',
+    'KMaXSegHead',
     'KMaXSemanticDecoder',
     'KMaXSemanticHead',
     'KMaXTargets',

@@ -1,0 +1,116 @@
+"""The same head for semantic segmentation in mmseg's ``EncoderDecoder``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmdet.registry import MODELS as MMDET_MODELS
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData, PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor
+
+from .kmax_head import KMaXHead
+from .layers import full_precision
+from .postprocess.slots import resized_rows
+
+
+@MODELS.register_module()
+class KMaXSegHead(KMaXHead):
+    """kMaX-DeepLab's head as a decode head of mmseg: every class is one mask.
+
+    Classes are in the order of mmseg's data set. The modules within are those of mmdet's registry
+    and need no prefix.
+
+    Args:
+        num_classes: Number of classes.
+        ignore_index: Label of pixels without a class.
+        **kwargs: Further arguments of :class:`KMaXHead`.
+    """
+
+    # As the original resizes; mmseg resizes the result alike.
+    align_corners = True
+
+    def __init__(self, *, num_classes: int, ignore_index: int = 255, **kwargs: Any) -> None:
+        with MMDET_MODELS.switch_scope_and_registry('mmdet'):
+            super().__init__(num_things_classes=0, num_stuff_classes=num_classes, **kwargs)
+        self.out_channels = num_classes
+        self.ignore_index = ignore_index
+
+    def loss(
+        self,
+        feats: Sequence[Tensor],
+        data_samples: Sequence[SegDataSample],
+        train_cfg: dict | None = None,
+    ) -> dict[str, Tensor]:
+        """Return losses and figures to log.
+
+        Args:
+            feats: Backbone features ``(B, C, h, w)``, finest first.
+            data_samples: Samples with ``gt_sem_seg.data`` ``(1, H, W)``.
+            train_cfg: Not used; mmseg passes it.
+
+        Raises:
+            ValueError: If a label is neither a class nor ``ignore_index``.
+        """
+        return super().loss(feats, [self._panoptic_sample(sample) for sample in data_samples])
+
+    def predict(  # type: ignore[override]  # mmseg's interface, not mmdet's
+        self,
+        feats: Sequence[Tensor],
+        batch_img_metas: Sequence[dict],
+        test_cfg: dict | None = None,
+    ) -> Tensor:
+        """Return the evidence for each class at each pixel of the input.
+
+        The sum over the queries of class probability times mask probability, the masks' logits
+        resized with aligned corners before their softmax: the port's semantic rule. The original
+        takes the most probable class of the strongest query instead, which has no scores to
+        resize or to average.
+
+        Args:
+            feats: Backbone features ``(B, C, h, w)``, finest first.
+            batch_img_metas: Metainfo of the samples, which tell the size of the input.
+            test_cfg: Not used; mmseg passes it.
+
+        Returns:
+            ``(B, num_classes, H, W)``, at least 0; with the void class they would sum up to 1.
+        """
+        cls_logits, mask_logits = super().predict(feats)
+        class_probs = full_precision(cls_logits).softmax(-1)[..., :-1].to(mask_logits.dtype)
+        size = _input_size(batch_img_metas[0])
+        evidence = mask_logits.new_empty(len(class_probs), self.num_classes, *size)
+        for output, classes, masks in zip(evidence, class_probs, mask_logits, strict=True):
+            for rows, logits in resized_rows(masks, size):
+                output[:, rows] = (classes.t() @ logits.softmax(1)).transpose(0, 1)
+        return evidence
+
+    def _panoptic_sample(self, sample: SegDataSample) -> DetDataSample:
+        """Number the classes of a semantic map as :func:`.targets.build_targets` reads segments."""
+        semantic = sample.gt_sem_seg.data.long()
+        present = semantic.unique()
+        present = present[present != self.ignore_index]
+        unknown = present[(present < 0) | (present >= self.num_classes)].tolist()
+        if unknown:
+            raise ValueError(
+                f'the annotation {sample.get("seg_map_path")} of image {sample.get("img_path")} '
+                f'holds labels {unknown}, but decode_head.num_classes is {self.num_classes} and '
+                f'ignore_index {self.ignore_index}: correct them, or reduce_zero_label'
+            )
+        # Labels may exceed the table: ignored ones are looked up as its last entry, void.
+        id_of_label = present.new_zeros(self.num_classes + 1, dtype=torch.int16)
+        id_of_label[present] = torch.arange(1, len(present) + 1).to(id_of_label)
+        index = semantic.masked_fill(semantic == self.ignore_index, self.num_classes)
+        return DetDataSample(
+            gt_panoptic_seg=PixelData(ids=id_of_label[index]),
+            gt_segments=InstanceData(labels=present),
+        )
+
+
+def _input_size(metainfo: dict) -> tuple[int, int]:
+    """Height and width of the network's input, or of the window that mmseg slides over it."""
+    # As in mmseg's BaseDecodeHead: windows alone are described by a torch.Size.
+    is_window = isinstance(metainfo['img_shape'], torch.Size)
+    shape = metainfo['img_shape'] if is_window else metainfo.get('pad_shape', metainfo['img_shape'])
+    return int(shape[0]), int(shape[1])

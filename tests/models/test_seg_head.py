@@ -1,0 +1,155 @@
+"""The head in mmseg's EncoderDecoder."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import pytest
+import torch
+from mmdet.registry import MODELS as DET_MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData, PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from projects.kmax.models import KMaXFusionHead, KMaXSegHead
+
+WIDTH = 8
+CLASSES = 5
+HEAD = dict(
+    in_channels=[WIDTH, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH],
+    pixel_decoder=dict(
+        type='KMaXPixelDecoder', channels=(16, 8, 8, 8), num_blocks=(1, 1, 1, 1), num_heads=2
+    ),
+    transformer_decoder=dict(
+        type='KMaXTransformerDecoder',
+        num_queries=8,
+        num_layers=(1, 1, 1),
+        embed_dims=16,
+        feedforward_channels=32,
+        num_heads=2,
+        mask_channels=8,
+    ),
+    semantic_decoder=dict(type='KMaXSemanticDecoder', channels=8, low_level_channels=(4, 4)),
+    criterion=dict(type='KMaXCriterion', loss_insdis=dict(num_samples=64)),
+)
+
+
+@pytest.fixture
+def segmentor():
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(
+        dict(
+            type='EncoderDecoder',
+            data_preprocessor=dict(
+                type='SegDataPreProcessor',
+                mean=[127.5] * 3,
+                std=[127.5] * 3,
+                size=(97, 129),
+                test_cfg=dict(size=(97, 129)),
+            ),
+            backbone=dict(
+                type='mmdet.KMaXResNet', depth=18, stem_channels=WIDTH, base_channels=WIDTH
+            ),
+            decode_head=dict(type='KMaXSegHead', num_classes=CLASSES, **HEAD),
+            test_cfg=ConfigDict(mode='whole'),
+        )
+    )
+    model.init_weights()
+    # Contrasts, which fresh weights do not have.
+    predictor = model.decode_head.predictor
+    torch.nn.init.normal_(predictor.class_head.weight, std=5.0)
+    torch.nn.init.constant_(predictor.mask_bn.weight, 5.0)
+    yield model
+    init_default_scope('mmdet')
+
+
+def batch(height=80, width=129):
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (3, height, width), generator=generator, dtype=torch.uint8)
+    semantic = torch.randint(0, CLASSES, (1, 1, 6, 8), generator=generator).float()
+    semantic = torch.nn.functional.interpolate(semantic, size=(height, width)).long()[0]
+    semantic[:, :20] = 255
+    sample = SegDataSample(
+        gt_sem_seg=PixelData(data=semantic),
+        metainfo=dict(img_path='a.jpg', seg_map_path='a.png', img_shape=(height, width)),
+    )
+    sample.set_metainfo(dict(ori_shape=(2 * height, 2 * width)))
+    return dict(inputs=[image], data_samples=[sample])
+
+
+def test_loss_is_that_of_stuff_masks(segmentor):
+    segmentor.eval()
+    data = segmentor.data_preprocessor(batch(), training=True)
+    torch.manual_seed(3)
+    found = segmentor.loss(**data)
+    semantic = data['data_samples'][0].gt_sem_seg.data
+    # Class k is segment k + 1 of the original's samples, and void 0.
+    panoptic = DetDataSample(
+        gt_panoptic_seg=PixelData(ids=torch.where(semantic == 255, 0, semantic + 1)),
+        gt_segments=InstanceData(labels=torch.arange(CLASSES)),
+    )
+    with DET_MODELS.switch_scope_and_registry('mmdet'):
+        head = DET_MODELS.build(
+            dict(type='KMaXHead', num_things_classes=0, num_stuff_classes=CLASSES, **HEAD)
+        )
+    head.load_state_dict(segmentor.decode_head.state_dict())
+    torch.manual_seed(3)
+    expected = head.eval().loss(segmentor.extract_feat(data['inputs']), [panoptic])
+    assert set(found) == {f'decode.{name}' for name in expected}
+    for name, value in expected.items():
+        torch.testing.assert_close(found[f'decode.{name}'], value)
+    assert found['decode.loss_dice'] > 0
+
+
+def test_logits_follow_the_semantic_rule_of_the_port(segmentor):
+    segmentor.eval()
+    inputs = torch.randn(2, 3, 97, 129, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        feats = segmentor.extract_feat(inputs)
+        metas = [dict(img_shape=(97, 129))] * 2
+        logits = segmentor.decode_head.predict(feats, metas)
+        cls_logits, mask_logits = super(KMaXSegHead, segmentor.decode_head).predict(feats)
+    fusion = KMaXFusionHead(0, CLASSES, dict(postprocess='port', semantic_on=True))
+    samples = [DetDataSample(metainfo=dict(ori_shape=(97, 129))) for _ in range(2)]
+    expected = fusion.predict(cls_logits, mask_logits, samples)
+    assert logits.shape == (2, CLASSES, 97, 129) and logits.min() >= 0
+    for image, result in zip(logits, expected, strict=True):
+        assert len(image.argmax(0).unique()) > 1
+        assert (image.argmax(0) == result['sem_results'].sem_seg[0]).float().mean() > 0.999
+    void = 1 - logits.sum(1)
+    assert void.min() > -1e-5 and void.max() < 1 + 1e-5
+
+
+def test_padding_is_mid_grey_and_left_out_of_the_result(segmentor):
+    segmentor.eval()
+    data = segmentor.data_preprocessor(batch(), training=False)
+    assert data['inputs'].shape[-2:] == (97, 129) and not data['inputs'][..., 80:, :].any()
+    with torch.no_grad():
+        (sample,) = segmentor.predict(**data)
+    assert sample.pred_sem_seg.data.shape == (1, 160, 258)
+    assert sample.seg_logits.data.shape == (CLASSES, 160, 258)
+
+
+def test_windows_are_predicted_at_their_own_size(segmentor):
+    segmentor.eval()
+    segmentor.test_cfg = ConfigDict(mode='slide', crop_size=(65, 97), stride=(32, 32))
+    with torch.no_grad():
+        (sample,) = segmentor.predict(torch.randn(1, 3, 97, 129))
+    assert sample.seg_logits.data.shape == (CLASSES, 97, 129)
+
+
+def test_unknown_label_is_named(segmentor):
+    data = batch()
+    data['data_samples'][0].gt_sem_seg.data[0, 50] = CLASSES
+    data = segmentor.data_preprocessor(data, training=True)
+    with pytest.raises(ValueError, match=r'a\.png of image a\.jpg holds labels \[5\].* is 5'):
+        segmentor.loss(**data)
+
+
+def test_image_of_void_has_a_finite_loss(segmentor):
+    data = batch()
+    data['data_samples'][0].gt_sem_seg.data[:] = 255
+    data = segmentor.data_preprocessor(data, training=True)
+    losses = segmentor.loss(**data)
+    assert all(torch.isfinite(value).all() for value in losses.values())
