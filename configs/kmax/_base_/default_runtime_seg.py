@@ -1,0 +1,8 @@
+"""Semantic segmentation: mmseg's registries, pictures and test-time augmentation."""
+
+_base_ = './default_runtime.py'
+
+default_scope = 'mmseg'
+default_hooks = dict(visualization=dict(type='SegVisualizationHook'))
+visualizer = dict(type='SegLocalVisualizer')
+tta_model = dict(type='SegTTAModel')

@@ -1,0 +1,8 @@
+"""schedule_small.py with mmseg's registries, pictures and test-time augmentation."""
+
+_base_ = './schedule_small.py'
+
+default_scope = 'mmseg'
+default_hooks = dict(visualization=dict(type='SegVisualizationHook'))
+visualizer = dict(type='SegLocalVisualizer')
+tta_model = dict(type='SegTTAModel')
