@@ -11,10 +11,12 @@ import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
+from projects.kmax.engine.batch_size import accumulate, scale_learning_rate  # noqa: E402
 from projects.kmax.engine.launch import (  # noqa: E402
     adapt_to_machine,
     add_common_arguments,
     check_weights,
+    continues_with_new_classes,
     leave_group,
     load_config,
     read_weights,
@@ -28,7 +30,17 @@ def parse_args() -> Namespace:
     add_common_arguments(parser)
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument(
-        '--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size'
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate with the batch size: Adam with its square root',
+    )
+    parser.add_argument(
+        '--accumulate',
+        type=int,
+        default=1,
+        metavar='N',
+        help='sum the gradients of N iterations for one step, with N times the iterations: for a '
+        'batch size that is N times smaller than the recipe',
     )
     parser.add_argument(
         '--resume',
@@ -40,10 +52,12 @@ def parse_args() -> Namespace:
     parser.add_argument(
         '--new-classes',
         action='store_true',
-        help='with load_from, for data of other classes: start the layers anew whose shapes '
-        'depend on the number of classes',
+        help='with load_from, for data of other classes: those with a name in common continue, '
+        'the others start anew',
     )
     args = parser.parse_args()
+    if args.accumulate < 1:
+        parser.error(f'--accumulate must be at least 1, but is {args.accumulate}')
     if args.new_classes and args.resume is not None:
         parser.error('--new-classes starts a training and excludes --resume')
     if args.amp and not torch.cuda.is_available():
@@ -63,6 +77,11 @@ def apply_options(cfg: Config, args: Namespace) -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise KeyError(f'--auto-scale-lr: {args.config} lacks auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
+    if args.accumulate > 1:
+        accumulate(cfg, args.accumulate)
+    if args.new_classes:
+        hook = dict(type='MapClassesHook', new_classes=True)
+        cfg.merge_from_dict({'default_hooks.map_classes': hook})
     resume = cfg.get('resume') if args.resume is None else args.resume
     cfg.resume, cfg.load_from = choose_start(resume, cfg.get('load_from'), cfg.work_dir)
 
@@ -81,8 +100,9 @@ def main() -> None:
             weights,
             cfg.load_from,
             starts=not cfg.resume,
-            new_classes=args.new_classes,
+            new_classes=continues_with_new_classes(cfg),
         )
+    scale_learning_rate(runner)
     runner.train()
     leave_group()
 

@@ -8,6 +8,7 @@ default_hooks = dict(
     checkpoint=dict(type='AtomicCheckpointHook', by_epoch=False, interval=5000, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='DetVisualizationHook'),
+    map_classes=dict(type='MapClassesHook'),
 )
 custom_hooks = [
     dict(type='CheckClassesHook'),
@@ -29,6 +30,8 @@ env_cfg = dict(
 )
 # Statistics over all GPUs in distributed runs; one GPU or CPUs fall back to plain batch norm.
 sync_bn = 'torch'
+
+tta_model = dict(type='KMaXTTAModel')
 
 load_from = None
 resume = False

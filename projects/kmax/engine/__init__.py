@@ -7,6 +7,7 @@ from projects.kmax.engine.hooks import (
     CheckClassesHook,
     CheckFiniteHook,
     GradientNormHook,
+    MapClassesHook,
 )
 from projects.kmax.engine.latest_checkpoint import find_whole_checkpoint
 from projects.kmax.engine.launch import adapt_to_machine
@@ -27,6 +28,7 @@ __all__ = [
     'KMaXAdamW',
     'KMaXLogProcessor',
     'KMaXOptimWrapperConstructor',
+    'MapClassesHook',
     'ResumableBatchSampler',
     'ResumableTrainLoop',
     'SeededDataset',

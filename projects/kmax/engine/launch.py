@@ -1,7 +1,6 @@
 """What the tools share: their config, the machine they meet, and the checkpoints they get."""
 
 import logging
-import re
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
@@ -9,17 +8,17 @@ from typing import Any
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import distributed
 
+from projects.kmax.engine.class_rows import CLASS_LAYERS
 from projects.kmax.engine.config_check import check_keys
 from projects.kmax.engine.malloc import keep_freed_memory
+from projects.kmax.engine.model_parts import rename_for_model, unwrap_model
 
 # The share of a model's weights that a checkpoint may lack: parts used in training only, or added.
 MAX_MISSING = 0.1
 SHOWN_KEYS = 5
-CLASS_LAYERS = re.compile(r'(.*\.)?(class_head|semantic_decoder\.head\.final)\.(weight|bias)')
 NEW_CLASSES_HINT = (
     '; only the numbers of classes differ: correct num_things_classes, num_stuff_classes and '
     'num_classes in the config, or fine-tune to other classes with load_from and '
@@ -103,6 +102,16 @@ def leave_group() -> None:
         distributed.destroy_process_group()
 
 
+def continues_with_new_classes(cfg: Config) -> bool:
+    """Tell whether a config has the hook that lets a training continue with other classes."""
+    hooks = [*cfg.get('default_hooks', {}).values(), *cfg.get('custom_hooks', [])]
+    return any(
+        hook.get('type') == 'MapClassesHook' and hook.get('new_classes', False)
+        for hook in hooks
+        if isinstance(hook, dict)
+    )
+
+
 def read_weights(path: str) -> dict[str, Any]:
     """Read the weights in a checkpoint.
 
@@ -143,12 +152,14 @@ def check_weights(
         starts: Whether a training starts from them; whole parts of the model, as all but the
             backbone, may then be missing.
         new_classes: Whether layers whose shapes depend on the number of classes may differ; they
-            are warned of and keep the values that they have.
+            are warned of. MapClassesHook fills them from the checkpoint as far as it can.
 
     Raises:
         ValueError: If a shape differs or too many weights are missing.
     """
-    own = (model.module if is_model_wrapper(model) else model).state_dict()
+    model = unwrap_model(model)
+    rename_for_model(weights, model)
+    own = model.state_dict()
     own = {name: value for name, value in own.items() if 'num_batches_tracked' not in name}
     other = [name for name in own if name in weights and weights[name].shape != own[name].shape]
     shapes = {
@@ -158,8 +169,7 @@ def check_weights(
     depends = all(CLASS_LAYERS.fullmatch(name) for name in other)
     if other and new_classes and depends:
         print_log(
-            f'of checkpoint {path} layers for other classes are left out: '
-            + ', '.join(shapes.values()),
+            f'in checkpoint {path} layers are for other classes: ' + ', '.join(shapes.values()),
             logger='current',
             level=logging.WARNING,
         )

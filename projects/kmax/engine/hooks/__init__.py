@@ -5,6 +5,7 @@ from projects.kmax.engine.hooks.average_norm_statistics import AverageNormStatis
 from projects.kmax.engine.hooks.check_classes import CheckClassesHook
 from projects.kmax.engine.hooks.check_finite import CheckFiniteHook
 from projects.kmax.engine.hooks.gradient_norm import GradientNormHook
+from projects.kmax.engine.hooks.map_classes import MapClassesHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -12,4 +13,5 @@ __all__ = [
     'CheckClassesHook',
     'CheckFiniteHook',
     'GradientNormHook',
+    'MapClassesHook',
 ]

@@ -3,8 +3,9 @@
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
+
+from projects.kmax.engine.model_parts import unwrap_model
 
 HEADS = ('panoptic_head', 'panoptic_fusion_head')
 
@@ -41,8 +42,7 @@ def check_classes(model: Any, dataset: Any) -> None:
     Raises:
         ValueError: If they differ; names the counts, the annotation file and the config's fields.
     """
-    if is_model_wrapper(model):
-        model = model.module
+    model = unwrap_model(model)
     metainfo = getattr(dataset, 'metainfo', {})
     if 'thing_classes' not in metainfo or 'stuff_classes' not in metainfo:
         return

@@ -1,0 +1,32 @@
+"""A model beneath its wrappers, and the names of its parts in checkpoints of others."""
+
+from typing import Any
+
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from torch import Tensor, nn
+
+from projects.kmax.models.seg_head import KMaXSegHead
+
+PANOPTIC_HEAD, SEMANTIC_HEAD = 'panoptic_head.', 'decode_head.'
+
+
+def unwrap_model(model: Any) -> Any:
+    """Return the model within wrappers for distributed use and for test-time augmentation."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
+
+
+def rename_for_model(weights: dict[str, Tensor], model: nn.Module) -> None:
+    """Name a panoptic checkpoint's head as mmseg does, in place, if the model is mmseg's.
+
+    Args:
+        weights: Tensors by name.
+        model: The model, without wrappers.
+    """
+    if not isinstance(getattr(model, 'decode_head', None), KMaXSegHead):
+        return
+    for name in list(weights):
+        prefix, found, rest = name.partition(PANOPTIC_HEAD)
+        if found and prefix in ('', 'module.'):
+            weights[prefix + SEMANTIC_HEAD + rest] = weights.pop(name)

@@ -1,0 +1,81 @@
+"""Checkpoints of other classes, or of the same ones in another order."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop
+from torch import nn
+
+import projects.kmax  # noqa: F401
+from projects.kmax.models import KMaXSegHead
+
+
+class Loop(BaseLoop):
+    def __init__(self, classes):
+        metainfo = {} if classes is None else dict(classes=classes)
+        self.dataloader = SimpleNamespace(dataset=SimpleNamespace(metainfo=metainfo))
+
+    def run(self):
+        pass
+
+
+class Model(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.class_head = nn.Linear(1, num_classes + 1, bias=False)
+        nn.init.constant_(self.class_head.weight, -1.0)
+
+
+def load(classes, checkpoint, new_classes=False, model=None):
+    """Return the rows of the class layer after a checkpoint was loaded."""
+    runner = SimpleNamespace(
+        model=model or Model(3), _train_loop=dict(), _val_loop=None, _test_loop=Loop(classes)
+    )
+    hook = HOOKS.build(dict(type='MapClassesHook', new_classes=new_classes))
+    hook.after_load_checkpoint(runner, checkpoint)
+    return checkpoint['state_dict']['class_head.weight'].flatten().tolist()
+
+
+def saved(*classes):
+    rows = torch.arange(len(classes) + 1.0)[:, None]
+    return dict(
+        meta=dict(dataset_meta=dict(classes=classes)), state_dict={'class_head.weight': rows}
+    )
+
+
+def test_another_order_is_followed():
+    assert load(('c', 'a', 'b'), saved('a', 'b', 'c')) == [2, 0, 1, 3]
+
+
+def test_the_same_order_and_unknown_names_change_nothing():
+    assert load(('a', 'b', 'c'), saved('a', 'b', 'c')) == [0, 1, 2, 3]
+    assert load(None, saved('c', 'b', 'a')) == [0, 1, 2, 3]
+
+
+def test_other_classes_need_the_option():
+    assert load(('c', 'd', 'a'), saved('a', 'b', 'c')) == [0, 1, 2, 3]
+    assert load(('c', 'd', 'a'), saved('a', 'b', 'c'), new_classes=True) == [2, -1, 0, 3]
+    assert load(('c', 'd', 'a'), saved('c'), new_classes=True) == [0, -1, -1, 1]
+
+
+def test_checkpoint_without_names_is_left_alone():
+    checkpoint = dict(state_dict={'class_head.weight': torch.arange(2.0)[:, None]})
+    assert load(('a', 'b', 'c'), checkpoint, new_classes=True) == [0, 1]
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_panoptic_head_becomes_the_head_of_mmseg(prefix):
+    head = KMaXSegHead.__new__(KMaXSegHead)
+    nn.Module.__init__(head)
+    head.class_head = nn.Linear(1, 3, bias=False)
+    model = nn.Module()
+    model.decode_head = head
+    name = prefix + '{}_head.class_head.weight'
+    checkpoint = saved('thing', 'stuff')
+    weights = checkpoint['state_dict']
+    weights[name.format('panoptic')] = torch.arange(3.0)[:, None]
+    load(('stuff', 'thing'), checkpoint, model=model)
+    assert name.format('panoptic') not in weights
+    assert weights[name.format('decode')].flatten().tolist() == [1, 0, 2]
