@@ -19,6 +19,7 @@ from projects.kmax.engine.launch import (  # noqa: E402
     leave_group,
     load_config,
     read_weights,
+    use_tta,
 )
 
 
@@ -30,6 +31,11 @@ def parse_args() -> Namespace:
     parser.add_argument('--out', help='pickle file (.pkl) to write the predictions to')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
     parser.add_argument('--show-dir', help='folder, within the work folder, to draw predictions to')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='average several views of each image, as tta_pipeline and tta_model of the config say',
+    )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
     args = parser.parse_args()
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
@@ -44,6 +50,8 @@ def main() -> None:
     cfg.load_from = args.checkpoint
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
+    if args.tta:
+        use_tta(cfg)
     adapt_to_machine(cfg)
     weights = read_weights(args.checkpoint)
     runner = Runner.from_cfg(cfg)

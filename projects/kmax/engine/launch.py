@@ -96,6 +96,22 @@ def adapt_to_machine(cfg: Config) -> None:
     distributed.init_process_group('gloo')
 
 
+def use_tta(cfg: Config) -> None:
+    """Wrap a config's model and test data for test-time augmentation.
+
+    Raises:
+        KeyError: If it lacks ``tta_model`` or ``tta_pipeline``.
+    """
+    for name in ('tta_model', 'tta_pipeline'):
+        if name not in cfg:
+            raise KeyError(f'--tta: {cfg.filename} lacks {name}; see configs/kmax/_base_/datasets')
+    cfg.model = {**cfg.tta_model, 'module': cfg.model}
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+
+
 def leave_group() -> None:
     """End a distributed run; gloo's threads would abort a process that ends with them alive."""
     if distributed.is_initialized():

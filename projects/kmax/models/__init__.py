@@ -12,6 +12,7 @@ from .seg_head import KMaXSegHead
 from .semantic_decoder import KMaXSemanticDecoder, KMaXSemanticHead
 from .structures import KMaXOutput, KMaXPrediction, KMaXTargets
 from .transformer_decoder import KMaXTransformerDecoder
+from .tta import KMaXTTAModel
 
 __all__ = [
     'AxialResNet',
@@ -28,6 +29,7 @@ __all__ = [
     'KMaXSegHead',
     'KMaXSemanticDecoder',
     'KMaXSemanticHead',
+    'KMaXTTAModel',
     'KMaXTargets',
     'KMaXTransformerDecoder',
     'KMeansCrossAttention',

@@ -20,6 +20,10 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
         pad_size: ``(height, width)`` of every batch. By default the smallest size of the form
             32k + 1 that holds the largest image of the batch.
         non_blocking: Whether to copy to the device without waiting.
+
+    Attributes:
+        may_grow: Whether images that exceed ``pad_size`` are padded as by default, instead of
+            refused; test-time augmentation sets it.
     """
 
     def __init__(self, pad_size: tuple[int, int] | None = None, non_blocking: bool = False) -> None:
@@ -30,6 +34,7 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
             non_blocking=non_blocking,
         )
         self.pad_size = pad_size
+        self.may_grow = False
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalise and pad a batch.
@@ -60,14 +65,14 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
     def _batch_shape(self, images: Sequence[Tensor]) -> tuple[int, int]:
         height = max(image.shape[-2] for image in images)
         width = max(image.shape[-1] for image in images)
-        if self.pad_size is None:
-            return _next_size(height), _next_size(width)
-        if height > self.pad_size[0] or width > self.pad_size[1]:
+        if self.pad_size is not None and height <= self.pad_size[0] and width <= self.pad_size[1]:
+            return self.pad_size[0], self.pad_size[1]
+        if self.pad_size is not None and not self.may_grow:
             raise ValueError(
                 f'an image of {height}x{width} (height x width) does not fit into pad_size '
                 f'{tuple(self.pad_size)}: resize it to fit or set another pad_size'
             )
-        return self.pad_size[0], self.pad_size[1]
+        return _next_size(height), _next_size(width)
 
 
 def _next_size(size: int) -> int:

@@ -19,6 +19,22 @@ test_pipeline = [
     dict(type='KMaXResize', crop_size=crop_size),
     dict(type='PackKMaXInputs'),
 ]
+# The plain view first: it sets the resolution.
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='KMaXResize', crop_size=crop_size),
+                dict(type='KMaXResize', crop_size=(385, 385)),
+                dict(type='KMaXResize', crop_size=(641, 641)),
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='PackKMaXInputs')],
+        ],
+    ),
+]
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -25,6 +25,19 @@ test_pipeline = [
     dict(type='LoadPanopticIds'),
     dict(type='PackKMaXInputs', with_sem_seg=True),
 ]
+# The plain view first: it sets the resolution.
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='KMaXResize', crop_size=crop_size)],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='LoadPanopticIds')],
+            [dict(type='PackKMaXInputs', with_sem_seg=True)],
+        ],
+    ),
+]
 
 train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(data_root=data_root, pipeline=test_pipeline))

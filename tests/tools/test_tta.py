@@ -1,0 +1,93 @@
+"""``tools/test.py --tta``."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+
+
+@pytest.fixture
+def main(monkeypatch, tmp_path):
+    """Return a function that runs tools/test.py in this process."""
+    spec = importlib.util.spec_from_file_location('kmax_test', ROOT / 'tools' / 'test.py')
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+
+    def run(*words):
+        arguments = [*words, '--work-dir', tmp_path / 'work']
+        monkeypatch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
+        tool.main()
+
+    return run
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Write a data set of one image, a config of it and a checkpoint."""
+    cfg = Config.fromfile(ROOT / 'configs' / 'kmax' / 'kmax_nano_shapes-panoptic.py')
+    for name in ('val', 'panoptic_val'):
+        (tmp_path / name).mkdir()
+    cv2.imwrite(str(tmp_path / 'val' / '1.png'), np.full((97, 129, 3), 90, np.uint8))
+    ids = np.zeros((97, 129, 3), np.uint8)
+    ids[..., 2] = 1
+    cv2.imwrite(str(tmp_path / 'panoptic_val' / '1.png'), ids)
+    head = cfg.model.panoptic_head
+    names = [('thing', i) for i in range(head.num_things_classes)]
+    names += [('stuff', i) for i in range(head.num_stuff_classes)]
+    categories = [
+        dict(id=i, name=f'{kind}{number}', isthing=int(kind == 'thing'), color=[i, 0, 0])
+        for i, (kind, number) in enumerate(names, start=1)
+    ]
+    segment = dict(id=1, category_id=len(names), iscrowd=0, area=97 * 129)
+    content = dict(
+        images=[dict(id=1, file_name='1.png', height=97, width=129)],
+        annotations=[dict(image_id=1, file_name='1.png', segments_info=[segment])],
+        categories=categories,
+    )
+    (tmp_path / 'panoptic_val.json').write_text(json.dumps(content))
+    for loader in (cfg.val_dataloader, cfg.test_dataloader):
+        loader.update(num_workers=0, persistent_workers=False)
+        loader.dataset.data_root = f'{tmp_path}/'
+    for metric in (*cfg.val_evaluator, *cfg.test_evaluator):
+        if 'ann_file' in metric:
+            metric.update(
+                ann_file=str(tmp_path / 'panoptic_val.json'),
+                seg_prefix=str(tmp_path / 'panoptic_val'),
+            )
+    init_default_scope('mmdet')
+    torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / 'weights.pth')
+    return cfg
+
+
+def test_views_are_merged_and_measured(main, config, tmp_path, monkeypatch):
+    from projects.kmax.models import tta
+
+    merged = []
+    merge_views = tta.merge_views
+    monkeypatch.setattr(
+        tta, 'merge_views', lambda views: merged.append(len(views)) or merge_views(views)
+    )
+    config.dump(str(tmp_path / 'config.py'))
+    main(tmp_path / 'config.py', tmp_path / 'weights.pth', '--tta')
+    assert merged == [2]
+    (figures,) = (tmp_path / 'work').glob('*/*.json')
+    assert {'coco_panoptic/PQ', 'mIoU'} <= set(json.loads(figures.read_text()))
+
+
+def test_missing_pipeline_is_named(main, config, tmp_path):
+    config.pop('tta_pipeline')
+    config.dump(str(tmp_path / 'config.py'))
+    with pytest.raises(KeyError, match='--tta: .*config.py lacks tta_pipeline'):
+        main(tmp_path / 'config.py', tmp_path / 'weights.pth', '--tta')
+    assert not (tmp_path / 'work').exists()
