@@ -7,7 +7,15 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from .layers import BN, AlignCorners, AxialBlock, BottleneckBlock, full_precision, resize
+from .layers import (
+    BN,
+    AlignCorners,
+    AxialBlock,
+    BottleneckBlock,
+    RecomputedSequential,
+    full_precision,
+    resize,
+)
 from .layers.blocks import EXPANSION
 
 
@@ -69,6 +77,7 @@ class KMaXPixelDecoder(nn.Module):
             the stem before the first stage.
         dilation: Dilation of the bottlenecks' 3x3 convolution; 1 in the port.
         align_corners: Whether upsampling aligns corners; ``'odd_width'`` in the port.
+        with_cp: Whether blocks are recomputed in the backward pass, to save memory.
         norm_cfg: Config of the batch norms.
     """
 
@@ -83,6 +92,7 @@ class KMaXPixelDecoder(nn.Module):
         in_indices: Sequence[int] | None = None,
         dilation: int = 2,
         align_corners: AlignCorners = True,
+        with_cp: bool = False,
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
@@ -112,6 +122,7 @@ class KMaXPixelDecoder(nn.Module):
             )
             for i in range(num_stages - 1)
         )
+        container = RecomputedSequential if with_cp else nn.Sequential
         self.stages = nn.ModuleList()
         for i in range(num_stages):
             width = skips[0] if i == 0 else channels[i]
@@ -121,7 +132,7 @@ class KMaXPixelDecoder(nn.Module):
                     _build_block(block_types[i], width, channels[i], num_heads, dilation, norm_cfg)
                 )
                 width = self.out_channels[i]
-            self.stages.append(nn.Sequential(*blocks))
+            self.stages.append(container(*blocks))
 
     def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """Decode the backbone's features.

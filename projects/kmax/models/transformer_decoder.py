@@ -9,7 +9,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from .kmeans_attention import KMeansCrossAttention
-from .layers import BN, ConvBN1d, full_precision, mark_std, norm_1d, start_silent
+from .layers import BN, ConvBN1d, full_precision, mark_std, norm_1d, recompute, start_silent
 from .predictor import Predictor
 from .structures import KMaXPrediction
 
@@ -136,6 +136,7 @@ class KMaXTransformerDecoder(nn.Module):
         mask_channels: Channels of the space in which pixels and centres meet.
         drop_path_rate: Chance to drop each branch of a layer.
         norm_eps: Least norm by which pixel features are divided; 1e-12 in the port.
+        with_cp: Whether layers are recomputed in the backward pass, to save memory.
         norm_cfg: Config of the batch norms.
     """
 
@@ -152,6 +153,7 @@ class KMaXTransformerDecoder(nn.Module):
         mask_channels: int = 128,
         drop_path_rate: float = 0.2,
         norm_eps: float = 1e-6,
+        with_cp: bool = False,
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
@@ -163,6 +165,7 @@ class KMaXTransformerDecoder(nn.Module):
         self.embed_dims = embed_dims
         self.mask_channels = mask_channels
         self.norm_eps = norm_eps
+        self.with_cp = with_cp
         self.cluster_centers = nn.Embedding(num_queries, embed_dims)
         self.stage_of_layer = [
             stage for stage, count in enumerate(num_layers) for _ in range(count)
@@ -202,7 +205,8 @@ class KMaXTransformerDecoder(nn.Module):
         centers = self.cluster_centers.weight.t().expand(batch, -1, -1)
         aux = []
         for layer, stage in zip(self.layers, self.stage_of_layer, strict=True):
-            centers, prediction = layer(centers, stages[stage], with_classes=with_aux)
+            inputs = (centers, stages[stage], with_aux)
+            centers, prediction = recompute(layer, *inputs) if self.with_cp else layer(*inputs)
             if prediction is not None:
                 aux.append(prediction)
         return self.class_proj(centers), self.mask_proj(centers), aux

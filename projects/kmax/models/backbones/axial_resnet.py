@@ -8,7 +8,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ..layers import BN, AxialBlock, BottleneckBlock
+from ..layers import BN, AxialBlock, BottleneckBlock, RecomputedSequential
 from ..layers.blocks import EXPANSION, GELU
 
 DROP_FROM = 3
@@ -33,6 +33,7 @@ class AxialResNet(BaseModule):
         drop_path_rate: Chance to drop the residual branch of the blocks on the coarsest map;
             on finer maps it is less in proportion to their number of halvings, and none on strides
             up to 8.
+        with_cp: Whether blocks are recomputed in the backward pass, to save memory.
         norm_cfg: Config of the batch norms.
         init_cfg: Checkpoint to start from; by default the original's initial weights.
 
@@ -49,12 +50,14 @@ class AxialResNet(BaseModule):
         num_axial: Sequence[int] = (0, 0, 5, 3),
         num_heads: int = 8,
         drop_path_rate: float = 0.2,
+        with_cp: bool = False,
         norm_cfg: dict = BN,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='KerasInit'))
         _check_stages(stem_channels, channels, num_blocks, num_axial)
         self.stem = _build_stem(stem_channels, norm_cfg)
+        container = RecomputedSequential if with_cp else nn.Sequential
         self.stages = nn.ModuleList()
         width = stem_channels[-1]
         for stage, (channel, count, axial) in enumerate(
@@ -76,7 +79,7 @@ class AxialResNet(BaseModule):
                 else:
                     blocks.append(AxialBlock(num_heads=num_heads, **cfg))
                 width = EXPANSION * channel
-            self.stages.append(nn.Sequential(*blocks))
+            self.stages.append(container(*blocks))
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return features of ``(B, 3, H, W)`` at strides 2 (stem), 4, 8, 16 and 32."""

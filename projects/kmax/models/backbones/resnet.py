@@ -3,12 +3,11 @@
 from typing import Any
 
 import torch.nn.functional as F
-import torch.utils.checkpoint as cp
 from mmdet.registry import MODELS
 from mmpretrain.models.backbones.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor
 
-from ..layers import BN
+from ..layers import BN, recompute
 
 
 class PreActBasicBlock(BasicBlock):
@@ -17,7 +16,7 @@ class PreActBasicBlock(BasicBlock):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to the same or half the size."""
         if self.with_cp and x.requires_grad:
-            return cp.checkpoint(self._forward, x, use_reentrant=False)
+            return recompute(self._forward, x)
         return self._forward(x)
 
     def _forward(self, x: Tensor) -> Tensor:
@@ -33,7 +32,7 @@ class PreActBottleneck(Bottleneck):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to the same or half the size."""
         if self.with_cp and x.requires_grad:
-            return cp.checkpoint(self._forward, x, use_reentrant=False)
+            return recompute(self._forward, x)
         return self._forward(x)
 
     def _forward(self, x: Tensor) -> Tensor:

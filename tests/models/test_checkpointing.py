@@ -1,0 +1,91 @@
+"""Activation checkpointing changes memory, and nothing else."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData, PixelData
+from torch import nn
+
+from projects.kmax.models.layers import RecomputedSequential, recompute
+
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
+AXIAL = dict(
+    type='AxialResNet',
+    stem_channels=(8, 8, 8),
+    channels=(8, 8, 16, 16),
+    num_blocks=(1, 1, 2, 1),
+    num_axial=(0, 0, 1, 1),
+    num_heads=2,
+)
+CONVNEXT = dict(
+    type='KMaXConvNeXt',
+    arch=dict(depths=[1, 1, 2, 1], channels=[8, 16, 16, 32]),
+    drop_path_rate=0.5,
+)
+BACKBONES = dict(
+    resnet=(None, None),
+    axial=(AXIAL, [8, 32, 32, 64, 64]),
+    convnext=(CONVNEXT, [8, 8, 16, 16, 32]),
+)
+
+
+def train_once(with_cp, backbone, in_channels):
+    """Return losses, gradients and statistics after one step's backward pass."""
+    init_default_scope('mmdet')
+    config = Config.fromfile(CONFIG).model
+    if backbone is not None:
+        config.backbone = backbone
+        config.panoptic_head.in_channels = in_channels
+    config.backbone.with_cp = with_cp
+    config.panoptic_head.pixel_decoder.with_cp = with_cp
+    config.panoptic_head.transformer_decoder.update(with_cp=with_cp, drop_path_rate=0.3)
+    torch.manual_seed(0)
+    model = MODELS.build(config)
+    model.init_weights()
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(0, 3, (1, 65, 65), generator=generator)
+    sample = DetDataSample(
+        gt_panoptic_seg=PixelData(ids=ids), gt_segments=InstanceData(labels=torch.tensor([0, 3]))
+    )
+    torch.manual_seed(2)
+    losses = model.loss(torch.randn(2, 3, 65, 65, generator=generator), [sample, sample])
+    loss, logged = model.parse_losses(losses)
+    loss.backward()
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return logged, gradients, dict(model.named_buffers())
+
+
+@pytest.mark.parametrize('kind', BACKBONES)
+def test_losses_gradients_and_statistics_are_equal(kind):
+    plain, saving = (train_once(with_cp, *BACKBONES[kind]) for with_cp in (False, True))
+    for expected, found in zip(plain, saving, strict=True):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert found[name].equal(value), name
+    assert max(gradient.abs().max() for gradient in plain[1].values()) > 0
+
+
+def test_blocks_keep_only_their_inputs():
+    layers = [nn.Sequential(nn.Linear(4, 400), nn.GELU(), nn.Linear(400, 4)) for _ in range(3)]
+
+    def saved(container):
+        shapes = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda x: shapes.append(x.shape) or x, lambda x: x
+        ):
+            container(*layers)(torch.randn(2, 4, requires_grad=True))
+        return shapes
+
+    assert torch.Size([2, 400]) in saved(nn.Sequential)
+    assert torch.Size([2, 400]) not in saved(RecomputedSequential)
+
+
+def test_nothing_is_recomputed_without_gradients():
+    with torch.no_grad():
+        assert recompute(nn.Identity(), torch.ones(1)).item() == 1
