@@ -1,0 +1,113 @@
+"""Training, testing and mmseg's inferencer on semantic data sets."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+CONFIG = ROOT / 'configs' / 'kmax' / 'kmax_r18_camvid-semantic.py'
+
+
+@pytest.fixture
+def tool(monkeypatch, tmp_path):
+    """Return a function that runs a tool in this process."""
+
+    def run(name, *words):
+        spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        arguments = [name, *words, '--work-dir', tmp_path / 'work']
+        monkeypatch.setattr(sys, 'argv', [str(word) for word in arguments])
+        module.main()
+
+    return run
+
+
+def write_config(path, data_root, max_iters=25, images=2):
+    """Write a config that overfits to a few images of a data set laid out as CamVid."""
+    cfg = Config.fromfile(CONFIG)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        loader.update(num_workers=0, persistent_workers=False, batch_size=1)
+        loader.dataset.update(data_root=str(data_root), indices=images)
+        # The images that are trained on, without augmentation.
+        loader.dataset.data_prefix = cfg.train_dataloader.dataset.data_prefix
+        loader.dataset.pipeline = cfg.test_pipeline
+    load, resize, annotations, pack = cfg.test_pipeline
+    cfg.train_dataloader.dataset.pipeline = [load, annotations, resize, pack]
+    cfg.train_dataloader.batch_size = images
+    cfg.merge_from_dict(
+        {
+            'model.backbone.base_channels': 16,
+            'model.decode_head.in_channels': [32, 16, 32, 64, 128],
+            'train_cfg': dict(max_iters=max_iters, val_interval=max_iters),
+            'param_scheduler': dict(warmup=2),
+            'default_hooks.logger.interval': 1,
+            'default_hooks.checkpoint.interval': max_iters,
+            'log_processor.window_size': 1,
+            'experiment_name': path.parent.name,
+        }
+    )
+    cfg.visualizer.name = path.parent.name
+    cfg.dump(str(path))
+
+
+def log(folder):
+    """Return the lines of the only training's, or test's, log of figures."""
+    (path,) = folder.glob('work/*/vis_data/scalars.json')
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def stripes(tmp_path):
+    """Write two images of coloured stripes and their classes."""
+    for name in ('train', 'semantic_train'):
+        (tmp_path / name).mkdir()
+    colors = np.random.default_rng(0).integers(0, 256, (11, 3), dtype=np.uint8)
+    for number in range(2):
+        classes = np.repeat(np.roll(np.arange(4), number), 32)[:, None].repeat(160, 1)
+        cv2.imwrite(str(tmp_path / 'train' / f'{number}.jpg'), colors[classes])
+        classes[:5] = 255
+        cv2.imwrite(str(tmp_path / 'semantic_train' / f'{number}.png'), classes)
+    return tmp_path
+
+
+def test_tools_and_inferencer(stripes, tool, tmp_path):
+    from mmseg.apis import MMSegInferencer
+
+    config = tmp_path / 'config.py'
+    write_config(config, stripes)
+    tool('train', config)
+    lines = log(tmp_path)
+    losses = [line['loss'] for line in lines if 'loss' in line]
+    assert len(losses) == 25 and np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    trained = lines[-1]['mIoU']
+    assert trained > 0
+    checkpoint = tmp_path / 'work' / 'iter_25.pth'
+    for words in ([], ['--tta']):
+        tool('test', config, checkpoint, *words)
+    figures = sorted(tmp_path.glob('work/*/*.json'))
+    plain, averaged = (json.loads(path.read_text())['mIoU'] for path in figures[-2:])
+    assert plain == pytest.approx(trained) and averaged > 0
+    inferencer = MMSegInferencer(str(config), str(checkpoint), device='cpu')
+    result = inferencer(str(stripes / 'train' / '0.jpg'), return_vis=True)
+    assert result['predictions'].shape == (128, 160)
+    assert len(np.unique(result['predictions'])) > 1
+    assert result['visualization'].shape == (128, 160, 3)
+
+
+@pytest.mark.slow
+def test_camvid(real_data, tool, tmp_path):
+    config = tmp_path / 'config.py'
+    write_config(config, real_data('camvid_panoptic'), max_iters=60)
+    tool('train', config)
+    lines = log(tmp_path)
+    losses = [line['loss'] for line in lines if 'loss' in line]
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+    assert lines[-1]['mIoU'] > 10
