@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'kmax' / 'kmax_r18_camvid-semantic.py'
+SIZE = (65, 81)
 
 
 @pytest.fixture
@@ -30,9 +31,10 @@ def tool(monkeypatch, tmp_path):
     return run
 
 
-def write_config(path, data_root, max_iters=25, images=2):
+def write_config(path, data_root, max_iters=12, images=2):
     """Write a config that overfits to a few images of a data set laid out as CamVid."""
     cfg = Config.fromfile(CONFIG)
+    cfg.test_pipeline[1].crop_size = cfg.tta_pipeline[1].transforms[0][0].crop_size = SIZE
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.update(num_workers=0, persistent_workers=False, batch_size=1)
         loader.dataset.update(data_root=str(data_root), indices=images)
@@ -45,6 +47,7 @@ def write_config(path, data_root, max_iters=25, images=2):
     cfg.merge_from_dict(
         {
             'model.backbone.base_channels': 16,
+            'model.data_preprocessor': dict(size=SIZE, test_cfg=dict(size=SIZE)),
             'model.decode_head.in_channels': [32, 16, 32, 64, 128],
             'train_cfg': dict(max_iters=max_iters, val_interval=max_iters),
             'param_scheduler': dict(warmup=2),
@@ -86,10 +89,10 @@ def test_tools_and_inferencer(stripes, tool, tmp_path):
     tool('train', config)
     lines = log(tmp_path)
     losses = [line['loss'] for line in lines if 'loss' in line]
-    assert len(losses) == 25 and np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    assert len(losses) == 12 and np.mean(losses[-2:]) < 0.95 * np.mean(losses[:2])
     trained = lines[-1]['mIoU']
     assert trained > 0
-    checkpoint = tmp_path / 'work' / 'iter_25.pth'
+    checkpoint = tmp_path / 'work' / 'iter_12.pth'
     for words in ([], ['--tta']):
         tool('test', config, checkpoint, *words)
     figures = sorted(tmp_path.glob('work/*/*.json'))

@@ -169,6 +169,32 @@ def endless(toy):
         launcher.wait(60)
 
 
+def run_nodes(command, folder):
+    """Run a command on two nodes that share this machine and return what each prints."""
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    common = dict(NNODES='2', MASTER_ADDR='127.0.0.1', PORT=free_port(), OMP_NUM_THREADS='1')
+    nodes = [
+        subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env={
+                **os.environ,
+                **common,
+                'PATH': path,
+                'PYTHONPATH': str(folder),
+                'NODE_RANK': rank,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in ('0', '1')
+    ]
+    outputs = [node.communicate(timeout=600)[0] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], '\n'.join(outputs)
+    return outputs
+
+
 @on_cpu
 @pytest.mark.slow
 @pytest.mark.skipif(not Path('/proc').exists(), reason='processes are found in /proc')
@@ -191,3 +217,15 @@ def test_kill_ends_the_whole_run_with_the_reason(victim, endless):
     while any(is_running(pid) for pid in (*processes, *workers)):
         assert time.monotonic() - begin < 60
         time.sleep(0.1)
+
+
+@on_cpu
+@pytest.mark.slow
+def test_two_nodes_train_and_test(toy):
+    main, other = run_nodes(['bash', ROOT / 'tools' / 'dist_train.sh', toy, 1], toy.parent)
+    assert 'count: 8' in main and 'ranks: 2' in main
+    # The log is that of the first process of all.
+    assert 'ranks: 2' not in other
+    checkpoint = toy.parent / 'work_dirs' / 'toy' / 'iter_2.pth'
+    main, _ = run_nodes(['bash', ROOT / 'tools' / 'dist_test.sh', toy, checkpoint, 1], toy.parent)
+    assert 'count: 8' in main and 'ranks: 2' in main
