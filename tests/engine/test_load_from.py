@@ -39,3 +39,20 @@ def test_new_classes_start_their_layers_anew(toy, tmp_path):
     second.load_or_resume()
     assert second.model.class_head.weight.equal(head)
     assert second.model.layer.weight.equal(first.model.layer.weight)
+
+
+def test_shared_classes_continue(toy, tmp_path):
+    path = tmp_path / 'first.pth'
+    runner = toy(load_from=str(path), default_hooks__map_classes__new_classes=True)
+    runner.model.class_head = nn.Linear(3, 3)
+    weight = torch.arange(12.0).view(4, 3)
+    weights = {**runner.model.state_dict(), 'class_head.weight': weight}
+    weights['class_head.bias'] = torch.arange(4.0)
+    # The data set has the classes a and b.
+    meta = dict(dataset_meta=dict(classes=('x', 'b', 'y')))
+    torch.save(dict(state_dict=weights, meta=meta), path)
+    own = runner.model.class_head.weight[0].clone()
+    assert runner.train_loop is not None
+    runner.load_or_resume()
+    assert runner.model.class_head.weight.equal(torch.stack([own, weight[1], weight[3]]))
+    assert runner.model.class_head.bias[1:].tolist() == [1, 3]

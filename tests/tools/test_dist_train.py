@@ -190,7 +190,11 @@ def run_nodes(command, folder):
         )
         for rank in ('0', '1')
     ]
-    outputs = [node.communicate(timeout=600)[0] for node in nodes]
+    try:
+        outputs = [node.communicate(timeout=600)[0] for node in nodes]
+    finally:
+        for node in nodes:
+            node.terminate()
     assert [node.returncode for node in nodes] == [0, 0], '\n'.join(outputs)
     return outputs
 
