@@ -1,6 +1,6 @@
 """Activation checkpointing: forget what a block computed, and compute it again for its gradient."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-def recompute(function: Callable[..., Any], *args: Any) -> Any:
+def recompute(function: Any, *args: Any) -> Any:
     """Call a module, or a method of one, and keep only its inputs for the backward pass.
 
     Results and gradients are those of the plain call, and so are the running statistics of batch
