@@ -374,22 +374,6 @@ def test_wrong_number_of_classes_is_named():
         KMaXCriterion(7)(small_output(), [small_targets(stripes(3))] * 2)
 
 
-@pytest.mark.parametrize('exponent', [0.5, 1.0])
-def test_area_exponent_weighs_pixels_by_the_area_of_their_mask(exponent):
-    masks = torch.stack([BANDS < 100, (BANDS >= 100) & (BANDS < 110)])
-    output, targets, noise = small_output(), [small_targets(masks)] * 2, [torch.zeros(2, 117)] * 3
-    criterion = KMaXCriterion(4, loss_mask=dict(area_exponent=exponent, loss_weight=1.0))
-    truth = MaskTargets.collate(targets, (9, 13), torch.float32, 'semantic')
-    logits = output.mask_logits.detach().flatten(2)
-    query = criterion.match(output.cls_logits.detach(), logits, truth).query
-    inside = masks.any(0).flatten()
-    losses = F.cross_entropy(logits, query, reduction='none')[:, inside]
-    weight = torch.cat([torch.full((100,), 100.0), torch.full((10,), 10.0)]) ** -exponent
-    expected = (losses * weight).sum(1) / weight.sum()
-    loss = criterion(output, targets, noise)['loss_mask']
-    torch.testing.assert_close(loss, expected.mean())
-
-
 def test_min_weight_lets_hardly_found_masks_learn():
     output, targets = small_output(), [small_targets(stripes(3))] * 2
     truth = MaskTargets.collate(targets, (9, 13), torch.float32, 'semantic')

@@ -1,7 +1,7 @@
 """CamVid's street scenes, 480x360, as a semantic data set of mmseg."""
 
 data_root = 'data/camvid_panoptic/'
-crop_size = (129, 161)
+crop_size = (193, 257)
 metainfo = dict(
     classes=(
         *('sky', 'building', 'pole', 'road', 'pavement', 'tree'),
@@ -18,7 +18,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
     # Straight from 480x360 to 0.75 ... 1.5 times the test size.
-    dict(type='RandomResize', scale=(480, 360), ratio_range=(0.25, 0.5), keep_ratio=True),
+    dict(type='RandomResize', scale=(480, 360), ratio_range=(0.4, 0.8), keep_ratio=True),
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),

@@ -17,14 +17,11 @@ class MaskIDLoss(nn.Module):
 
     Args:
         loss_weight: Weight of the loss.
-        area_exponent: Pixels weigh the area of their mask to the power of minus this: with 0, the
-            original's, all alike, with 1 all masks alike.
     """
 
-    def __init__(self, loss_weight: float = 0.3, area_exponent: float = 0.0) -> None:
+    def __init__(self, loss_weight: float = 0.3) -> None:
         super().__init__()
         self.loss_weight = loss_weight
-        self.area_exponent = area_exponent
 
     def forward(self, softmax: PixelSoftmax, targets: MatchedTargets, masks: MaskTargets) -> Tensor:
         """Return the mean loss of the batch.
@@ -39,8 +36,5 @@ class MaskIDLoss(nn.Module):
         without_mask = ~targets.has_query & ~masks.void
         push = (softmax.log_normalizer - softmax.log_normalizer.detach()) * without_mask
         count = counted.sum(1)
-        if self.area_exponent:
-            weight = counted * masks.pixel_area**-self.area_exponent
-            losses = losses * weight * (count / weight.sum(1).clamp(min=1e-12))[:, None]
         total = torch.where(counted.bool(), losses, push).sum(1)
         return self.loss_weight * (total * (count > 0) / count.clamp(min=1)).mean()

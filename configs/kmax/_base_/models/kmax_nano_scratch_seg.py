@@ -1,6 +1,6 @@
-"""kmax_nano_stride2.py in mmseg's EncoderDecoder; configs add num_classes and the input's size."""
+"""kmax_nano_scratch.py in mmseg's EncoderDecoder; configs add num_classes and the input's size."""
 
-_base_ = './kmax_nano_stride2.py'
+_base_ = './kmax_nano_scratch.py'
 
 model = dict(
     _delete_=True,
@@ -18,7 +18,6 @@ model = dict(
     decode_head=dict(
         {name: x for name, x in _base_.model.panoptic_head.items() if 'classes' not in name},
         type='KMaXSegHead',
-        train_cfg=dict(stride=2),
     ),
     test_cfg=dict(mode='whole'),
 )
