@@ -48,6 +48,10 @@ def read_panoptic_json(
     if missing:
         raise ValueError(f'panoptic JSON {path} lacks the fields {missing}')
     _check_task(content.get('annotations', []), path)
+    for category in content.get('categories', []):
+        # ADE20K's public scripts write "window " with a space.
+        if isinstance(category.get('name'), str):
+            category['name'] = category['name'].strip()
     return content
 
 

@@ -73,7 +73,9 @@ def test_data_and_runtime_build(path, tmp_path):
     config = Config.fromfile(path)
     init_default_scope(config.default_scope)
     for split in ('train', 'val', 'test'):
-        assert len(build_dataset(config, split).pipeline.transforms) >= 2
+        dataset = build_dataset(config, split)
+        for part in getattr(dataset, 'datasets', [dataset]):
+            assert len(part.pipeline.transforms) >= 2
     for evaluator in (config.val_evaluator, config.test_evaluator):
         for metric in as_list(evaluator):
             # The data themselves are not here.

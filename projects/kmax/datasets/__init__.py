@@ -1,5 +1,7 @@
 """Data sets in COCO panoptic format and the transforms of their pipelines."""
 
+from .ade20k_panoptic import KMaXADE20KPanopticDataset
+from .cityscapes_panoptic import KMaXCityscapesPanopticDataset
 from .coco_panoptic import KMaXCocoPanopticDataset
 from .panoptic import KMaXPanopticDataset
 from .transforms import (
@@ -16,6 +18,8 @@ from .transforms import (
 )
 
 __all__ = [
+    'KMaXADE20KPanopticDataset',
+    'KMaXCityscapesPanopticDataset',
     'KMaXCocoPanopticDataset',
     'KMaXColorJitter',
     'KMaXFilterLabels',

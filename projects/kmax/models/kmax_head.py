@@ -72,12 +72,10 @@ class KMaXHead(BaseModule):
         )
         self.semantic_decoder = None
         if semantic_decoder is not None:
-            given = {name: x for name, x in semantic_decoder.items() if x is not None}
+            num_classes = semantic_decoder.get('num_classes') or self.num_classes
             self.semantic_decoder = MODELS.build(
-                given,
-                default_args=dict(
-                    in_channels=in_channels, num_classes=self.num_classes, norm_cfg=norm_cfg
-                ),
+                {**semantic_decoder, 'num_classes': num_classes},
+                default_args=dict(in_channels=in_channels, norm_cfg=norm_cfg),
             )
         self.criterion = None
         if criterion is not None:

@@ -4,7 +4,7 @@ _base_ = './kmax_r50.py'
 
 model = dict(
     data_preprocessor=dict(pad_size=None),
-    backbone=dict(depth=18),
+    backbone=dict(depth=18, init_cfg=dict(_delete_=True, type='KerasInit')),
     panoptic_head=dict(
         in_channels=[64, 64, 128, 256, 512],
         pixel_decoder=dict(channels=(128, 64, 32, 32), num_blocks=(1, 1, 1, 1)),

@@ -2,7 +2,17 @@ norm_cfg = dict(type='BN', eps=1e-3, momentum=0.01)
 model = dict(
     type='KMaXDeepLab',
     data_preprocessor=dict(type='KMaXDataPreprocessor', pad_size=(1281, 1281)),
-    backbone=dict(type='KMaXResNet', depth=50, norm_cfg=norm_cfg),
+    backbone=dict(
+        type='KMaXResNet',
+        depth=50,
+        norm_cfg=norm_cfg,
+        init_cfg=dict(
+            type='Pretrained',
+            prefix='backbone.',
+            checkpoint='https://download.openmmlab.com/mmclassification/v0/resnet/'
+            'resnet50_8xb32_in1k_20210831-ea4938fc.pth',
+        ),
+    ),
     panoptic_head=dict(
         type='KMaXHead',
         in_channels=[64, 256, 512, 1024, 2048],

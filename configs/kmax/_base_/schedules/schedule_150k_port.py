@@ -1,10 +1,6 @@
 """The PyTorch port's optimiser and warm-up."""
 
-_base_ = './schedule_150k.py'
+_base_ = ['./schedule_150k.py', './port.py']
 
-optim_wrapper = dict(
-    optimizer=dict(
-        _delete_=True, type='AdamW', lr=5e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.05
-    )
-)
-param_scheduler = dict(start_factor=0.001)
+optim_wrapper = dict(optimizer=_base_.optimizer_of_port)
+param_scheduler = _base_.warmup_of_port

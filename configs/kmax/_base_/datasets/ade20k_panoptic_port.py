@@ -1,0 +1,38 @@
+"""ADE20K panoptic as the PyTorch port prepares it."""
+
+_base_ = './ade20k_panoptic.py'
+
+crop_size = (1281, 1281)
+train_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadPanopticIds'),
+    dict(type='KMaXResizeScale', target_size=crop_size, scale_range=(0.5, 2.0)),
+    dict(type='KMaXColorJitter'),
+    dict(type='RandomCrop', crop_size=crop_size[::-1], allow_negative_crop=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='KMaXPad', size=crop_size),
+    dict(
+        type='KMaXPanopticCopyPaste',
+        draw_from='segments',
+        source_pipeline=[
+            dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+            dict(type='LoadPanopticIds'),
+            # Half of the scales above.
+            dict(type='KMaXResizeScale', target_size=crop_size, scale_range=(0.25, 1.0)),
+            dict(type='KMaXColorJitter'),
+            dict(type='RandomCrop', crop_size=crop_size[::-1], allow_negative_crop=True),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='KMaXPad', size=crop_size),
+        ],
+    ),
+    dict(type='KMaXFilterLabels', min_pixels=4096),
+    dict(type='PackKMaXInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='Resize', scale=crop_size, keep_ratio=True, backend='pillow'),
+    dict(type='PackKMaXInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -1,0 +1,3 @@
+_base_ = ['./kmax_convnext-t.py', './port.py']
+
+model = dict(backbone=dict(padding='always'), **_base_.model_of_port)

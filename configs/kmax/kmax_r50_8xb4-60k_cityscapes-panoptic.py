@@ -1,0 +1,11 @@
+_base_ = [
+    './_base_/models/kmax_r50.py',
+    './_base_/models/cityscapes.py',
+    './_base_/datasets/cityscapes_panoptic.py',
+    './_base_/schedules/schedule_60k.py',
+    './_base_/default_runtime.py',
+]
+
+model = _base_.model_on_cityscapes
+# This backbone's stem has stride 2, and so have the masks.
+model.train_cfg.stride = 2

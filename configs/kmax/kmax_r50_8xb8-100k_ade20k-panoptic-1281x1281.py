@@ -1,0 +1,9 @@
+_base_ = [
+    './_base_/models/kmax_r50.py',
+    './_base_/models/ade20k.py',
+    './_base_/datasets/ade20k_panoptic.py',
+    './_base_/schedules/schedule_100k.py',
+    './_base_/default_runtime.py',
+]
+
+model = _base_.model_on_ade20k
