@@ -15,8 +15,8 @@ data_root = 'data/mine/'
 load_from = 'checkpoints/kmax_r50_coco.pth'
 model = dict(
     data_preprocessor=dict(pad_size=None),
-    # Statistics of two images are worse than the checkpoint's.
-    backbone=dict(with_cp=True, norm_eval=True),
+    # Statistics of two images are worse than the checkpoint's; its weights need no others before.
+    backbone=dict(with_cp=True, norm_eval=True, init_cfg=None),
     panoptic_head=dict(
         num_things_classes=3,
         num_stuff_classes=8,
