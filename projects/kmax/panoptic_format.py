@@ -188,6 +188,16 @@ def read_panoptic_png(
     return rgba.view('<u4')[..., 0] & np.uint32(MAX_ID)
 
 
+def orientation_hint(ids: tuple[int, ...], image: tuple[int, ...]) -> str:
+    """Explain sizes ``(H, W)`` that are exchanged: images are turned as their EXIF tags say."""
+    if tuple(ids) == tuple(image) or tuple(ids) != tuple(image)[::-1]:
+        return ''
+    return (
+        '; the image may have an EXIF orientation, which is applied: annotate it as it is shown, '
+        "remove the tag or set color_type='color_ignore_orientation' of LoadImageFromFile"
+    )
+
+
 def write_panoptic_png(path: Path, ids: NDArray[np.integer]) -> None:
     """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears whole or not at all."""
     colors = np.ascontiguousarray(ids, dtype='<u4').view(np.uint8).reshape(*ids.shape, 4)

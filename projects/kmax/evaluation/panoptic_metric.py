@@ -21,6 +21,7 @@ from ..panoptic_format import (
     VOID,
     check_segments,
     index_annotations,
+    orientation_hint,
     read_panoptic_json,
     read_panoptic_png,
     write_panoptic_png,
@@ -175,7 +176,7 @@ class KMaXPanopticMetric(BaseMetric):
         if gt_ids.shape != pred.shape:
             raise ValueError(
                 f'image {img_id}: the prediction has size {pred.shape}, but annotation {path} has '
-                f'{gt_ids.shape}'
+                f'{gt_ids.shape}{orientation_hint(gt_ids.shape, pred.shape)}'
             )
         overlaps = count_overlaps(gt_ids, pred)
         image = f'image {img_id} ({path})'

@@ -4,14 +4,16 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from ...panoptic_format import check_ids, read_panoptic_png
+from ...panoptic_format import check_ids, orientation_hint, read_panoptic_png
 
 
 @TRANSFORMS.register_module()
 class LoadPanopticIds(BaseTransform):
     """Read a panoptic PNG into a map of contiguous segment ids.
 
-    Samples without ``seg_map_path``, as inferencers make them, pass through unchanged.
+    The map must show the image as ``LoadImageFromFile`` gives it: by default turned as its EXIF
+    orientation says. Samples without ``seg_map_path``, as inferencers make them, pass through
+    unchanged.
 
     Required keys: ``seg_map_path``, ``segment_ids``, ``segment_rows``, ``segment_labels``,
     ``img_id``, ``ori_shape``, ``ann_file``. Added keys: ``gt_seg_map``, an ``(H, W)`` int16 map of
@@ -46,6 +48,7 @@ class LoadPanopticIds(BaseTransform):
             raise ValueError(
                 f'panoptic PNG {results["seg_map_path"]} is {_size(ids.shape)}, but image '
                 f'{results["img_id"]} ({results["img_path"]}) is {_size(results["ori_shape"])}'
+                + orientation_hint(ids.shape, results['ori_shape'])
             )
         results['gt_seg_map'] = _contiguous_ids(ids, results)
         results['gt_segment_labels'] = np.array(results['segment_labels'], dtype=np.int64)
