@@ -50,7 +50,7 @@ def read_panoptic_json(
     _check_task(content.get('annotations', []), path)
     for category in content.get('categories', []):
         # ADE20K's public scripts write "window " with a space.
-        if isinstance(category.get('name'), str):
+        if isinstance(category, dict) and isinstance(category.get('name'), str):
             category['name'] = category['name'].strip()
     return content
 

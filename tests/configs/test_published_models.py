@@ -267,6 +267,11 @@ def test_pipelines_have_the_published_sizes_and_scales(name, on_meta):
         assert [tuple(s.get('crop_size') or s.scale) for s in resizes] == [crop]
 
 
+def test_port_takes_low_levels_as_they_are(on_meta):
+    model = on_meta(PORT['convnext_tiny'])[1]
+    assert isinstance(model.panoptic_head.semantic_decoder.act, torch.nn.Identity)
+
+
 def make_sample(config, height, width):
     """Two things, one stuff segment and void."""
     ids = torch.zeros(1, height, width, dtype=torch.int16)

@@ -1,0 +1,135 @@
+"""The model zoo's files agree with each other, with the configs and with what the models cost."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from projects.kmax.engine.model_cost import model_cost
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / 'projects/kmax/README.md'
+EXAMPLES = {'kmax_swin-t_8xb8-150k_coco-panoptic'}
+METAFILE = yaml.safe_load((ROOT / 'projects/kmax/metafile.yml').read_text())
+MODELS = {model['Name']: model for model in METAFILE['Models']}
+
+
+def read_tables():
+    """Return the README's rows by config: titles of the columns and cells, without links."""
+    rows, header = {}, []
+    for line in README.read_text().splitlines():
+        if not line.startswith('|'):
+            header = []
+            continue
+        cells = [cell.strip() for cell in line.strip('|').split('|')]
+        header = header or cells
+        name = re.search(r'\[`(\w.*?)`\]\(\.\./\.\./configs/kmax/\1\.py\)', line)
+        if name:
+            rows[name[1]] = dict(zip(header, cells, strict=True))
+    return rows
+
+
+ROWS = read_tables()
+
+
+def figures(row, kind):
+    """Return a row's figures of one kind by their name."""
+    suffix = f' ({kind})'
+    return {key.removesuffix(suffix): row[key] for key in row if key.endswith(suffix)}
+
+
+def test_index_names_the_metafile_and_the_metafile_the_configs():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    assert index == {'Import': ['projects/kmax/metafile.yml']}
+    (collection,) = METAFILE['Collections']
+    assert (ROOT / collection['README']).is_file()
+    assert len(MODELS) == len(METAFILE['Models']) == 26
+    configs = {path.stem for path in (ROOT / 'configs/kmax').glob('kmax_*_8xb*-panoptic*.py')}
+    assert {*MODELS} == configs - EXAMPLES
+    for name, model in MODELS.items():
+        assert model['Config'] == f'configs/kmax/{name}.py'
+        assert model['In Collection'] == collection['Name']
+
+
+def test_readme_and_metafile_have_the_same_figures():
+    assert {*ROWS} == {*MODELS}
+    for name, model in MODELS.items():
+        results = model.get('Results', [])
+        assert all(result['Source'] == 'published' for result in results)
+        metrics = {key: x for result in results for key, x in result['Metrics'].items()}
+        published = figures(ROWS[name], 'published')
+        # mmdet's index knows one PQ.
+        published.pop('PQ of their pipeline', None)
+        assert {key: float(value) for key, value in published.items()} == metrics
+        measured = figures(ROWS[name], 'measured')
+        assert float(measured['parameters'].removesuffix(' M')) * 1e6 == pytest.approx(
+            model['Metadata']['Parameters']
+        )
+        assert float(measured['GMACs']) * 1e9 == pytest.approx(model['Metadata']['FLOPs'])
+        weights = model['Converted From'].get('Weights')
+        assert ROWS[name].get('weights') == (weights and f'[TensorFlow]({weights})')
+        assert bool(weights) == bool(results) == ('-port_' not in name)
+
+
+def test_every_figure_says_where_it_is_from():
+    known = {'model', 'config', 'weights'}
+    for row in ROWS.values():
+        assert all(title.endswith((' (published)', ' (measured)')) for title in {*row} - known)
+    assert '**No published model was evaluated here.**' in README.read_text()
+
+
+@pytest.mark.parametrize('name', MODELS)
+def test_schedule_and_parameters_are_the_models(name, on_meta):
+    config, model = on_meta(name)
+    metadata = MODELS[name]['Metadata']
+    assert metadata['Iterations'] == config.train_cfg.max_iters
+    assert metadata['Batch Size'] == config.auto_scale_lr.base_batch_size
+    assert metadata['Training Data'].lower() in name.replace('panoptic', '')
+    auxiliary = sum(p.numel() for p in model.panoptic_head.semantic_decoder.parameters())
+    trained = sum(p.numel() for p in model.parameters())
+    measured = figures(ROWS[name], 'measured')
+    assert measured['parameters'] == f'{(trained - auxiliary) / 1e6:.2f} M'
+    assert measured['with auxiliary head'] == f'{trained / 1e6:.2f} M'
+
+
+def count_macs(name):
+    config = Config.fromfile(ROOT / f'configs/kmax/{name}.py')
+    init_default_scope('mmdet')
+    return f'{model_cost(config).macs / 1e9:.1f}'
+
+
+def test_gmacs_of_one_row_are_measured():
+    name = 'kmax_convnext-t_8xb8-150k_coco-panoptic'
+    assert count_macs(name) == ROWS[name]['GMACs (measured)']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', MODELS)
+def test_gmacs_are_measured(name):
+    assert count_macs(name) == ROWS[name]['GMACs (measured)']
+
+
+def test_commands_download_convert_and_evaluate_every_row(tmp_path):
+    blocks = re.findall(r'```bash\n(evaluate.*?)```', README.read_text(), re.DOTALL)
+    calls = tmp_path / 'calls'
+    for program in ('curl', 'python'):
+        path = tmp_path / program
+        path.write_text(f'#!/bin/sh\necho {program} "$@" >> {calls}\n')
+        path.chmod(0o755)
+    environment = {**os.environ, 'PATH': f'{tmp_path}:{os.environ["PATH"]}'}
+    for block in blocks:
+        subprocess.run(['bash', '-e', '-c', block], env=environment, check=True)
+    expected = []
+    for name, model in MODELS.items():
+        url = model['Converted From'].get('Weights')
+        form, file = ('deeplab2', url.rpartition('/')[2]) if url else ('port', 'PORT_FILE')
+        config = f'configs/kmax/{name}.py'
+        expected += [f'curl --fail --location --remote-name {url}'] if url else []
+        convert = f'tools/convert_checkpoint.py {form} {file} {name}.pth --config {config}'
+        expected += [f'python {convert}', f'python tools/test.py {config} {name}.pth']
+    assert calls.read_text().splitlines() == expected
