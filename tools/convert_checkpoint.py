@@ -2,9 +2,21 @@
 
     python tools/convert_checkpoint.py FORMAT SRC DST --config CONFIG
 
-DST is then taken by ``init_detector``, ``DetInferencer``, ``tools/test.py`` and ``load_from``.
-Formats: ``deeplab2``, TensorFlow checkpoints of the original (a prefix, a folder, or the downloaded
-``.tar.gz``), of segmentation or ImageNet weights. They need ``pip install tensorflow-cpu``.
+Formats:
+
+* ``deeplab2``: a TensorFlow checkpoint of the original, of segmentation or ImageNet weights: a
+  prefix, a folder, or the downloaded ``.tar.gz``. It needs ``pip install tensorflow-cpu``.
+* ``port``: a ``.pth`` or detectron2 ``.pkl`` of the public PyTorch port, for the configs
+  ``kmax_*-port_*``.
+* ``torchvision``, ``timm``, ``convnext``: ImageNet weights of ResNet or ConvNeXt from these
+  projects, the last being ConvNeXt's own repository; without their classifier.
+
+Of segmentation, DST is taken by ``init_detector``, ``DetInferencer``, ``tools/test.py`` and
+``load_from``. ImageNet weights start a training, by one of
+
+    load_from = 'DST'
+    model = dict(backbone=dict(init_cfg=dict(_delete_=True, type='Pretrained', checkpoint='DST',
+                                             prefix='backbone.')))
 """
 
 import sys
@@ -24,10 +36,12 @@ from mmengine.utils import ProgressBar  # noqa: E402
 
 from projects.kmax.converters import FORMATS, Conversion, ConversionError, convert  # noqa: E402
 from projects.kmax.converters.checkpoint import dataset_meta, save_checkpoint  # noqa: E402
+from projects.kmax.converters.recognition import looks_like  # noqa: E402
 from projects.kmax.engine.launch import existing_file  # noqa: E402
 from projects.kmax.models import KMaXDeepLab  # noqa: E402
 
 SHOWN = 5
+RECIPES = dict(deeplab2='the original', port='the PyTorch port')
 
 
 def parse_args() -> Namespace:
@@ -76,6 +90,41 @@ def report(args: Namespace, result: Conversion) -> Iterable[str]:
     yield f'not filled  {len(result.not_filled)}'
     yield from account(result.not_filled)
     yield f'written     {args.dst} ({args.dst.stat().st_size / 2**20:.1f} MiB)'
+    if result.not_filled:
+        yield f"use it as   load_from = '{args.dst}', or as --help says"
+
+
+def check_recipe(args: Namespace, config: Config) -> None:
+    """Warn where weights of one code base come into the network of the other; shapes are equal."""
+    port = config.model.panoptic_head.pixel_decoder.get('dilation') == 1
+    if args.format in RECIPES and (args.format == 'port') != port:
+        print(
+            f'warning: {args.config} is the network of {RECIPES["port" if port else "deeplab2"]}, '
+            f'which computes otherwise than the one of {RECIPES[args.format]} that these weights '
+            "were trained in: they give the published figures with that one's configs only",
+            file=sys.stderr,
+        )
+
+
+def convert_file(args: Namespace, model: KMaXDeepLab) -> Conversion:
+    """Read and convert the checkpoint.
+
+    Raises:
+        ConversionError: Says, where the checkpoint has another format, which.
+    """
+    form = FORMATS[args.format]
+    try:
+        with form.open(args.src) as weights:
+            print(f'converting  {args.src}, {len(weights)} tensors, for {args.config}', flush=True)
+            return convert(form, weights, model, track)
+    except ConversionError as error:
+        found = looks_like(args.src, FORMATS, model)
+        if not found or args.format in found:
+            raise
+        raise ConversionError(
+            f'{args.src} looks like a checkpoint {" or ".join(found.values())}; as {args.format}: '
+            f'{error}'
+        ) from error
 
 
 def run(args: Namespace) -> Conversion:
@@ -87,11 +136,11 @@ def run(args: Namespace) -> Conversion:
         raise ConversionError(
             f'{args.config} is the config of {type(model).__name__}, not KMaXDeepLab'
         )
-    form = FORMATS[args.format]
-    with form.open(args.src) as weights:
-        print(f'converting  {args.src}, {len(weights)} tensors, for {args.config}', flush=True)
-        result = convert(form, weights, model, track)
-    meta = {} if result.not_filled else dict(dataset_meta=dataset_meta(config, model))
+    result = convert_file(args, model)
+    meta: dict[str, Any] = {}
+    if not result.not_filled:
+        check_recipe(args, config)
+        meta['dataset_meta'] = dataset_meta(config, model)
     meta['cfg'] = config.pretty_text
     save_checkpoint(args.dst, result.state, meta)
     return result

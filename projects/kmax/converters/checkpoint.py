@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..atomic_file import open_atomically
 from ..engine.hooks.check_classes import check_classes
-from .conversion import ConversionError
+from .errors import ConversionError
 
 
 def dataset_meta(config: Config, model: Any) -> dict[str, Any]:

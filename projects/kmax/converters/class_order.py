@@ -6,7 +6,7 @@ order, then void. Semantic heads follow the data set's own ids.
 
 from typing import NamedTuple
 
-from .conversion import ConversionError
+from .errors import ConversionError
 
 _ADE20K_STUFF = (
     *(1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 17, 18, 22, 26, 27, 29, 30, 35, 41, 47, 49, 52, 53, 55, 60),
@@ -29,6 +29,12 @@ class ClassIds(NamedTuple):
         """For every channel of our semantic logits the data set's."""
         void = [] if self.void is None else [self.void]
         return [*self.things, *self.stuff, *void]
+
+    @property
+    def dataset_order(self) -> list[int]:
+        """For each of our classes its place among the data set's, without void."""
+        ids = [*self.things, *self.stuff]
+        return [i - min(ids) for i in ids]
 
 
 DATA_SETS = (

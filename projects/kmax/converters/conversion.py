@@ -1,5 +1,6 @@
 """Weights of another code base under our names, with an account of every tensor on both sides."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -9,12 +10,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .errors import ConversionError
+from .identity import differences, identify
+
 COUNTER = '.num_batches_tracked'
 SHOWN = 5
-
-
-class ConversionError(ValueError):
-    """A checkpoint that cannot be read or does not fit the config; the message names it."""
+NO_SEMANTIC_DECODER = 'the config has no auxiliary semantic decoder'
+BACKBONE_ONLY = {'panoptic_head.': 'ImageNet weights are the backbone only'}
 
 
 @dataclass
@@ -31,17 +33,58 @@ class Plan:
     left_out: dict[str, str] = field(default_factory=dict)
     not_filled: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def by_rules(
+        cls,
+        keys: Iterable[str],
+        our_name: Callable[[str], str],
+        reason: Callable[[str], str | None],
+        not_filled: Mapping[str, str] | None = None,
+    ) -> 'Plan':
+        """Decide about each name.
+
+        Args:
+            keys: The names; those that no rule knows are in no part of the plan.
+            our_name: Gives our name, or raises ``KeyError``.
+            reason: Gives the reason to leave a tensor out, or None.
+            not_filled: See :class:`Plan`.
+        """
+        result = cls(not_filled=dict(not_filled or {}))
+        for key in keys:
+            why = reason(key)
+            if why:
+                result.left_out[key] = why
+                continue
+            try:
+                result.targets[key] = our_name(key)
+            except KeyError:
+                continue
+        return result
+
+
+def first_match(patterns: Mapping[str, str], name: str) -> str | None:
+    """Return the value of the first pattern that matches the whole name, or None."""
+    return next((x for pattern, x in patterns.items() if re.fullmatch(pattern, name)), None)
+
+
+def keep_rows(plan: Plan, model: nn.Module) -> dict[str, list[int]]:
+    """Leave every tensor's rows where they are."""
+    return {}
+
 
 class Format(NamedTuple):
     """One kind of foreign checkpoint.
 
     ``open`` gives a path's tensors by name while its context lasts, ``plan`` decides about every
-    name for a model, ``layout`` brings one tensor, by its source name, into our layout.
+    name for a model, ``layout`` brings one tensor, by its source name, into our layout, and
+    ``class_rows`` gives, for each tensor whose rows follow another order of classes, the row in it
+    of each of ours.
     """
 
     open: Callable[[Path], AbstractContextManager[Mapping[str, Tensor]]]
     plan: Callable[[Collection[str], nn.Module], Plan]
-    layout: Callable[[str, Tensor, nn.Module], Tensor]
+    layout: Callable[[str, Tensor], Tensor]
+    class_rows: Callable[[Plan, nn.Module], dict[str, list[int]]] = keep_rows
 
 
 @dataclass
@@ -74,19 +117,20 @@ def convert(
         track: Wraps the list of tensors to show progress.
 
     Raises:
-        ConversionError: When a tensor on either side is unaccounted for or has another shape.
+        ConversionError: When the checkpoint is one of another model, or a tensor on either side is
+            unaccounted for or has another shape.
     """
     own = model.state_dict()
     plan = form.plan(weights, model)
-    not_filled = _check_names(plan, weights, own)
-    found, wrong = {}, []
-    for source, name in track(list(plan.targets.items())):
-        value = form.layout(source, weights[source], model).contiguous()
-        found[name] = value
-        if value.shape != own[name].shape:
-            wrong.append(
-                f'{source}: {tuple(value.shape)} instead of the {tuple(own[name].shape)} of {name}'
-            )
+    _check_known(plan, weights)
+    _check_identity(form, plan, weights, own)
+    not_filled = _check_places(plan, own)
+    found = _lay_out(form, plan, weights, model, track)
+    wrong = [
+        f'{source}: {tuple(found[name].shape)} instead of the {tuple(own[name].shape)} of {name}'
+        for source, name in plan.targets.items()
+        if found[name].shape != own[name].shape
+    ]
     if wrong:
         raise ConversionError(
             f'{len(wrong)} tensors have other shapes than in the config: {_list(wrong)}'
@@ -100,12 +144,51 @@ def convert(
     return Conversion(state, plan, not_filled)
 
 
-def _check_names(plan: Plan, weights: Collection[str], own: Mapping[str, Tensor]) -> dict[str, str]:
-    """Refuse tensors that are unaccounted for; return our weights that may stay unfilled."""
-    faults = []
+def _lay_out(
+    form: Format,
+    plan: Plan,
+    weights: Mapping[str, Tensor],
+    model: nn.Module,
+    track: Callable[[list[Any]], Iterable[Any]],
+) -> dict[str, Tensor]:
+    """Return the tensors by our names, in our layout and order of classes."""
+    class_rows = form.class_rows(plan, model)
+    found = {}
+    for source, name in track(list(plan.targets.items())):
+        value = form.layout(source, weights[source])
+        rows = class_rows.get(source)
+        # Other numbers of rows are left to the check of shapes.
+        if rows is not None and len(rows) == len(value):
+            value = value[rows]
+        found[name] = value.contiguous()
+    return found
+
+
+def _check_known(plan: Plan, weights: Collection[str]) -> None:
+    """Refuse tensors that no rule knows."""
     strangers = [name for name in weights if name not in plan.targets and name not in plan.left_out]
     if strangers:
-        faults.append(f'{len(strangers)} unknown tensors: {_list(strangers)}')
+        raise ConversionError(
+            f'of the {len(weights)} tensors in the checkpoint {len(strangers)} are unknown: '
+            f'{_list(strangers)}'
+        )
+
+
+def _check_identity(
+    form: Format, plan: Plan, weights: Mapping[str, Tensor], own: Mapping[str, Tensor]
+) -> None:
+    """Refuse checkpoints of another backbone, data set or number of queries."""
+    sources = {name: source for source, name in plan.targets.items()}
+    theirs = identify(sources, lambda n: form.layout(sources[n], weights[sources[n]]).shape)
+    ours = identify(own, lambda name: own[name].shape)
+    differing = differences(theirs, ours)
+    if differing:
+        raise ConversionError(differing)
+
+
+def _check_places(plan: Plan, own: Mapping[str, Tensor]) -> dict[str, str]:
+    """Refuse a plan that does not fit the model; return our weights that may stay unfilled."""
+    faults = []
     misfits = [f'{name} ({ours})' for name, ours in plan.targets.items() if ours not in own]
     if misfits:
         faults.append(

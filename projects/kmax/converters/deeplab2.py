@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from .class_order import class_ids
-from .conversion import Plan
+from .conversion import BACKBONE_ONLY, NO_SEMANTIC_DECODER, Plan, first_match
 from .deeplab2_names import Names, torch_layout
 
 SUFFIX = '/.ATTRIBUTES/VARIABLE_VALUE'
@@ -39,43 +39,45 @@ def plan(keys: Collection[str], model: Any) -> Plan:
     Returns:
         The plan; keys that no rule knows are not in it.
     """
-    names = {key: _canonical(key) for key in keys}
-    of_names = Names(names.values())
-    with_head = any(name.startswith('pixel_decoder/') for name in names.values())
-    result = Plan()
-    if not with_head:
-        result.not_filled['panoptic_head.'] = 'ImageNet weights are the backbone only'
-    for key, name in names.items():
-        reason = _reason_to_leave_out(name, with_head, model)
-        if reason:
-            result.left_out[key] = reason
-            continue
-        try:
-            result.targets[key] = of_names[name]
-        except KeyError:
-            continue
-    return result
+    names = [_canonical(key) for key in keys]
+    of_names = Names(names)
+    with_head = any(name.startswith('pixel_decoder/') for name in names)
+    return Plan.by_rules(
+        keys,
+        lambda key: of_names[_canonical(key)],
+        lambda key: _reason_to_leave_out(_canonical(key), with_head, model),
+        {} if with_head else BACKBONE_ONLY,
+    )
 
 
-def layout(key: str, value: Tensor, model: Any) -> Tensor:
-    """Bring a variable into our layout and order of classes.
+def layout(key: str, value: Tensor) -> Tensor:
+    """Bring a variable into our layout.
 
     Args:
         key: Name of the variable.
         value: Its value.
+    """
+    return torch_layout(_canonical(key), value)
+
+
+def class_rows(plan: Plan, model: Any) -> dict[str, list[int]]:
+    """Return the row of each of our classes in the semantic head, which follows the data set's ids.
+
+    The class heads have our order.
+
+    Args:
+        plan: The plan.
         model: The :class:`KMaXDeepLab` it is for.
 
     Raises:
-        ConversionError: If the semantic head's order of classes is not known.
+        ConversionError: If checkpoints were released for no such data set.
     """
-    name = _canonical(key)
-    value = torch_layout(name, value)
-    if name.startswith('semantic_last_layer/'):
-        head = model.panoptic_head
-        ids = class_ids(head.num_things_classes, head.num_stuff_classes)
-        if len(value) == len(ids.semantic_order):
-            value = value[ids.semantic_order]
-    return value
+    layers = [key for key in plan.targets if _canonical(key).startswith('semantic_last_layer/')]
+    if not layers:
+        return {}
+    head = model.panoptic_head
+    ids = class_ids(head.num_things_classes, head.num_stuff_classes)
+    return dict.fromkeys(layers, ids.semantic_order)
 
 
 def _canonical(key: str) -> str:
@@ -87,11 +89,11 @@ def _canonical(key: str) -> str:
 
 
 def _reason_to_leave_out(name: str, with_head: bool, model: Any) -> str | None:
-    for pattern, reason in _LEFT_OUT.items():
-        if re.fullmatch(pattern, name):
-            return reason
+    reason = first_match(_LEFT_OUT, name)
+    if reason:
+        return reason
     if not with_head and not name.startswith('encoder/'):
         return 'not of the encoder: the classifier on ImageNet'
     if re.fullmatch(_SEMANTIC, name) and model.panoptic_head.semantic_decoder is None:
-        return 'the config has no auxiliary semantic decoder'
+        return NO_SEMANTIC_DECODER
     return None

@@ -1,11 +1,16 @@
-"""Parameters of the PyTorch port's checkpoints under our names."""
+"""Checkpoints of the PyTorch port, of segmentation."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
+
+from .class_order import class_ids
+from .conversion import COUNTER, NO_SEMANTIC_DECODER, Plan, first_match
+from .imagenet import CONVNEXT
+from .torch_checkpoint import BESIDE
 
 # Each table maps the start of a name, up to a dot, to ours.
 _PREDICTOR = {
@@ -66,14 +71,6 @@ _SEMANTIC = {
     '1': 'head.conv.pointwise_conv',
     '2.conv': 'head.final',
 }
-_CONVNEXT = {
-    'gamma': 'gamma',
-    'dwconv': 'depthwise_conv',
-    'norm': 'norm',
-    'pwconv1': 'pointwise_conv1',
-    'pwconv2': 'pointwise_conv2',
-}
-
 _PIXEL = 'panoptic_head.pixel_decoder'
 _TRANSFORMER = 'panoptic_head.transformer_decoder'
 _PORT_PIXEL = r'sem_seg_head\.pixel_decoder'
@@ -114,7 +111,7 @@ _RULES: tuple[tuple[str, Callable[[re.Match], str]], ...] = (
     (r'(backbone\.downsample_layers\.[0-3]\.[01]\.(?:weight|bias))', lambda m: m[1]),
     (
         r'(backbone\.stages\.\d\.\d+)\.(\w+)(\.\w+)?',
-        lambda m: f'{m[1]}.{_CONVNEXT[m[2]]}{m[3] or ""}',
+        lambda m: f'{m[1]}.{CONVNEXT[m[2]]}{m[3] or ""}',
     ),
     (_PORT_PIXEL + r'\._in_norms\.(.*)', lambda m: f'{_PIXEL}.norms.{m[1]}'),
     (_PORT_PIXEL + r'\._resized_fuses\.(\d)\._conv_bn_(low|high)\.(.*)', _fusion),
@@ -164,52 +161,61 @@ def our_name(name: str) -> str:
     raise KeyError(f"no rule for the port's parameter '{name}'")
 
 
-def our_layout(name: str, value: Tensor) -> Tensor:
-    """Return a parameter's value in our layout: axial attention convolves in two dimensions."""
-    if name.endswith('_axis.qkv_transform.conv.weight'):
+def plan(keys: Collection[str], model: Any) -> Plan:
+    """Decide about the tensors of a checkpoint.
+
+    Args:
+        keys: Their names.
+        model: The :class:`KMaXDeepLab` they are for.
+
+    Returns:
+        The plan; keys that no rule knows are not in it.
+    """
+    reasons = dict(BESIDE)
+    if model.panoptic_head.semantic_decoder is None:
+        reasons[_PORT_TRANSFORMER + r'\._auxiliary_semantic_predictor\..*'] = NO_SEMANTIC_DECODER
+    return Plan.by_rules(keys, our_name, partial(first_match, reasons))
+
+
+def layout(key: str, value: Tensor) -> Tensor:
+    """Return a tensor in our layout: axial attention convolves in two dimensions.
+
+    Args:
+        key: Its name.
+        value: Its value.
+    """
+    if key.endswith('_axis.qkv_transform.conv.weight'):
         return value[..., None]
-    if name.endswith('._cluster_centers.weight'):
+    if key.endswith('._cluster_centers.weight'):
         return value.t()
     return value
 
 
-def convert_port(
-    state: Mapping[str, Tensor | np.ndarray], class_order: Sequence[int]
-) -> dict[str, Tensor]:
-    """Convert a state dict of the port to one of :class:`KMaXDeepLab`.
+def class_rows(plan: Plan, model: Any) -> dict[str, list[int]]:
+    """Return the row of each of our classes in the heads.
+
+    The class heads follow the data set's order, void last, and so does the semantic head of weights
+    trained with the port. The port's own converter left the semantic heads of the original as they
+    are, and wrote no counts of batches, by which its files are known.
 
     Args:
-        state: The checkpoint's ``model`` entry, arrays or tensors.
-        class_order: For each of our classes (things, then stuff) the port's, which is the data
-            set's order; void stays last.
-
-    Returns:
-        The state dict. Norms whose count of batches the checkpoint lacks, as those converted from
-        TensorFlow do, get 0.
+        plan: The plan.
+        model: The :class:`KMaXDeepLab` it is for.
 
     Raises:
-        KeyError: When a parameter is unknown.
-        ValueError: When ``class_order`` does not fit the class channels.
+        ConversionError: If checkpoints were released for no such data set.
     """
-    converted = {}
-    for name, value in state.items():
-        value = our_layout(name, torch.as_tensor(value))
-        ours = our_name(name)
-        if '.class_head.' in ours or '.semantic_decoder.head.final.' in ours:
-            value = _reorder(name, value, class_order)
-        converted[ours] = value.contiguous()
-    for name in list(converted):
-        if name.endswith('.running_mean'):
-            count = name.replace('running_mean', 'num_batches_tracked')
-            converted.setdefault(count, torch.zeros((), dtype=torch.long))
-    return converted
-
-
-def _reorder(name: str, value: Tensor, class_order: Sequence[int]) -> Tensor:
-    count = len(class_order)
-    if sorted(class_order) != list(range(count)) or len(value) not in (count, count + 1):
-        raise ValueError(
-            f"the port's '{name}' has {len(value)} channels, which does not fit a class order of "
-            f'{count} classes'
-        )
-    return value[[*class_order, *range(count, len(value))]]
+    head = model.panoptic_head
+    ids = class_ids(head.num_things_classes, head.num_stuff_classes)
+    num_classes = head.num_classes
+    classes = [*ids.dataset_order, num_classes]
+    semantic = classes[:num_classes] if ids.void is None else classes
+    if not any(name.endswith(COUNTER) for name in plan.targets.values()):
+        semantic = ids.semantic_order
+    orders = {r'.*\.class_head\.\w+': classes, r'.*\.semantic_decoder\.head\.final\.\w+': semantic}
+    rows = {}
+    for key, name in plan.targets.items():
+        for pattern, order in orders.items():
+            if re.fullmatch(pattern, name):
+                rows[key] = order
+    return rows

@@ -9,13 +9,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .conversion import ConversionError
+from .errors import ConversionError
 
 INDEX = '.index'
 
@@ -119,6 +119,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
+                _check_member(archive, member)
                 name = Path(member.name).name
                 content = tar.extractfile(member) if member.isfile() else None
                 if content is not None and not name.startswith('.'):
@@ -127,7 +128,20 @@ def _unpack(archive: Path, folder: Path) -> None:
     except FileExistsError as error:
         raise ConversionError(f'{archive} holds two files {name}') from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise ConversionError(f'{archive} cannot be unpacked: {error}') from error
+        raise ConversionError(
+            f'{archive} cannot be unpacked, it may be damaged or cut off: {error}'
+        ) from error
+
+
+def _check_member(archive: Path, member: tarfile.TarInfo) -> None:
+    """Refuse what no published archive holds, but one that means harm may."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or '..' in path.parts:
+        raise ConversionError(f'{archive} is refused: its {member.name} lies outside the archive')
+    if not member.isfile() and not member.isdir():
+        raise ConversionError(
+            f'{archive} is refused: its {member.name} is a link or device, not a file'
+        )
 
 
 def _import_tensorflow() -> Any:

@@ -1,0 +1,5 @@
+"""What goes wrong when a checkpoint is converted."""
+
+
+class ConversionError(ValueError):
+    """A checkpoint that cannot be read or does not fit the config; the message names it."""

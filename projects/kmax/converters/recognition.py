@@ -1,0 +1,58 @@
+"""What kind of checkpoint a file is, told where another was expected."""
+
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from torch import nn
+
+from .conversion import Format
+from .errors import ConversionError
+from .tensorflow_checkpoint import INDEX
+from .torch_checkpoint import open_torch
+
+OPENMMLAB = 'of OpenMMLab, which needs no conversion: give it to load_from or init_cfg as it is'
+OWN = 'of this project, which needs no conversion'
+
+
+def looks_like(path: Path, formats: Mapping[str, Format], model: nn.Module) -> dict[str, str]:
+    """Return the formats that a checkpoint may have.
+
+    Args:
+        path: The checkpoint.
+        formats: The formats by name.
+        model: The model it is for.
+
+    Returns:
+        What the checkpoint is in words, by the name of its format; OpenMMLab's own has an empty
+        name. Empty when it is none of these.
+    """
+    if _is_tensorflow(path):
+        return {'deeplab2': 'of format deeplab2'}
+    try:
+        with open_torch(path) as weights:
+            names = list(weights)
+    except ConversionError:
+        return {}
+    found = {
+        name: f'of format {name}' for name, form in formats.items() if _knows(form, names, model)
+    }
+    if not found and any(name.startswith('backbone.') for name in names):
+        own = any(name.startswith('panoptic_head.') for name in names)
+        return {'': OWN if own else OPENMMLAB}
+    return found
+
+
+def _is_tensorflow(path: Path) -> bool:
+    if path.is_dir():
+        return True
+    if path.is_file():
+        return path.suffix == INDEX or tarfile.is_tarfile(path)
+    return path.with_name(path.name + INDEX).is_file()
+
+
+def _knows(form: Format, names: Iterable[str], model: nn.Module) -> bool:
+    plan = form.plan(list(names), model)
+    return bool(plan.targets) and all(
+        name in plan.targets or name in plan.left_out for name in names
+    )

@@ -1,0 +1,105 @@
+"""Checkpoints of PyTorch projects: files of torch.save, detectron2's pickles, safetensors."""
+
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import ConversionError
+from .numpy_pickle import load_arrays, refusal
+
+ENTRIES = ('model', 'state_dict')
+"""Where files that hold more than weights keep them."""
+BESIDE = {'.*/.*': 'not in the entry of weights of the file: state of a training'}
+"""Reason to leave out what :func:`open_torch` names with slashes."""
+# How files of torch.save start, and those of torch < 1.6.
+MAGIC = (b'PK\x03\x04', pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2))
+SAFETENSORS = '.safetensors'
+
+
+@contextmanager
+def open_torch(path: Path) -> Iterator[Mapping[str, Tensor]]:
+    """Open a checkpoint as tensors by name.
+
+    Tensors beside the weights, as an optimizer's, have names with slashes: ``optimizer/state/0``.
+
+    Args:
+        path: File of ``torch.save``, pickle of arrays, or ``.safetensors``.
+
+    Raises:
+        ConversionError: When there is no such file, it is damaged, wants to run code, or holds no
+            weights.
+    """
+    if not path.is_file():
+        raise ConversionError(f'checkpoint {path} is no file')
+    content = _read(path)
+    if not isinstance(content, Mapping):
+        raise ConversionError(f'{path} holds a {type(content).__name__}, not weights by name')
+    entry = next((e for e in ENTRIES if isinstance(content.get(e), Mapping)), None)
+    weights = content if entry is None else content[entry]
+    found = {str(name): _tensor(str(name), value, path) for name, value in weights.items()}
+    if not found:
+        raise ConversionError(f'{path} holds no weights')
+    if entry is not None:
+        rest = {name: value for name, value in content.items() if name != entry}
+        found |= dict(_nested(rest, ()))
+    yield found
+
+
+def _read(path: Path) -> Any:
+    with open(path, 'rb') as file:
+        start = file.read(16)
+    if path.suffix == SAFETENSORS:
+        return _load_safetensors(path)
+    if not start.startswith(MAGIC):
+        return load_arrays(path)
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    # A damaged file can raise nearly any exception.
+    except Exception as error:
+        asked = re.search(r'GLOBAL ([\w.]+)', str(error))
+        if isinstance(error, pickle.UnpicklingError) and asked:
+            raise ConversionError(refusal(path, asked[1])) from error
+        raise ConversionError(f'{path} cannot be read, it may be damaged: {error}') from error
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ConversionError(
+            f'reading {path} needs safetensors: pip install safetensors ({error})'
+        ) from error
+    # Its errors are exceptions of its own.
+    try:
+        return load_file(path)
+    except Exception as error:
+        raise ConversionError(f'{path} cannot be read, it may be damaged: {error}') from error
+
+
+def _tensor(name: str, value: Any, path: Path) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    try:
+        # Arrays that share a pickle's memory are read-only, which torch warns of.
+        return torch.from_numpy(np.require(value, requirements='W'))
+    except TypeError as error:
+        raise ConversionError(f'{path} holds no weights: {name} is no array of numbers') from error
+
+
+def _nested(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors in nested containers, each with its path."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        yield '/'.join(path) + ('/' if len(path) == 1 else ''), torch.as_tensor(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _nested(item, (*path, str(key)))
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from _nested(item, (*path, str(i)))

@@ -1,0 +1,70 @@
+"""Models without memory or values, and what checkpoints are known to hold."""
+
+import json
+import lzma
+from functools import cache, partial
+from pathlib import Path
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import projects.kmax  # noqa: F401
+
+CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
+DATA = Path(__file__).resolve().parents[1] / 'data'
+
+
+def build(config):
+    """Build a model on the meta device."""
+    init_default_scope('mmdet')
+    with pytest.MonkeyPatch.context() as patch, torch.device('meta'):
+        # Drop path rates are read from it as numbers.
+        patch.setattr(torch, 'linspace', partial(torch.linspace, device='cpu'))
+        return MODELS.build(config)
+
+
+@pytest.fixture(scope='session')
+def meta_model():
+    """Return a function from the name of a config to its model; further arguments change it."""
+
+    @cache
+    def make(name: str):
+        return build(Config.fromfile(CONFIGS / f'{name}.py').model)
+
+    def changed(name: str, **changes):
+        if not changes:
+            return make(name)
+        config = Config.fromfile(CONFIGS / f'{name}.py')
+        config.merge_from_dict(dict(model=changes))
+        return build(config.model)
+
+    return changed
+
+
+def meta_tensors(rows):
+    return {name: torch.empty(shape, device='meta') for name, shape, *_ in rows}
+
+
+def read(path):
+    return json.loads(lzma.open(DATA / path).read())
+
+
+@pytest.fixture(scope='session')
+def released():
+    """Tensors of the PyTorch port's nine checkpoints, on the meta device."""
+    recorded = read('oracle/pytorch/manifests.json.xz')
+    return {name: meta_tensors(rows) for name, rows in recorded.items()}
+
+
+@pytest.fixture(scope='session')
+def imagenet():
+    """Parameters of ResNet-50 and ConvNeXt as other projects name them, on the meta device.
+
+    Those of torchvision 0.28 and timm 1.0.31 come from their models, those of ConvNeXt's repository
+    from what timm converts to its own.
+    """
+    recorded = read('imagenet/parameters.json.xz')
+    return {name: meta_tensors(rows) for name, rows in recorded.items()}
