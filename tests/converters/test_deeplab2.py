@@ -1,66 +1,37 @@
 """Every variable of every released kind of checkpoint has its place in our networks."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
-from mmdet.registry import MODELS
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
-from projects.kmax.converters import FORMATS, ConversionError, convert
-from projects.kmax.converters.deeplab2 import SUFFIX
+from projects.kmax.converters import FORMATS, ConversionError, Plan, convert
+from projects.kmax.converters.deeplab2 import SUFFIX, class_rows
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50.py'
 DEEPLAB2 = FORMATS['deeplab2']
 SLOT = '/.OPTIMIZER_SLOT/optimizer/m'
-CASES = [
-    *(f'coco_{b}' for b in ('r50', 'axial_r50')),
-    *(f'cityscapes_{b}' for b in ('r50', 'axial_r50')),
-    *(f'ade20k_r50_{size}' for size in (641, 1281)),
-]
-CONVNEXT = [
-    *(f'coco_convnext_{size}' for size in ('tiny', 'small', 'base', 'large')),
-    *(f'cityscapes_convnext_{size}' for size in ('tiny', 'small', 'base', 'large')),
-    *(f'ade20k_convnext_large_{size}' for size in (641, 1281)),
-]
-WIDTHS = {'tiny': 96, 'small': 96, 'base': 128, 'large': 192}
-
-
-def model_config(case):
-    """Config of the model in a released checkpoint."""
-    data_set, *backbone = case.removesuffix('_641').removesuffix('_1281').split('_')
-    config = Config.fromfile(CONFIG).model
-    head = config.panoptic_head
-    if backbone[0] == 'axial':
-        config.backbone = dict(type='AxialResNet')
-        head.in_channels = [128, 256, 512, 1024, 2048]
-    elif backbone[0] == 'convnext':
-        config.backbone = dict(type='KMaXConvNeXt', arch=backbone[1])
-        width = WIDTHS[backbone[1]]
-        head.in_channels = [width, *(width * 2**i for i in range(4))]
-    if data_set == 'cityscapes':
-        head.num_things_classes, head.num_stuff_classes = 8, 11
-        head.pixel_decoder.channels = (512, 256, 128, 64, 32)
-        head.pixel_decoder.num_blocks = (1, 5, 1, 1, 1)
-        head.pixel_decoder.block_types = ('axial', 'axial', *['bottleneck'] * 3)
-        head.transformer_decoder.num_queries = 256
-        head.semantic_decoder = dict(type='KMaXSemanticHead')
-    elif data_set == 'ade20k':
-        head.num_things_classes, head.num_stuff_classes = 100, 50
-        head.semantic_decoder.num_classes = 151
-    return config
-
-
-def build(config):
-    """Build a model without memory or values."""
-    init_default_scope('mmdet')
-    with pytest.MonkeyPatch.context() as patch, torch.device('meta'):
-        # Drop path rates are read from it as numbers.
-        patch.setattr(torch, 'linspace', partial(torch.linspace, device='cpu'))
-        return MODELS.build(config)
+BACKBONES = {
+    'r50': 'r50',
+    'axial_r50': 'axial-r50',
+    'convnext_tiny': 'convnext-t',
+    'convnext_small': 'convnext-s',
+    'convnext_base': 'convnext-b',
+    'convnext_large': 'convnext-l',
+}
+COCO, CITYSCAPES, ADE20K = (
+    'kmax_{}_8xb8-150k_coco-panoptic',
+    'kmax_{}_8xb4-60k_cityscapes-panoptic',
+    'kmax_{}_8xb8-100k_ade20k-panoptic-{}x{}',
+)
+CONFIGS = {
+    **{f'coco_{name}': COCO.format(ours) for name, ours in BACKBONES.items()},
+    **{f'cityscapes_{name}': CITYSCAPES.format(ours) for name, ours in BACKBONES.items()},
+    **{
+        f'ade20k_{name}_{size}': ADE20K.format(BACKBONES[name], size, size)
+        for name in ('r50', 'convnext_large')
+        for size in (641, 1281)
+    },
+}
 
 
 @pytest.fixture
@@ -75,8 +46,8 @@ def on_meta(deeplab2_shapes):
 
 
 @pytest.fixture(scope='module')
-def resnet():
-    return build(model_config('coco_r50'))
+def resnet(meta_model):
+    return meta_model(CONFIGS['coco_r50'])
 
 
 def backbone_state(model):
@@ -84,12 +55,12 @@ def backbone_state(model):
 
 
 def test_cases_are_all_released_kinds(deeplab2_shapes):
-    assert set(deeplab2_shapes) == {*CASES, *CONVNEXT}
+    assert set(deeplab2_shapes) == set(CONFIGS)
 
 
-@pytest.mark.parametrize('case', [*CASES, *CONVNEXT])
-def test_every_variable_fills_a_weight_and_every_weight_is_filled(case, on_meta):
-    model = build(model_config(case))
+@pytest.mark.parametrize('case', CONFIGS)
+def test_every_variable_fills_a_weight_and_every_weight_is_filled(case, on_meta, meta_model):
+    model = meta_model(CONFIGS[case])
     variables = on_meta(case)
     result = convert(DEEPLAB2, variables, model)
     assert set(result.plan.targets) == set(variables)
@@ -103,8 +74,8 @@ def test_every_variable_fills_a_weight_and_every_weight_is_filled(case, on_meta)
     [('', 'coco_r50'), ('backbone/_', 'coco_r50'), ('', 'coco_axial_r50')],
     ids=['own', 'Model Garden', 'MaX-S'],
 )
-def test_imagenet_weights_fill_the_backbone(prefix, case, on_meta):
-    model = build(model_config(case))
+def test_imagenet_weights_fill_the_backbone(prefix, case, on_meta, meta_model):
+    model = meta_model(CONFIGS[case])
     variables = {f'{prefix}{k}': v for k, v in on_meta(case).items() if k.startswith('encoder/')}
     extra = ['classifier/kernel' + SUFFIX, 'global_step' + SUFFIX]
     result = convert(DEEPLAB2, variables | dict.fromkeys(extra, torch.zeros(1)), model)
@@ -116,8 +87,8 @@ def test_imagenet_weights_fill_the_backbone(prefix, case, on_meta):
     assert set(result.not_filled.values()) == {'ImageNet weights are the backbone only'}
 
 
-def test_keras_weights_of_convnext_fill_the_backbone(on_meta):
-    model = build(model_config('coco_convnext_tiny'))
+def test_keras_weights_of_convnext_fill_the_backbone(on_meta, meta_model):
+    model = meta_model(CONFIGS['coco_convnext_tiny'])
     variables = {
         k.removeprefix('encoder/'): v
         for k, v in on_meta('coco_convnext_tiny').items()
@@ -146,10 +117,9 @@ def test_state_of_the_training_is_left_out_with_its_reason(resnet, on_meta):
     assert set(result.plan.targets) == set(variables)
 
 
-def test_semantic_weights_are_left_out_where_the_config_has_no_such_decoder(on_meta):
-    config = model_config('coco_r50')
-    config.panoptic_head.semantic_decoder = None
-    result = convert(DEEPLAB2, on_meta('coco_r50'), build(config))
+def test_semantic_weights_are_left_out_where_the_config_has_no_such_decoder(on_meta, meta_model):
+    model = meta_model(CONFIGS['coco_r50'], panoptic_head=dict(semantic_decoder=None))
+    result = convert(DEEPLAB2, on_meta('coco_r50'), model)
     semantic = {k for k in on_meta('coco_r50') if k.startswith('semantic_')}
     assert set(result.plan.left_out) == semantic and len(semantic) > 50
     assert set(result.plan.left_out.values()) == {'the config has no auxiliary semantic decoder'}
@@ -160,7 +130,7 @@ def test_semantic_weights_are_left_out_where_the_config_has_no_such_decoder(on_m
     [
         (
             lambda v: v.update({'encoder/_new': 1, 'more': 1}),
-            '2 unknown tensors: encoder/_new, more',
+            'of the 1186 tensors in the checkpoint 2 are unknown: encoder/_new, more',
         ),
         (lambda v: v.popitem(), "1 of the model's weights are missing: panoptic_head"),
         (
@@ -182,37 +152,73 @@ def test_what_does_not_fit_is_named(resnet, on_meta, change, message):
         convert(DEEPLAB2, variables, resnet)
 
 
-def test_other_backbone_is_named(resnet, on_meta):
-    with pytest.raises(ConversionError) as error:
-        convert(DEEPLAB2, on_meta('coco_axial_r50'), resnet)
-    for part in (
-        'not one of the model in the config',
-        "tensors without a place in the config's model: encoder/",
-        "of the model's weights are missing: backbone.conv1.weight",
-    ):
-        assert part in str(error.value)
+@pytest.mark.parametrize(
+    ('source', 'target', 'message'),
+    [
+        (
+            'coco_axial_r50',
+            'coco_r50',
+            r"has AxialResNet \(MaX-S\), but the config's model has ResNet-50$",
+        ),
+        ('coco_convnext_tiny', 'coco_convnext_base', 'has ConvNeXt-tiny, but .* ConvNeXt-base$'),
+        (
+            'cityscapes_r50',
+            'coco_r50',
+            r"has 19 classes \(Cityscapes\), 256 queries, but the config's model has 133 classes "
+            r'\(COCO\), 128 queries; convert with the config of the data set that it was trained',
+        ),
+        (
+            'ade20k_convnext_large_641',
+            'cityscapes_r50',
+            r'has ConvNeXt-large, 150 classes \(ADE20K\), 128 queries, but',
+        ),
+    ],
+)
+def test_other_models_are_named(source, target, message, on_meta, meta_model):
+    with pytest.raises(ConversionError, match=message):
+        convert(DEEPLAB2, on_meta(source), meta_model(CONFIGS[target]))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (
+            dict(num_stuff_classes=50),
+            r'has 133 classes \(COCO\), but .* has 130 classes; convert with the config of',
+        ),
+        (
+            dict(transformer_decoder=dict(num_queries=100)),
+            'the checkpoint has 128 queries, but .* has 100 queries$',
+        ),
+    ],
+)
+def test_other_classes_and_queries_are_named(changes, message, on_meta, meta_model):
+    model = meta_model(CONFIGS['coco_r50'], panoptic_head=changes)
+    with pytest.raises(ConversionError, match=message):
+        convert(DEEPLAB2, on_meta('coco_r50'), model)
 
 
 @pytest.mark.parametrize(
     ('case', 'first', 'last'),
     [('coco_r50', [1, 2], [133, 0]), ('ade20k_r50_641', [8, 9], [146, 0])],
 )
-def test_semantic_channels_are_things_stuff_void(case, first, last):
-    model = build(model_config(case))
-    bias = torch.arange(model.panoptic_head.semantic_decoder.head.final.out_channels)
-    ours = DEEPLAB2.layout(f'semantic_last_layer/bias{SUFFIX}', bias, model).tolist()
+def test_semantic_channels_are_things_stuff_void(case, first, last, on_meta, meta_model):
+    variables = on_meta(case)
+    name = f'semantic_last_layer/bias{SUFFIX}'
+    variables[name] = torch.arange(len(variables[name]))
+    result = convert(DEEPLAB2, variables, meta_model(CONFIGS[case]))
+    ours = result.state['panoptic_head.semantic_decoder.head.final.bias'].tolist()
     assert (ours[:2], ours[-2:]) == (first, last)
 
 
-def test_cityscapes_has_no_void_channel():
-    model = build(model_config('cityscapes_r50'))
-    kernel = torch.arange(19.0).expand(1, 1, 256, 19)
-    ours = DEEPLAB2.layout('semantic_last_layer/kernel', kernel, model)[:, 0, 0, 0].tolist()
-    assert ours == [*range(11, 19), *range(11)]
+def test_cityscapes_has_no_void_channel(meta_model):
+    plan = Plan(targets={'semantic_last_layer/kernel': 'x', 'semantic_last_layer/bias': 'y'})
+    rows = class_rows(plan, meta_model(CONFIGS['cityscapes_r50']))
+    assert rows == dict.fromkeys(plan.targets, [*range(11, 19), *range(11)])
 
 
-def test_unknown_class_order_is_an_error(on_meta):
-    config = model_config('coco_r50')
-    config.panoptic_head.num_things_classes, config.panoptic_head.num_stuff_classes = 60, 73
+def test_unknown_class_order_is_an_error(on_meta, meta_model):
+    classes = dict(num_things_classes=60, num_stuff_classes=73)
+    model = meta_model(CONFIGS['coco_r50'], panoptic_head=classes)
     with pytest.raises(ConversionError, match='60 thing and 73 stuff classes'):
-        convert(DEEPLAB2, on_meta('coco_r50'), build(config))
+        convert(DEEPLAB2, on_meta('coco_r50'), model)

@@ -138,11 +138,60 @@ def test_archive_is_unpacked_to_a_folder_that_goes(tmp_path, tensorflow):
     assert list(tmp_path.iterdir()) == [archive]
 
 
-def test_archive_cannot_write_elsewhere(tmp_path, tensorflow):
-    names = ['../../ckpt-1.index', f'/ckpt-1.{DATA}']
-    archive = make_archive(tmp_path / 'x.tar.gz', names)
-    with open_tensorflow(archive) as variables:
-        assert len(variables) == 2
+@pytest.mark.parametrize(
+    ('name', 'kind', 'message'),
+    [
+        ('../../ckpt-1.index', tarfile.REGTYPE, 'lies outside the archive'),
+        ('a/../../ckpt-1.index', tarfile.REGTYPE, 'lies outside the archive'),
+        ('/ckpt-1.index', tarfile.REGTYPE, 'lies outside the archive'),
+        ('ckpt-1.index', tarfile.SYMTYPE, 'is a link or device'),
+        ('ckpt-1.index', tarfile.LNKTYPE, 'is a link or device'),
+        ('ckpt-1.index', tarfile.CHRTYPE, 'is a link or device'),
+    ],
+)
+def test_archive_that_reaches_elsewhere_is_refused(tmp_path, tensorflow, name, kind, message):
+    archive = tmp_path / 'x.tar.gz'
+    with tarfile.open(archive, 'w:gz') as tar:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, '/etc/passwd'
+        tar.addfile(member)
+    with (
+        pytest.raises(ConversionError, match=rf'{archive} is refused: its {name} {message}'),
+        open_tensorflow(archive),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == [archive]
+    assert tensorflow == []
+
+
+def test_wrong_check_sum_is_named(tmp_path, tensorflow):
+    archive = make_archive(tmp_path / 'x.tar.gz', ['ckpt-1.index', f'ckpt-1.{DATA}'])
+    content = bytearray(archive.read_bytes())
+    content[-6] ^= 1
+    archive.write_bytes(content)
+    with (
+        pytest.raises(ConversionError, match=f'{archive} cannot be unpacked.*CRC check failed'),
+        open_tensorflow(archive),
+    ):
+        pass
+
+
+@pytest.mark.parametrize('ending', ['.tar.gz', '.tar'])
+def test_cut_archive_is_named(tmp_path, tensorflow, ending):
+    archive = tmp_path / f'x{ending}'
+    with tarfile.open(archive, 'w:gz' if ending == '.tar.gz' else 'w') as tar:
+        for name in ('ckpt-1.index', f'ckpt-1.{DATA}'):
+            member = tarfile.TarInfo(name)
+            member.size = 3000
+            tar.addfile(member, io.BytesIO(bytes(range(250)) * 12))
+    whole = archive.read_bytes()
+    # A plain archive is whole without the zeros after its two files.
+    length = len(whole) if ending == '.tar.gz' else 2 * (512 + 3072)
+    message = rf'{archive} (cannot be unpacked, it may be damaged|is incomplete: no file .*\.data)'
+    for cut in (1, length // 10, length // 2, length - 600, length - 5):
+        archive.write_bytes(whole[: max(cut, 1)])
+        with pytest.raises(ConversionError, match=message), open_tensorflow(archive):
+            pass
     assert list(tmp_path.iterdir()) == [archive]
 
 

@@ -125,6 +125,9 @@ def _unpack(archive: Path, folder: Path) -> None:
                 if content is not None and not name.startswith('.'):
                     with open(folder / name, 'xb') as file:
                         shutil.copyfileobj(content, file)
+            # The check sum of compressed data comes after the archive's end.
+            while tar.fileobj and tar.fileobj.read(2**20):
+                pass
     except FileExistsError as error:
         raise ConversionError(f'{archive} holds two files {name}') from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:

@@ -89,7 +89,7 @@ def _tensor(name: str, value: Any, path: Path) -> Tensor:
     try:
         # Arrays that share a pickle's memory are read-only, which torch warns of.
         return torch.from_numpy(np.require(value, requirements='W'))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConversionError(f'{path} holds no weights: {name} is no array of numbers') from error
 
 

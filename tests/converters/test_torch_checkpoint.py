@@ -1,0 +1,160 @@
+"""Reading PyTorch projects' files, and refusing those that could run code."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+
+import os
+import pickle
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from projects.kmax.converters import ConversionError
+from projects.kmax.converters.torch_checkpoint import open_torch
+
+WEIGHTS = {'a.weight': np.arange(6, dtype=np.float32).reshape(2, 3), 'a.count': np.int64(7)}
+
+
+class Attack:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def read(path):
+    with open_torch(path) as weights:
+        return dict(weights)
+
+
+def as_tensors():
+    return {name: torch.as_tensor(value) for name, value in WEIGHTS.items()}
+
+
+def write(path, content, protocol=None):
+    if protocol is None:
+        torch.save(content, path)
+    elif protocol == 'legacy':
+        torch.save(content, path, _use_new_zipfile_serialization=False)
+    else:
+        path.write_bytes(pickle.dumps(content, protocol))
+    return path
+
+
+@pytest.mark.parametrize('entry', ['model', 'state_dict', None])
+@pytest.mark.parametrize('protocol', [None, 'legacy'])
+def test_files_of_torch(tmp_path, entry, protocol):
+    content = as_tensors() if entry is None else {entry: as_tensors(), 'epoch': 3}
+    weights = read(write(tmp_path / 'x.pth', content, protocol))
+    assert list(weights) == list(WEIGHTS)
+    assert all(weights[name].equal(value) for name, value in as_tensors().items())
+
+
+@pytest.mark.parametrize('protocol', range(6))
+def test_pickles_of_arrays(tmp_path, protocol, recwarn):
+    content = dict(model=WEIGHTS, matching_heuristics=True, __author__='someone')
+    weights = read(write(tmp_path / 'x.pkl', content, protocol))
+    for name, value in as_tensors().items():
+        assert weights[name].equal(value) and weights[name].dtype == value.dtype
+    assert not recwarn.list
+
+
+def test_pickles_of_python_2_and_numpy_1(tmp_path):
+    path = tmp_path / 'x.pkl'
+    # dict(model=dict(a=np.float32([1, 2]))) as cPickle wrote it.
+    path.write_bytes(
+        b'\x80\x02}q\x01U\x05modelq\x02}q\x03U\x01aq\x04cnumpy.core.multiarray\n_reconstruct\n'
+        b'q\x05cnumpy\nndarray\nq\x06K\x00\x85U\x01b\x87Rq\x07(K\x01K\x02\x85cnumpy\ndtype\nq\x08'
+        b'U\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89'
+        b'U\x08\x00\x00\x80?\x00\x00\x00@tbss.'
+    )
+    assert read(path)['a'].tolist() == [1, 2]
+
+
+def test_safetensors_are_read_by_their_package(tmp_path, monkeypatch):
+    path = tmp_path / 'model.safetensors'
+    path.write_bytes(b'only its name counts')
+    monkeypatch.setitem(sys.modules, 'safetensors', None)
+    with pytest.raises(ConversionError, match=f'{path} needs safetensors: pip install safetensors'):
+        read(path)
+    module = types.ModuleType('safetensors.torch')
+    module.load_file = lambda path: as_tensors()
+    monkeypatch.setitem(sys.modules, 'safetensors', types.ModuleType('safetensors'))
+    monkeypatch.setitem(sys.modules, 'safetensors.torch', module)
+    assert list(read(path)) == list(WEIGHTS)
+
+
+def test_what_lies_beside_the_weights_has_names_with_slashes(tmp_path):
+    moments = [dict(moment=torch.zeros(2)), 'text']
+    content = dict(model=as_tensors(), optimizer=moments, scale=torch.ones(1), iteration=5)
+    names = list(read(write(tmp_path / 'x.pth', content)))
+    assert names == [*WEIGHTS, 'optimizer/0/moment', 'scale/']
+
+
+@pytest.mark.parametrize('protocol', [None, 'legacy', 0, 2, 5])
+def test_code_is_refused_by_name_and_not_run(tmp_path, protocol):
+    harmed = tmp_path / 'harmed'
+    path = write(tmp_path / 'x.pkl', dict(model=WEIGHTS, more=Attack(harmed)), protocol)
+    with pytest.raises(ConversionError, match=rf'{path} is refused: .* wants posix.mkdir, which'):
+        read(path)
+    assert not harmed.exists()
+    # Loaded without care it would do harm.
+    if protocol in (0, 2, 5):
+        pickle.loads(path.read_bytes())
+        assert harmed.exists()
+
+
+@pytest.mark.parametrize(
+    ('content', 'name'),
+    [
+        (b'cbuiltins\neval\n(V1+1\ntR.', 'builtins.eval'),
+        (b"cos\nsystem\n(S'true'\ntR.", 'os.system'),
+        (b"(S'true'\nios\nsystem\n.", 'os.system'),
+        (b'\x80\x04\x8c\x02os\x8c\x06system\x93.', 'os.system'),
+        (b'\x80\x02cnumpy\nload\n.', 'numpy.load'),
+        (b'\x80\x02cnumpy.core.multiarray\n_reconstruct.__globals__\n.', 'numpy.core.multiarray'),
+    ],
+)
+def test_anything_but_arrays_is_refused(tmp_path, content, name):
+    path = tmp_path / 'x.pkl'
+    path.write_bytes(content)
+    with pytest.raises(ConversionError, match=f'wants {name}'):
+        read(path)
+
+
+@pytest.mark.parametrize('protocol', [None, 'legacy', 2, 4])
+def test_cut_files_are_named(tmp_path, protocol):
+    path = write(tmp_path / 'x.pth', dict(model=WEIGHTS), protocol)
+    whole = path.read_bytes()
+    for share in (0.0, 0.1, 0.5, 0.9, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(ConversionError, match=f'{path} cannot be read'):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ([1], 'holds a list, not weights by name'),
+        (dict(model={}), 'holds no weights'),
+        (dict(model=dict(a='x')), 'holds no weights: a is no array of numbers'),
+        (dict(model=dict(a=[[1], [2, 3]])), 'holds no weights: a is no array of numbers'),
+        (dict(epoch='last'), 'holds no weights: epoch is no array of numbers'),
+        (dict(a=np.array([None])), 'holds no weights: a is no array of numbers'),
+    ],
+)
+def test_files_without_weights_are_named(tmp_path, content, message):
+    path = write(tmp_path / 'x.pkl', content, 4)
+    with pytest.raises(ConversionError, match=f'{path} {message}'):
+        read(path)
+
+
+@pytest.mark.parametrize('name', ['absent.pth', '.'])
+def test_what_is_no_file_is_named(tmp_path, name):
+    with pytest.raises(ConversionError, match=f'checkpoint {tmp_path / name} is no file'):
+        read(tmp_path / name)
