@@ -54,6 +54,13 @@ def deeplab2_shapes():
 
 
 @pytest.fixture(scope='session')
+def port_shapes():
+    """Names and shapes of the tensors in each checkpoint that the PyTorch port released."""
+    recorded = json.loads(lzma.open(PLACES[0] / 'pytorch' / 'manifests.json.xz').read())
+    return {case: {name: tuple(s) for name, s, _ in rows} for case, rows in recorded.items()}
+
+
+@pytest.fixture(scope='session')
 def deeplab2_variables(oracle, deeplab2_shapes):
     """Return a function from a kind of checkpoint to its variables: formula weights."""
     spec = importlib.util.spec_from_file_location('tfweights', oracle('tf/tfweights.py'))

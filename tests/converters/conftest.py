@@ -44,19 +44,14 @@ def meta_model():
     return changed
 
 
-def meta_tensors(rows):
-    return {name: torch.empty(shape, device='meta') for name, shape, *_ in rows}
-
-
-def read(path):
-    return json.loads(lzma.open(DATA / path).read())
+def meta_tensors(shapes):
+    return {name: torch.empty(shape, device='meta') for name, shape in shapes.items()}
 
 
 @pytest.fixture(scope='session')
-def released():
+def released(port_shapes):
     """Tensors of the PyTorch port's nine checkpoints, on the meta device."""
-    recorded = read('oracle/pytorch/manifests.json.xz')
-    return {name: meta_tensors(rows) for name, rows in recorded.items()}
+    return {case: meta_tensors(shapes) for case, shapes in port_shapes.items()}
 
 
 @pytest.fixture(scope='session')
@@ -66,5 +61,5 @@ def imagenet():
     Those of torchvision 0.28 and timm 1.0.31 come from their models, those of ConvNeXt's repository
     from what timm converts to its own.
     """
-    recorded = read('imagenet/parameters.json.xz')
-    return {name: meta_tensors(rows) for name, rows in recorded.items()}
+    recorded = json.loads(lzma.open(DATA / 'imagenet/parameters.json.xz').read())
+    return {case: meta_tensors(dict(rows)) for case, rows in recorded.items()}

@@ -58,6 +58,7 @@ def save_checkpoint(path: Path, state: dict[str, Tensor], meta: dict[str, Any]) 
         # To a file object: torch would write the name of a file into it.
         with open_atomically(path) as file:
             torch.save(dict(meta=meta, state_dict=state), file)
-    # torch raises RuntimeError when its own writer fails.
+    # torch ends its archive even then, and raises RuntimeError over the error that says why.
     except (OSError, RuntimeError) as error:
-        raise ConversionError(f'{path} cannot be written: {error}') from error
+        cause = error.__context__ if isinstance(error.__context__, OSError) else error
+        raise ConversionError(f'{path} cannot be written: {cause}') from error
