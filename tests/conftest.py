@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import lzma
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,20 @@ def deeplab2_variables(oracle, deeplab2_shapes):
         return {name: torch.from_numpy(weights.make(name, shape)) for name, shape in shapes}
 
     return make
+
+
+@pytest.fixture(scope='session')
+def convert_checkpoint():
+    """Return a function that runs tools/convert_checkpoint.py with its arguments."""
+    spec = importlib.util.spec_from_file_location(
+        'kmax_convert', ROOT / 'tools/convert_checkpoint.py'
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(*arguments):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, 'argv', ['convert_checkpoint.py', *map(str, arguments)])
+            module.main()
+
+    return run

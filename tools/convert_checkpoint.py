@@ -113,9 +113,10 @@ def convert_file(args: Namespace, model: KMaXDeepLab) -> Conversion:
         ConversionError: Says, where the checkpoint has another format, which.
     """
     form = FORMATS[args.format]
+    print(f'reading     {args.src}', flush=True)
     try:
         with form.open(args.src) as weights:
-            print(f'converting  {args.src}, {len(weights)} tensors, for {args.config}', flush=True)
+            print(f'converting  {len(weights)} tensors for {args.config}', flush=True)
             return convert(form, weights, model, track)
     except ConversionError as error:
         found = looks_like(args.src, FORMATS, model)

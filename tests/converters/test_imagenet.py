@@ -186,7 +186,9 @@ class Records(logging.Handler):
     ids=['ResNet-50', 'ConvNeXt'],
 )
 def test_mmpretrains_checkpoints_load_through_init_cfg(classifier, backbone, tmp_path):
-    source = randomize(CLASSIFIERS.build(dict(type='ImageClassifier', **classifier)))
+    # Earlier tests may have made mmdet's names the default ones.
+    source = dict(type='ImageClassifier', _scope_='mmpretrain', **classifier)
+    source = randomize(CLASSIFIERS.build(source))
     path = tmp_path / 'classifier.pth'
     torch.save(dict(state_dict=source.state_dict(), meta={}), path)
     ours = MODELS.build(

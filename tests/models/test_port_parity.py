@@ -10,19 +10,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmdet.apis import init_detector
 from mmdet.evaluation.functional import INSTANCE_OFFSET
-from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
-from projects.kmax.converters.port import convert_port
 from projects.kmax.models.losses.instance_discrimination_loss import gather_features
 from projects.kmax.models.postprocess.composed_resize import output_rows
 from projects.kmax.models.postprocess.maps import Frame
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50-port.py'
-CASE = 'pytorch/forward_r50_s129'
+CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
+CASES = {
+    'r50': CONFIGS / 'kmax_r50-port_8xb8-150k_coco-panoptic.py',
+    'convnext_tiny': CONFIGS / 'kmax_convnext-t-port_8xb8-150k_coco-panoptic.py',
+}
 TOLERANCE = 1e-3
 
 
@@ -35,16 +35,22 @@ def weights(oracle):
     return module
 
 
-@pytest.fixture(scope='module')
-def case(oracle, weights):
-    """Recorded arrays, what they are, our model and its arrays under the recorded names."""
-    arrays = np.load(oracle(f'{CASE}.npz'))
-    meta = json.loads(oracle(f'{CASE}.meta.json').read_text())
-    entries = json.loads(oracle('pytorch/manifest_r50.json').read_text())
-    init_default_scope('mmdet')
-    model = MODELS.build(Config.fromfile(CONFIG).model).eval()
-    state = {name: weights.make(name, shape) for name, shape, _ in entries}
-    model.load_state_dict(convert_port(state, range(133)))
+@pytest.fixture(scope='module', params=CASES)
+def case(request, oracle, weights, port_shapes, convert_checkpoint, tmp_path_factory):
+    """Recorded arrays, what they are, our model and its arrays under the recorded names.
+
+    The model comes from a file as released, through the command.
+    """
+    name, config = request.param, CASES[request.param]
+    arrays = np.load(oracle(f'pytorch/forward_{name}_s129.npz'))
+    meta = json.loads(oracle(f'pytorch/forward_{name}_s129.meta.json').read_text())
+    source, dst = (tmp_path_factory.mktemp(name) / file for file in ('kmax.pth', 'ours.pth'))
+    state = {k: torch.as_tensor(weights.make(k, shape)) for k, shape in port_shapes[name].items()}
+    torch.save(dict(model=state), source)
+    convert_checkpoint('port', source, dst, '--config', config)
+    model = init_detector(str(config), str(dst), device='cpu')
+    for path in (source, dst):
+        path.unlink()
     # The port pads after normalising.
     inputs = torch.zeros(len(meta['images']), 3, *meta['image_size'])
     for i, image in enumerate(meta['images']):
@@ -113,7 +119,7 @@ def predict(case, cls_logits, mask_logits, thresholds):
     return fusion_head.predict(cls_logits, mask_logits, samples)
 
 
-@pytest.fixture(scope='module', params=['our logits', 'recorded logits'])
+@pytest.fixture(params=['our logits', 'recorded logits'])
 def logits(request, case):
     names = 'pred_logits', 'pred_masks'
     if request.param == 'our logits':

@@ -1,30 +1,6 @@
-"""The conversion command in this process."""
-
-import importlib.util
-import sys
-from pathlib import Path
+"""Runs of the conversion command that must fail."""
 
 import pytest
-
-import projects.kmax
-
-ROOT = Path(projects.kmax.__file__).parents[2]
-
-
-@pytest.fixture
-def convert_checkpoint(monkeypatch):
-    """Return a function that runs tools/convert_checkpoint.py with its arguments."""
-    spec = importlib.util.spec_from_file_location(
-        'kmax_convert', ROOT / 'tools/convert_checkpoint.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['convert_checkpoint.py', *map(str, arguments)])
-        module.main()
-
-    return run
 
 
 def contents(folder):
