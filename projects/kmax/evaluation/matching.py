@@ -52,7 +52,9 @@ def count_overlaps(gt_ids: NDArray[np.integer], pred_ids: NDArray[np.integer]) -
     changes = np.flatnonzero((gt[1:] != gt[:-1]) | (pred[1:] != pred[:-1])) + 1
     starts = np.concatenate([[0], changes])
     pairs = (gt[starts].astype(np.int64) << 32) | pred[starts].astype(np.int64)
-    unique, run = np.unique(pairs, return_inverse=True)
+    # Few pairs differ: to search them is faster than to let unique invert its sort.
+    unique = np.unique(pairs)
+    run = np.searchsorted(unique, pairs)
     counts = np.bincount(run, weights=np.diff(starts, append=gt.size)).astype(np.int64)
     gt_of_pair, pred_of_pair = (unique >> 32).tolist(), (unique & 0xFFFFFFFF).tolist()
     return dict(zip(zip(gt_of_pair, pred_of_pair, strict=True), counts.tolist(), strict=True))

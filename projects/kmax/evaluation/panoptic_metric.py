@@ -1,8 +1,8 @@
 """Panoptic quality while testing."""
 
-import json
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,13 @@ import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.evaluation.metrics.coco_panoptic_metric import parse_pq_results, print_panoptic_table
 from mmdet.registry import METRICS
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
-from ..atomic_file import write_atomically
-from ..panoptic_format import (
-    SEGMENT_FIELDS,
-    VOID,
-    check_segments,
-    index_annotations,
-    orientation_hint,
-    read_panoptic_json,
-    read_panoptic_png,
-    write_panoptic_png,
-)
+from ..panoptic_format import VOID
+from .export import PanopticExport
+from .ground_truth import PanopticGroundTruth
+from .image_metric import ImageMetric
 from .matching import (
     Matches,
     Overlaps,
@@ -36,8 +28,21 @@ from .matching import (
 )
 
 
+@dataclass(frozen=True)
+class PanopticOutcome:
+    """What is kept of an image.
+
+    Attributes:
+        matches: Outcome of each category, None if nothing is compared.
+        exported: Its entry in the JSON of the predictions, None if nothing is written.
+    """
+
+    matches: dict[int, Matches] | None
+    exported: dict[str, Any] | None
+
+
 @METRICS.register_module()
-class KMaXPanopticMetric(BaseMetric):
+class KMaXPanopticMetric(ImageMetric):
     """PQ, SQ and RQ equal to panopticapi's, without writing predictions to disk.
 
     Every image is matched as soon as it is predicted; only counts are kept and collected from
@@ -47,9 +52,10 @@ class KMaXPanopticMetric(BaseMetric):
         ann_file: Panoptic JSON. Its categories are found by the data set's class names.
         seg_prefix: Folder of the annotated PNGs; not needed with ``format_only``.
         classwise: Also print a table of all classes.
-        format_only: Only write the predictions.
+        format_only: Only write the predictions, as the test servers of COCO and Cityscapes take
+            them.
         outfile_prefix: Write predictions to ``{outfile_prefix}.panoptic.json`` and the folder
-            ``{outfile_prefix}.panoptic``.
+            ``{outfile_prefix}.panoptic``; both appear when all images are predicted.
         collect_device: Device on which processes exchange results.
         prefix: First part of the names of the results, ``'coco_panoptic'`` by default.
 
@@ -76,48 +82,45 @@ class KMaXPanopticMetric(BaseMetric):
             raise ValueError('format_only=True needs outfile_prefix: where to write predictions')
         if not format_only and seg_prefix is None:
             raise ValueError('seg_prefix, the folder of the annotated PNGs, must be given')
-        self.ann_file = ann_file
-        self.seg_prefix = seg_prefix
         self.classwise = classwise
         self.format_only = format_only
-        self.outfile_prefix = outfile_prefix
-        self._check_files()
+        folder = None if format_only else seg_prefix
+        self.ground_truth = PanopticGroundTruth(type(self).__name__, ann_file, folder)
+        self.export = PanopticExport(outfile_prefix) if outfile_prefix else None
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Match, and write if asked, the predictions of one batch.
+    def examine(self, sample: dict) -> Callable[[], PanopticOutcome]:
+        """Take the prediction of one image.
 
         Args:
-            data_batch: Unused.
-            data_samples: Data samples as dicts, with ``pred_panoptic_seg``, whose ``sem_seg``
+            sample: Data sample as a dict, with ``pred_panoptic_seg``, whose ``sem_seg``
                 ``(1, H, W)`` holds ``label + instance * 1000`` and the number of classes for void.
 
-        Raises:
-            FileNotFoundError: When the annotated PNG is missing.
-            ValueError: When an image is not annotated, its annotation cannot be read or names an
-                unknown category, or its size differs from that of the annotation.
+        Returns:
+            The matching, which raises a FileNotFoundError when the annotated PNG is missing, and a
+            ValueError when the image is not annotated, its annotation cannot be read or names an
+            unknown category, or its size differs from that of the prediction.
         """
-        for sample in data_samples:
-            pred = torch.as_tensor(sample['pred_panoptic_seg']['sem_seg']).cpu().numpy()[0]
-            matches = None if self.format_only else self._match(sample['img_id'], pred)
-            written = self._write(sample, pred) if self.outfile_prefix else None
-            self.results.append((matches, written))
+        sem_seg = torch.as_tensor(sample['pred_panoptic_seg']['sem_seg'])[0]
+        # A copy, as mmdet's metric would change it.
+        pred = sem_seg.to('cpu', torch.int32, copy=True).numpy()
+        return partial(self._examine, sample['img_id'], sample.get('img_path', ''), pred)
 
-    def compute_metrics(self, results: list) -> dict[str, float]:
-        """Average over the categories.
+    def average(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
+        """Average over the categories, and complete what is written.
 
         Args:
-            results: What :meth:`process` found for each image.
+            outcomes: What was found for each image.
 
         Returns:
             ``PQ``, ``SQ``, ``RQ`` and the same for things (``_th``) and stuff (``_st``), in
             percent; nothing with ``format_only``.
         """
-        if self.outfile_prefix:
-            content = json.dumps(dict(annotations=[written for _, written in results]))
-            write_atomically(Path(f'{self.outfile_prefix}.panoptic.json'), content.encode())
+        if self.export is not None:
+            self.export.publish([o.exported for o in outcomes.values() if o.exported is not None])
         if self.format_only:
             return {}
-        summary = summarise(sum_matches(matches for matches, _ in results), self._categories)
+        matches = (o.matches for o in outcomes.values() if o.matches is not None)
+        summary = summarise(sum_matches(matches), self.ground_truth.categories)
         per_class = None
         if self.classwise:
             names = self.dataset_meta['classes']
@@ -126,63 +129,29 @@ class KMaXPanopticMetric(BaseMetric):
         print_panoptic_table(summary, per_class, logger=MMLogger.get_current_instance())
         return parse_pq_results(summary)
 
-    def _check_files(self) -> None:
-        """Find wrong paths when the run starts, not at the first validation hours later."""
-        annotations = self._annotations.values()
-        if self.format_only:
-            return
-        if not Path(self.seg_prefix or '').is_dir():
-            raise FileNotFoundError(
-                f'seg_prefix of KMaXPanopticMetric: {self.seg_prefix} is not a folder'
-            )
-        if annotations and not any(
-            (Path(self.seg_prefix or '') / annotation['file_name']).is_file()
-            for annotation in annotations
-        ):
-            raise FileNotFoundError(
-                f'seg_prefix of KMaXPanopticMetric: the folder {self.seg_prefix} holds no PNG of '
-                f'{self.ann_file}, such as {next(iter(annotations))["file_name"]}'
-            )
-
-    @cached_property
-    def _json(self) -> dict[str, Any]:
-        fields = ('categories',) if self.format_only else ('categories', 'annotations')
-        return read_panoptic_json(self.ann_file, fields)
-
-    @cached_property
-    def _categories(self) -> dict[int, dict]:
-        return {category['id']: category for category in self._json['categories']}
-
-    @cached_property
-    def _annotations(self) -> dict[int, dict]:
-        return index_annotations(self._json.get('annotations', ()), self.ann_file)
+    def match(
+        self,
+        overlaps: Overlaps,
+        segments: list[dict],
+        pred_categories: dict[int, int],
+        image: str,
+    ) -> dict[int, Matches]:
+        """Match the segments of one image, see :func:`match_segments`."""
+        return match_segments(overlaps, segments, pred_categories, image)
 
     @cached_property
     def _category_of_label(self) -> list[int]:
-        by_name = {category['name']: category['id'] for category in self._json['categories']}
-        classes = self.dataset_meta['classes']
-        unknown = [name for name in classes if name not in by_name]
-        if unknown:
-            raise ValueError(f'classes {unknown} are not among the categories of {self.ann_file}')
-        return [by_name[name] for name in classes]
+        return self.ground_truth.categories_of(self.dataset_meta['classes'])
 
-    def _match(self, img_id: int, pred: NDArray[np.integer]) -> dict[int, Matches]:
-        if img_id not in self._annotations:
-            raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
-        annotation = self._annotations[img_id]
-        check_segments(annotation, self._categories, self.ann_file, (*SEGMENT_FIELDS, 'area'))
-        path = Path(self.seg_prefix or '') / annotation['file_name']
-        gt_ids = read_panoptic_png(path, f'image {img_id}')
-        if gt_ids.shape != pred.shape:
-            raise ValueError(
-                f'image {img_id}: the prediction has size {pred.shape}, but annotation {path} has '
-                f'{gt_ids.shape}{orientation_hint(gt_ids.shape, pred.shape)}'
-            )
-        overlaps = count_overlaps(gt_ids, pred)
-        image = f'image {img_id} ({path})'
-        return match_segments(
-            overlaps, annotation['segments_info'], self._pred_categories(overlaps), image
-        )
+    def _examine(self, img_id: Any, img_path: str, pred: NDArray[np.int32]) -> PanopticOutcome:
+        matches = exported = None
+        if not self.format_only:
+            gt_ids, segments, image = self.ground_truth.read(img_id, pred.shape)
+            overlaps = count_overlaps(gt_ids, pred)
+            matches = self.match(overlaps, segments, self._pred_categories(overlaps), image)
+        if self.export is not None:
+            exported = self._write(self.export, img_id, img_path, pred)
+        return PanopticOutcome(matches, exported)
 
     def _pred_categories(self, overlaps: Overlaps) -> dict[int, int]:
         categories = self._category_of_label
@@ -194,20 +163,22 @@ class KMaXPanopticMetric(BaseMetric):
             if pred_id % INSTANCE_OFFSET != void
         }
 
-    def _write(self, sample: dict, pred: NDArray[np.integer]) -> dict[str, Any]:
+    def _write(
+        self, export: PanopticExport, img_id: Any, img_path: str, pred: NDArray[np.int32]
+    ) -> dict[str, Any]:
         """Write one PNG, void as id 0; return its entry in the JSON."""
-        annotation = self._annotations.get(sample['img_id'])
-        name = annotation['file_name'] if annotation else Path(sample['img_path']).stem + '.png'
+        annotation = self.ground_truth.annotations.get(img_id)
+        name = annotation['file_name'] if annotation else Path(img_path).stem + '.png'
         ids = np.where(pred % INSTANCE_OFFSET == len(self._category_of_label), VOID, pred + 1)
-        write_panoptic_png(Path(f'{self.outfile_prefix}.panoptic') / name, ids)
+        export.add(name, ids)
         overlaps = count_overlaps(np.zeros_like(pred), pred)
         segments = [
             dict(
                 id=pred_id + 1,
                 category_id=category,
-                isthing=int(self._categories[category]['isthing']),
+                isthing=int(self.ground_truth.categories[category]['isthing']),
                 area=overlaps[0, pred_id],
             )
             for pred_id, category in self._pred_categories(overlaps).items()
         ]
-        return dict(image_id=sample['img_id'], file_name=name, segments_info=segments)
+        return dict(image_id=img_id, file_name=name, segments_info=segments)

@@ -1,0 +1,103 @@
+"""Annotations that predictions are compared with: a panoptic JSON and its PNGs."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..panoptic_format import (
+    SEGMENT_FIELDS,
+    check_segments,
+    index_annotations,
+    orientation_hint,
+    read_panoptic_json,
+    read_panoptic_png,
+)
+
+
+class PanopticGroundTruth:
+    """Ground truth in COCO panoptic format.
+
+    Args:
+        owner: Name of the metric, for error messages.
+        ann_file: The panoptic JSON.
+        seg_prefix: Folder of the annotated PNGs; None where nothing is compared, and then the JSON
+            needs no annotations.
+
+    Raises:
+        FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
+        ValueError: When ``ann_file`` is no panoptic JSON.
+    """
+
+    def __init__(self, owner: str, ann_file: str, seg_prefix: str | None) -> None:
+        self.ann_file = ann_file
+        self.seg_prefix = seg_prefix
+        fields = ('categories',) if seg_prefix is None else ('categories', 'annotations')
+        self._json = read_panoptic_json(ann_file, fields)
+        self.categories = {category['id']: category for category in self._json['categories']}
+        self._check_folder(owner)
+
+    @cached_property
+    def annotations(self) -> dict[Any, dict]:
+        """The annotation of each image id."""
+        return index_annotations(self._json.get('annotations', ()), self.ann_file)
+
+    def categories_of(self, classes: Sequence[str]) -> list[int]:
+        """Return the category id of each class, found by its name.
+
+        Raises:
+            ValueError: When a class is no category.
+        """
+        by_name = {category['name']: category['id'] for category in self.categories.values()}
+        unknown = [name for name in classes if name not in by_name]
+        if unknown:
+            raise ValueError(f'classes {unknown} are not among the categories of {self.ann_file}')
+        return [by_name[name] for name in classes]
+
+    def read(
+        self, img_id: Any, shape: tuple[int, ...]
+    ) -> tuple[NDArray[np.uint32], list[dict], str]:
+        """Read the annotation of one image.
+
+        Args:
+            img_id: Id of the image.
+            shape: Size ``(H, W)`` of its prediction.
+
+        Returns:
+            The segment ids ``(H, W)``, COCO's ``segments_info``, and the name of the image for
+            messages.
+
+        Raises:
+            FileNotFoundError: When the PNG is missing.
+            ValueError: When the image is not annotated, its annotation cannot be read or names an
+                unknown category, or its size is another.
+        """
+        if img_id not in self.annotations:
+            raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
+        annotation = self.annotations[img_id]
+        check_segments(annotation, self.categories, self.ann_file, (*SEGMENT_FIELDS, 'area'))
+        path = Path(self.seg_prefix or '') / annotation['file_name']
+        ids = read_panoptic_png(path, f'image {img_id}')
+        if ids.shape != tuple(shape):
+            raise ValueError(
+                f'image {img_id}: the prediction has size {tuple(shape)}, but annotation {path} '
+                f'has {ids.shape}{orientation_hint(ids.shape, tuple(shape))}'
+            )
+        return ids, annotation['segments_info'], f'image {img_id} ({path})'
+
+    def _check_folder(self, owner: str) -> None:
+        """Find wrong paths when the run starts, not at the first validation hours later."""
+        if self.seg_prefix is None:
+            return
+        folder = Path(self.seg_prefix)
+        if not folder.is_dir():
+            raise FileNotFoundError(f'seg_prefix of {owner}: {folder} is not a folder')
+        names = [annotation['file_name'] for annotation in self.annotations.values()]
+        if names and not any((folder / name).is_file() for name in names):
+            raise FileNotFoundError(
+                f'seg_prefix of {owner}: the folder {folder} holds no PNG of {self.ann_file}, such '
+                f'as {names[0]}'
+            )

@@ -1,0 +1,105 @@
+"""Metrics that look at one image at a time, beside the model."""
+
+import os
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from mmengine.dist import get_world_size
+from mmengine.evaluator import BaseMetric
+
+MAX_THREADS = 4
+
+
+class ImageMetric(BaseMetric):
+    """Examines images in threads while the model predicts the next ones.
+
+    Decoding and counting run outside of Python's lock. Outcomes are kept by image id and averaged
+    in the order of the ids: an image that a distributed sampler repeats counts once, and the
+    figures do not depend, not even in their last bit, on the number of processes.
+
+    Args:
+        collect_device: Device on which processes exchange results.
+        prefix: First part of the names of the results.
+    """
+
+    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.results: list = []
+        self._threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: deque[tuple[Any, Future]] = deque()
+
+    @abstractmethod
+    def examine(self, sample: dict) -> Callable[[], Any]:
+        """Take from a data sample what is needed, and return the work to do in a thread.
+
+        Args:
+            sample: Data sample as a dict. Other metrics may change it afterwards.
+
+        Returns:
+            A function whose result is small and can be pickled.
+        """
+
+    @abstractmethod
+    def average(self, outcomes: dict[Any, Any]) -> dict[str, float]:
+        """Return the figures.
+
+        Args:
+            outcomes: Results of the work, by image id in ascending order.
+        """
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Begin to examine the predictions of one batch.
+
+        Faults of an image are raised here or, at the latest, by :meth:`evaluate`.
+
+        Args:
+            data_batch: Unused.
+            data_samples: Data samples as dicts.
+        """
+        for sample in data_samples:
+            work = self.examine(sample)
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._threads)
+            self._pending.append((sample['img_id'], self._pool.submit(work)))
+            # Predictions that wait take memory.
+            while len(self._pending) > 2 * self._threads:
+                self._finish_oldest()
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Finish, and collect the outcomes of all processes.
+
+        Args:
+            size: Number of images of the data set; unused, as every image counts once.
+
+        Returns:
+            The figures, the same on all processes.
+        """
+        try:
+            while self._pending:
+                self._finish_oldest()
+        finally:
+            self._pending.clear()
+            # No thread may be alive when data workers are forked.
+            if self._pool is not None:
+                self._pool.shutdown()
+                self._pool = None
+        # mmengine drops results where processes have different numbers of them.
+        self.results = [self.results]
+        return super().evaluate(get_world_size())
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Average over the images.
+
+        Args:
+            results: Pairs of image id and outcome, a list per process.
+        """
+        outcomes = {image: outcome for part in results for image, outcome in part}
+        return self.average({image: outcomes[image] for image in sorted(outcomes)})
+
+    def _finish_oldest(self) -> None:
+        image, future = self._pending.popleft()
+        self.results.append((image, future.result()))

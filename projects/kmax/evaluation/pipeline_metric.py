@@ -1,0 +1,84 @@
+"""Panoptic quality as the original's own pipeline computes it."""
+
+from collections import Counter
+
+from mmdet.registry import METRICS
+
+from ..panoptic_format import VOID
+from .matching import Matches, Overlaps, match_segments
+from .panoptic_metric import KMaXPanopticMetric
+
+
+@METRICS.register_module()
+class KMaXPipelinePanopticMetric(KMaXPanopticMetric):
+    """PQ, SQ and RQ of label maps, which the original reports as its pipeline's.
+
+    A label map holds a label and, for things, an instance per pixel, so that it knows less than a
+    panoptic JSON: crowd segments are void, for predictions of any category; segments of one stuff
+    category are one segment; areas are counted in the map. On COCO the figures are 0.4 to 0.6
+    above the official ones of :class:`KMaXPanopticMetric`, which are the ones to compare with.
+
+    The smallest areas of a prediction, the pipeline's other rule, are ``thing_area_limit`` and
+    ``stuff_area_limit`` of the model's ``test_cfg``.
+
+    Args:
+        ann_file: Panoptic JSON. Its categories are found by the data set's class names.
+        seg_prefix: Folder of the annotated PNGs.
+        classwise: Also print a table of all classes.
+        collect_device: Device on which processes exchange results.
+        prefix: First part of the names of the results, ``'pipeline_panoptic'`` by default.
+
+    Raises:
+        FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
+        ValueError: When ``ann_file`` is no panoptic JSON.
+    """
+
+    default_prefix = 'pipeline_panoptic'
+
+    def __init__(
+        self,
+        ann_file: str,
+        seg_prefix: str,
+        classwise: bool = False,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(
+            ann_file, seg_prefix, classwise, collect_device=collect_device, prefix=prefix
+        )
+
+    def match(
+        self,
+        overlaps: Overlaps,
+        segments: list[dict],
+        pred_categories: dict[int, int],
+        image: str,
+    ) -> dict[int, Matches]:
+        """Match the segments of one image as they are in a label map."""
+        merged_id = self._merged_ids(segments)
+        merged: Counter[tuple[int, int]] = Counter()
+        for (gt_id, pred_id), pixels in overlaps.items():
+            merged[merged_id.get(gt_id, VOID), pred_id] += pixels
+        areas: Counter[int] = Counter()
+        for (gt_id, _), pixels in merged.items():
+            areas[gt_id] += pixels
+        visible = [
+            dict(id=segment['id'], category_id=segment['category_id'], area=areas[segment['id']])
+            for segment in segments
+            if areas[segment['id']]
+        ]
+        return match_segments(merged, visible, pred_categories, image)
+
+    def _merged_ids(self, segments: list[dict]) -> dict[int, int]:
+        """Return the segment that each one becomes a part of; crowd has none."""
+        first_of_stuff: dict[int, int] = {}
+        merged = {}
+        for segment in segments:
+            if segment.get('iscrowd', 0) == 1:
+                continue
+            category = segment['category_id']
+            is_thing = self.ground_truth.categories[category]['isthing'] == 1
+            first = segment['id'] if is_thing else first_of_stuff.get(category, segment['id'])
+            first_of_stuff.setdefault(category, first)
+            merged[segment['id']] = first
+        return merged
