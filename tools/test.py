@@ -11,6 +11,7 @@ from mmdet.engine.hooks.utils import trigger_visualization_hook  # noqa: E402
 from mmdet.evaluation import DumpDetResults  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
+from projects.kmax.evaluation.format_only import without_annotations  # noqa: E402
 from projects.kmax.engine.launch import (  # noqa: E402
     adapt_to_machine,
     add_common_arguments,
@@ -29,6 +30,16 @@ def parse_args() -> Namespace:
     add_common_arguments(parser)
     parser.add_argument('checkpoint', type=existing_file, help='checkpoint file, or its URL')
     parser.add_argument('--out', help='pickle file (.pkl) to write the predictions to')
+    parser.add_argument(
+        '--format-only',
+        action='store_true',
+        help='only write the predictions, as test servers take them; no annotations are needed',
+    )
+    parser.add_argument(
+        '--outfile-prefix',
+        metavar='PREFIX',
+        help='first part of the paths that --format-only writes to; WORK_DIR/results by default',
+    )
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
     parser.add_argument('--show-dir', help='folder, within the work folder, to draw predictions to')
     parser.add_argument(
@@ -40,6 +51,8 @@ def parse_args() -> Namespace:
     args = parser.parse_args()
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
         parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
+    if args.outfile_prefix is not None and not args.format_only:
+        parser.error('--outfile-prefix needs --format-only')
     return args
 
 
@@ -48,6 +61,9 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     cfg.load_from = args.checkpoint
+    if args.format_only:
+        prefix = args.outfile_prefix or f'{cfg.work_dir}/results'
+        cfg.test_evaluator = without_annotations(cfg.test_evaluator, prefix)
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     if args.tta:

@@ -1,4 +1,4 @@
-"""Mask AP of instance predictions on disk."""
+"""Mask AP of instance predictions."""
 
 import contextlib
 import io
@@ -6,8 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+# The same figures from compiled code, several times faster on large sets.
+try:
+    from faster_coco_eval import COCO
+    from faster_coco_eval import COCOeval_faster as COCOeval
+except ImportError:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
 
 STATISTICS = (
     'AP',
@@ -26,7 +31,7 @@ STATISTICS = (
 
 
 def mask_ap(gt_json_file: str | Path, pred_json_file: str | Path) -> dict:
-    """Evaluate instance masks with pycocotools.
+    """Evaluate instance masks with pycocotools, or with faster-coco-eval where it is installed.
 
     Args:
         gt_json_file: COCO instance annotations.
@@ -52,6 +57,19 @@ def mask_ap(gt_json_file: str | Path, pred_json_file: str | Path) -> dict:
                 f'{pred_json_file} has predictions of {field} {sorted(unknown)}, unknown to '
                 f'{gt_json_file}'
             )
+    return evaluate_instances(gt_content, predictions)
+
+
+def evaluate_instances(gt_content: dict[str, Any], predictions: list[dict]) -> dict:
+    """Evaluate instance masks in memory.
+
+    Args:
+        gt_content: What a JSON of COCO instance annotations holds.
+        predictions: What a JSON of COCO results holds.
+
+    Returns:
+        The same as :func:`mask_ap`.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
         gt.dataset = {'info': {}} | gt_content

@@ -115,8 +115,7 @@ class KMaXPanopticMetric(ImageMetric):
             ``PQ``, ``SQ``, ``RQ`` and the same for things (``_th``) and stuff (``_st``), in
             percent; nothing with ``format_only``.
         """
-        if self.export is not None:
-            self.export.publish([o.exported for o in outcomes.values() if o.exported is not None])
+        self.publish(outcomes)
         if self.format_only:
             return {}
         matches = (o.matches for o in outcomes.values() if o.matches is not None)
@@ -128,6 +127,17 @@ class KMaXPanopticMetric(ImageMetric):
             per_class = dict(zip(names, values, strict=True))
         print_panoptic_table(summary, per_class, logger=MMLogger.get_current_instance())
         return parse_pq_results(summary)
+
+    def publish(self, outcomes: dict[Any, PanopticOutcome]) -> None:
+        """Complete what is written, if anything is."""
+        if self.export is not None:
+            self.export.publish([o.exported for o in outcomes.values() if o.exported is not None])
+
+    def compare(self, img_id: Any, pred: NDArray[np.int32]) -> dict[int, Matches] | None:
+        """Match the prediction of one image, ids ``(H, W)``, with its annotation."""
+        gt_ids, segments, image = self.ground_truth.read(img_id, pred.shape)
+        overlaps = count_overlaps(gt_ids, pred)
+        return self.match(overlaps, segments, self._pred_categories(overlaps), image)
 
     def match(
         self,
@@ -144,14 +154,10 @@ class KMaXPanopticMetric(ImageMetric):
         return self.ground_truth.categories_of(self.dataset_meta['classes'])
 
     def _examine(self, img_id: Any, img_path: str, pred: NDArray[np.int32]) -> PanopticOutcome:
-        matches = exported = None
-        if not self.format_only:
-            gt_ids, segments, image = self.ground_truth.read(img_id, pred.shape)
-            overlaps = count_overlaps(gt_ids, pred)
-            matches = self.match(overlaps, segments, self._pred_categories(overlaps), image)
-        if self.export is not None:
-            exported = self._write(self.export, img_id, img_path, pred)
-        return PanopticOutcome(matches, exported)
+        return PanopticOutcome(
+            matches=None if self.format_only else self.compare(img_id, pred),
+            exported=self._write(self.export, img_id, img_path, pred) if self.export else None,
+        )
 
     def _pred_categories(self, overlaps: Overlaps) -> dict[int, int]:
         categories = self._category_of_label

@@ -29,9 +29,45 @@ def mean_iou(
     gt_files = sorted(Path(gt_folder).glob('*.png'))
     if not gt_files:
         raise FileNotFoundError(f'folder {gt_folder} holds no PNG')
-    areas = np.zeros((3, num_classes))
+    areas = np.zeros((3, num_classes), np.int64)
     for path in gt_files:
-        areas += _areas(path, Path(pred_folder) / path.name, num_classes, ignore_index)
+        pred_file = Path(pred_folder) / path.name
+        gt, pred = _read_labels(path), _read_labels(pred_file)
+        if gt.shape != pred.shape:
+            raise ValueError(
+                f'prediction {pred_file} has size {pred.shape}, but annotation {path} has '
+                f'{gt.shape}'
+            )
+        areas += count_labels(gt, pred, num_classes, ignore_index)
+    return summarise_labels(areas)
+
+
+def count_labels(
+    gt: NDArray[np.integer], pred: NDArray[np.integer], num_classes: int, ignore_index: int
+) -> NDArray[np.int64]:
+    """Count the pixels of each class.
+
+    Args:
+        gt: Annotated labels ``(H, W)``.
+        pred: Predicted labels ``(H, W)``; those that are no class are wrong.
+        num_classes: Number of classes.
+        ignore_index: Label of annotated pixels that do not count.
+
+    Returns:
+        Pixels per class ``(3, K)``: of both maps, predicted, annotated.
+    """
+    valid = gt != ignore_index
+    gt, pred = gt[valid], pred[valid]
+    return np.stack(
+        [
+            np.bincount(labels, minlength=num_classes)[:num_classes]
+            for labels in (pred[pred == gt], pred, gt)
+        ]
+    )
+
+
+def summarise_labels(areas: NDArray[np.int64]) -> dict[str, float | list[float]]:
+    """Turn the sum of what :func:`count_labels` returns into what :func:`mean_iou` returns."""
     intersection, predicted, annotated = areas
     with np.errstate(divide='ignore', invalid='ignore'):
         iou = intersection / (predicted + annotated - intersection)
@@ -45,23 +81,6 @@ def mean_iou(
         mDice=float(np.nanmean(dice)),
         IoU=iou.tolist(),
         Acc=accuracy.tolist(),
-    )
-
-
-def _areas(gt_file: Path, pred_file: Path, num_classes: int, ignore_index: int) -> NDArray:
-    """Pixels per class ``(3, K)``: in both maps, predicted, annotated."""
-    gt, pred = _read_labels(gt_file), _read_labels(pred_file)
-    if gt.shape != pred.shape:
-        raise ValueError(
-            f'prediction {pred_file} has size {pred.shape}, but annotation {gt_file} has {gt.shape}'
-        )
-    valid = gt != ignore_index
-    gt, pred = gt[valid], pred[valid]
-    return np.stack(
-        [
-            np.bincount(labels, minlength=num_classes)[:num_classes]
-            for labels in (pred[pred == gt], pred, gt)
-        ]
     )
 
 

@@ -1,0 +1,112 @@
+"""Panoptic quality of Cityscapes by cityscapesScripts."""
+
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmdet.evaluation.metrics.coco_panoptic_metric import parse_pq_results, print_panoptic_table
+from mmdet.registry import METRICS
+from mmengine.logging import MMLogger
+from numpy.typing import NDArray
+
+from ..compat import cityscapes_scripts
+from .export import PanopticExport
+from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome
+
+
+@METRICS.register_module()
+class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
+    """PQ, SQ and RQ computed by cityscapesScripts, from predictions that it reads from disk.
+
+    :class:`KMaXPanopticMetric` gives the same figures, sooner and of parts of the data set too.
+
+    Args:
+        ann_file: ``cityscapes_panoptic_val.json`` of cityscapesScripts' ``csCreatePanopticImgs``.
+            All its images must be predicted.
+        outfile_prefix: Where the predictions go, as for :class:`KMaXPanopticMetric`; what is
+            written with ``format_only`` is what the test server takes.
+        seg_prefix: Folder of the annotated PNGs; not needed with ``format_only``.
+        format_only: Only write the predictions.
+        collect_device: Device on which processes exchange results.
+        prefix: First part of the names of the results, ``'cityscapes_panoptic'`` by default.
+
+    Raises:
+        ModuleNotFoundError: When cityscapesScripts is not installed.
+        FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
+        ValueError: When the categories are not those of the test server and ``format_only`` is set.
+    """
+
+    default_prefix = 'cityscapes_panoptic'
+
+    def __init__(
+        self,
+        ann_file: str,
+        outfile_prefix: str,
+        seg_prefix: str | None = None,
+        format_only: bool = False,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(
+            ann_file,
+            seg_prefix,
+            format_only=format_only,
+            outfile_prefix=outfile_prefix,
+            collect_device=collect_device,
+            prefix=prefix,
+        )
+        self._written = PanopticExport(outfile_prefix)
+        name = type(self).__name__
+        self._scripts = cityscapes_scripts.load('evaluation.evalPanopticSemanticLabeling', name)
+        if format_only:
+            self._check_ids(cityscapes_scripts.load('helpers.labels', name).name2label)
+
+    def average(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
+        """Complete what is written, and have it evaluated.
+
+        Args:
+            outcomes: What was written for each image.
+
+        Returns:
+            The same figures as :class:`KMaXPanopticMetric`.
+
+        Raises:
+            ValueError: When an annotated image was not predicted.
+        """
+        self.publish(outcomes)
+        if self.format_only:
+            return {}
+        missing = [image for image in self.ground_truth.annotations if image not in outcomes]
+        if missing:
+            raise ValueError(
+                f'cityscapesScripts evaluates whole data sets, but of {self.ground_truth.ann_file} '
+                f'{len(missing)} images were not predicted, such as {missing[0]}; use '
+                'KMaXPanopticMetric for parts'
+            )
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            results = self._scripts.evaluatePanoptic(
+                self.ground_truth.ann_file,
+                self.ground_truth.seg_prefix,
+                self._written.json_file,
+                self._written.folder.path,
+                Path(folder) / 'results.json',
+            )
+        print_panoptic_table(results, logger=MMLogger.get_current_instance())
+        return parse_pq_results(results)
+
+    def compare(self, img_id: Any, pred: NDArray[np.int32]) -> None:
+        """Leave the comparison to cityscapesScripts."""
+
+    def _check_ids(self, labels: dict[str, Any]) -> None:
+        for category in self.ground_truth.categories.values():
+            label = labels.get(category['name'])
+            if label is None or label.id != category['id']:
+                expected = 'no such class' if label is None else f'the id {label.id}'
+                raise ValueError(
+                    f'{self.ground_truth.ann_file} has category {category["id"]} '
+                    f'"{category["name"]}", but the test server of Cityscapes knows {expected}: '
+                    'create the file by csCreatePanopticImgs without --use-train-id'
+                )
