@@ -28,7 +28,7 @@ class ImageMetric(BaseMetric):
     def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.results: list = []
-        self._threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
+        self._threads = min(MAX_THREADS, os.cpu_count() or 1)
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[tuple[Any, Future]] = deque()
 

@@ -1,0 +1,134 @@
+"""tools/test.py with several evaluators: all results of one forward pass."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import importlib.util
+import json
+import multiprocessing
+import os
+import socket
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger, MessageHub
+
+from projects.kmax.evaluation import mask_ap, pq_compute
+
+TOOL = Path(projects.kmax.__file__).parents[2] / 'tools' / 'test.py'
+CONTEXT = multiprocessing.get_context('fork')
+OURS = (
+    'KMaXPanopticMetric',
+    'KMaXPipelinePanopticMetric',
+    'KMaXInstanceMetric',
+    'KMaXSemanticMetric',
+)
+
+
+def run_tool(*arguments):
+    """Run tools/test.py in this process; return the figures that it found."""
+    spec = importlib.util.spec_from_file_location('kmax_test_tool', TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    found = []
+    test = tool.Runner.test
+    patch = pytest.MonkeyPatch()
+    patch.setattr(tool.Runner, 'test', lambda runner: found.append(test(runner)))
+    patch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
+    try:
+        tool.main()
+    finally:
+        patch.undo()
+        MMLogger._instance_dict.clear()
+        MessageHub._instance_dict.clear()
+    return found[0]
+
+
+@pytest.fixture
+def config(folder, tmp_path):
+    """Return a function that writes a config with evaluators; its two batches are of 2 and 1."""
+
+    def write(*types, **changes):
+        truth = dict(ann_file=str(folder / 'panoptic.json'), seg_prefix=str(folder / 'panoptic'))
+        config = Config.fromfile(str(folder / 'everything.py'))
+        config.merge_from_dict(
+            dict(
+                test_cfg=dict(type='TestLoop'),
+                test_dataloader=dict(
+                    batch_size=2,
+                    num_workers=0,
+                    sampler=dict(type='DefaultSampler', shuffle=False),
+                ),
+                test_evaluator=[dict(type=name, **truth) for name in types],
+                experiment_name=tmp_path.name,
+            )
+        )
+        config.visualizer.name = tmp_path.name
+        config.merge_from_dict(changes)
+        config.dump(str(tmp_path / 'config.py'))
+        return tmp_path / 'config.py'
+
+    return write
+
+
+def test_one_run_reports_pq_ap_and_miou(config, folder, tmp_path):
+    path = config(*OURS)
+    figures = run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path)
+    print(dict(figures))
+    names = ('coco_panoptic/PQ', 'pipeline_panoptic/PQ', 'coco/segm_mAP', 'semantic/mIoU')
+    assert all(np.isfinite(figures[name]) for name in names)
+    # The random weights fill the image with something.
+    assert figures['semantic/aAcc'] > 0
+
+
+def test_two_processes_find_the_same(config, folder, tmp_path):
+    path = config(*OURS)
+    one = run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path)
+    with socket.socket() as port:
+        port.bind(('127.0.0.1', 0))
+        env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port.getsockname()[1]), WORLD_SIZE='2')
+    words = (path, folder / 'weights.pth', '--work-dir', tmp_path, '--launcher', 'pytorch')
+
+    def work(rank):
+        os.environ.update(env, RANK=str(rank), LOCAL_RANK=str(rank))
+        os.chdir(tmp_path)
+        torch.set_num_threads(1)
+        found = run_tool(*words)
+        (tmp_path / f'found_{rank}.json').write_text(json.dumps(found))
+
+    processes = [CONTEXT.Process(target=work, args=(rank,)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    for rank in range(2):
+        assert json.loads((tmp_path / f'found_{rank}.json').read_text()) == dict(one)
+
+
+def test_format_only_writes_and_needs_no_annotations(config, folder, tmp_path):
+    path = config(*OURS)
+    expected = run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path)
+    info = json.loads((folder / 'panoptic.json').read_text())
+    del info['annotations']
+    (tmp_path / 'info.json').write_text(json.dumps(info))
+    changes = {
+        f'test_evaluator.{i}.ann_file': str(tmp_path / 'info.json') for i in range(len(OURS))
+    }
+    path = config(
+        *OURS, **{'test_dataloader.dataset.ann_file': str(tmp_path / 'info.json')}, **changes
+    )
+    words = (path, folder / 'weights.pth', '--work-dir', tmp_path, '--format-only')
+    assert run_tool(*words) == {}
+    results = tmp_path / 'results.panoptic.json'
+    made = pq_compute(folder / 'panoptic.json', results, folder / 'panoptic')
+    assert 100 * made['All']['pq'] == pytest.approx(expected['coco_panoptic/PQ'], abs=1e-10)
+    assert {p.name for p in (tmp_path / 'results.panoptic').iterdir()} == {
+        f'{number}.png' for number in (1, 2, 3)
+    }
+    instances = json.loads((tmp_path / 'results.segm.json').read_text())
+    assert {entry['image_id'] for entry in instances} <= {1, 2, 3}
+    assert not list(tmp_path.glob('*.partial'))
