@@ -9,14 +9,13 @@ import socket
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger, MessageHub
 
-from projects.kmax.evaluation import mask_ap, pq_compute
+from projects.kmax.evaluation import pq_compute
 
 TOOL = Path(projects.kmax.__file__).parents[2] / 'tools' / 'test.py'
 CONTEXT = multiprocessing.get_context('fork')

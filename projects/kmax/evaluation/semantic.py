@@ -38,36 +38,19 @@ def mean_iou(
                 f'prediction {pred_file} has size {pred.shape}, but annotation {path} has '
                 f'{gt.shape}'
             )
-        areas += count_labels(gt, pred, num_classes, ignore_index)
-    return summarise_labels(areas)
+        areas += _areas(gt, pred, num_classes, ignore_index)
+    return summarise_areas(areas)
 
 
-def count_labels(
-    gt: NDArray[np.integer], pred: NDArray[np.integer], num_classes: int, ignore_index: int
-) -> NDArray[np.int64]:
-    """Count the pixels of each class.
+def summarise_areas(areas: NDArray[np.int64]) -> dict[str, float | list[float]]:
+    """Average over the classes.
 
     Args:
-        gt: Annotated labels ``(H, W)``.
-        pred: Predicted labels ``(H, W)``; those that are no class are wrong.
-        num_classes: Number of classes.
-        ignore_index: Label of annotated pixels that do not count.
+        areas: Pixels per class ``(3, K)``: in both maps, predicted, annotated.
 
     Returns:
-        Pixels per class ``(3, K)``: of both maps, predicted, annotated.
+        The same as :func:`mean_iou`.
     """
-    valid = gt != ignore_index
-    gt, pred = gt[valid], pred[valid]
-    return np.stack(
-        [
-            np.bincount(labels, minlength=num_classes)[:num_classes]
-            for labels in (pred[pred == gt], pred, gt)
-        ]
-    )
-
-
-def summarise_labels(areas: NDArray[np.int64]) -> dict[str, float | list[float]]:
-    """Turn the sum of what :func:`count_labels` returns into what :func:`mean_iou` returns."""
     intersection, predicted, annotated = areas
     with np.errstate(divide='ignore', invalid='ignore'):
         iou = intersection / (predicted + annotated - intersection)
@@ -81,6 +64,20 @@ def summarise_labels(areas: NDArray[np.int64]) -> dict[str, float | list[float]]
         mDice=float(np.nanmean(dice)),
         IoU=iou.tolist(),
         Acc=accuracy.tolist(),
+    )
+
+
+def _areas(
+    gt: NDArray[np.integer], pred: NDArray[np.integer], num_classes: int, ignore_index: int
+) -> NDArray[np.int64]:
+    """Pixels per class ``(3, K)``: in both maps, predicted, annotated."""
+    valid = gt != ignore_index
+    gt, pred = gt[valid], pred[valid]
+    return np.stack(
+        [
+            np.bincount(labels, minlength=num_classes)[:num_classes]
+            for labels in (pred[pred == gt], pred, gt)
+        ]
     )
 
 

@@ -11,12 +11,10 @@ from mmengine.logging import MMLogger, print_log
 from numpy.typing import NDArray
 from terminaltables import AsciiTable
 
-from ..panoptic_format import VOID
 from .ground_truth import PanopticGroundTruth
 from .image_metric import ImageMetric
-from .semantic import count_labels, summarise_labels
-
-IGNORED = -1
+from .matching import count_overlaps
+from .semantic import summarise_areas
 
 
 @METRICS.register_module()
@@ -84,7 +82,7 @@ class KMaXSemanticMetric(ImageMetric):
             ``mIoU``, ``mAcc`` and ``aAcc`` in percent.
         """
         zero = np.zeros((3, len(self.dataset_meta['classes'])), np.int64)
-        summary: dict[str, Any] = summarise_labels(sum(outcomes.values(), start=zero))
+        summary: dict[str, Any] = summarise_areas(sum(outcomes.values(), start=zero))
         if self.classwise:
             rows = zip(self.dataset_meta['classes'], summary['IoU'], summary['Acc'], strict=True)
             table = [(name, f'{100 * iou:.2f}', f'{100 * acc:.2f}') for name, iou, acc in rows]
@@ -101,13 +99,20 @@ class KMaXSemanticMetric(ImageMetric):
 
     def _count(self, img_id: Any, pred: NDArray[np.integer]) -> NDArray[np.int64]:
         ids, segments, _ = self.ground_truth.read(img_id, pred.shape)
-        present, position = np.unique(ids, return_inverse=True)
         label_of_id = {
-            segment['id']: self._label_of_category.get(segment['category_id'], IGNORED)
+            segment['id']: self._label_of_category.get(segment['category_id'])
             for segment in segments
             if segment.get('iscrowd', 0) != 1
         }
-        label_of_id[VOID] = IGNORED
-        labels = np.array([label_of_id.get(segment, IGNORED) for segment in present.tolist()])
-        num_classes = len(self.dataset_meta['classes'])
-        return count_labels(labels[position.reshape(ids.shape)], pred, num_classes, IGNORED)
+        areas = np.zeros((3, len(self._label_of_category)), np.int64)
+        intersection, predicted, annotated = areas
+        for (gt_id, pred_label), pixels in count_overlaps(ids, pred).items():
+            gt_label = label_of_id.get(gt_id)
+            if gt_label is None:
+                continue
+            annotated[gt_label] += pixels
+            if pred_label < areas.shape[1]:
+                predicted[pred_label] += pixels
+            if pred_label == gt_label:
+                intersection[gt_label] += pixels
+        return areas

@@ -1,0 +1,92 @@
+"""Threads and processes change no figure."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import json
+import multiprocessing
+import os
+import random
+import socket
+import threading
+
+import pytest
+from mmengine.logging import MMLogger
+from torch import distributed
+
+from projects.kmax.evaluation.image_metric import ImageMetric
+
+CONTEXT = multiprocessing.get_context('fork')
+
+
+class Sum(ImageMetric):
+    """Adds up numbers of which no order gives the same sum."""
+
+    default_prefix = 'toy'
+
+    def examine(self, sample):
+        if sample['img_id'] == 'bad':
+            raise ValueError("in the model's thread")
+        return lambda: 1 / sample['number']
+
+    def average(self, outcomes):
+        return dict(sum=sum(outcomes.values()), count=len(outcomes))
+
+
+SAMPLES = [dict(img_id=number, number=number + 0.1) for number in range(1, 42)]
+
+
+def evaluate(samples):
+    metric = Sum()
+    for start in range(0, len(samples), 2):
+        metric.process({}, samples[start : start + 2])
+    return metric.evaluate(len(samples))
+
+
+def test_repeated_images_count_once_and_order_does_not_matter():
+    expected = evaluate(SAMPLES)
+    assert expected['toy/count'] == 41
+    shuffled = random.Random(0).sample(SAMPLES + SAMPLES[:7], 48)
+    assert evaluate(shuffled) == expected
+
+
+@pytest.mark.parametrize('parts', [(20, 21), (41, 0), (21, 25)], ids=str)
+def test_two_processes(parts, tmp_path):
+    """With uneven shares, an idle process, and images that both have."""
+    with socket.socket() as port:
+        port.bind(('127.0.0.1', 0))
+        address = f'tcp://127.0.0.1:{port.getsockname()[1]}'
+
+    def work(rank):
+        os.chdir(tmp_path)
+        MMLogger._instance_dict.clear()
+        distributed.init_process_group('gloo', address, rank=rank, world_size=2)
+        own = SAMPLES[: parts[0]] if rank == 0 else SAMPLES[41 - parts[1] :]
+        (tmp_path / f'{rank}.json').write_text(json.dumps(evaluate(own)))
+        distributed.destroy_process_group()
+
+    processes = [CONTEXT.Process(target=work, args=(rank,)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    for rank in range(2):
+        assert json.loads((tmp_path / f'{rank}.json').read_text()) == evaluate(SAMPLES)
+
+
+def test_fault_in_a_thread_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        evaluate([*SAMPLES, dict(img_id=99, number=0)])
+
+
+def test_no_thread_remains():
+    before = threading.active_count()
+    evaluate(SAMPLES)
+    with pytest.raises(ZeroDivisionError):
+        evaluate([dict(img_id=1, number=0)])
+    assert threading.active_count() == before
+
+
+def test_predictions_that_wait_are_few():
+    metric = Sum()
+    metric.process({}, SAMPLES)
+    assert len(metric._pending) <= 2 * metric._threads

@@ -1,0 +1,104 @@
+"""AP from panoptic annotations against pycocotools' on the instances made from them."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import json
+from collections import defaultdict
+
+import numpy as np
+import pytest
+import torch
+from mmdet.registry import METRICS
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from projects.kmax.evaluation import mask_ap
+
+SUFFIXES = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
+NAMES = {key: f'coco/segm_mAP{suffix}' for key, suffix in SUFFIXES.items()}
+
+
+def load(oracle, name):
+    """Return arguments of the metric, class names and the recorded predictions as data samples."""
+    panoptic, instances = oracle(f'pq/{name}'), oracle(f'instance/{name}')
+    content = json.loads((panoptic / 'gt.json').read_text())
+    categories = sorted(content['categories'], key=lambda category: not category['isthing'])
+    labels = {category['id']: label for label, category in enumerate(categories)}
+    predicted = defaultdict(list)
+    for entry in json.loads((instances / 'pred_instances.json').read_text()):
+        predicted[entry['image_id']].append(entry)
+    samples = []
+    for image in content['images']:
+        entries = predicted[image['id']]
+        masks = np.zeros((len(entries), image['height'], image['width']), bool)
+        for mask, entry in zip(masks, entries, strict=True):
+            mask[:] = coco_mask.decode(entry['segmentation'])
+        made = dict(
+            labels=torch.tensor([labels[entry['category_id']] for entry in entries]),
+            scores=torch.tensor([entry['score'] for entry in entries], dtype=torch.float64),
+            masks=torch.from_numpy(masks),
+        )
+        samples.append(dict(img_id=image['id'], pred_instances=made))
+    truth = dict(ann_file=str(panoptic / 'gt.json'), seg_prefix=str(panoptic / 'gt'))
+    return truth, [category['name'] for category in categories], samples
+
+
+def pycocotools_without_boxes(folder):
+    """Evaluate the recorded predictions; where they had boxes, those would tell their sizes."""
+    truth = COCO(str(folder / 'gt_instances.json'))
+    predicted = json.loads((folder / 'pred_instances.json').read_text())
+    for entry in predicted:
+        del entry['bbox']
+    evaluation = COCOeval(truth, truth.loadRes(predicted), 'segm')
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return dict(zip(SUFFIXES, evaluation.stats, strict=False))
+
+
+def evaluate(classes, samples, **options):
+    metric = METRICS.build(dict(type='KMaXInstanceMetric', **options))
+    metric.dataset_meta = dict(classes=classes)
+    metric.process({}, samples)
+    return metric.evaluate(len(samples))
+
+
+@pytest.mark.parametrize('name', ['coco4', pytest.param('synth60', marks=pytest.mark.slow)])
+def test_equals_pycocotools(oracle, name):
+    truth, classes, samples = load(oracle, name)
+    made = evaluate(classes, samples, classwise=True, **truth)
+    folder = oracle(f'instance/{name}')
+    expected = json.loads((folder / 'expected.json').read_text())['segm']
+    for key in ('AP', 'AP50', 'AP75'):
+        assert made[NAMES[key]] == pytest.approx(expected[key], rel=0, abs=1e-9)
+    for key, value in pycocotools_without_boxes(folder).items():
+        assert made[NAMES[key]] == pytest.approx(value, rel=0, abs=1e-9)
+
+
+def test_export_evaluates_to_the_same(oracle, tmp_path):
+    truth, classes, samples = load(oracle, 'coco4')
+    options = dict(ann_file=truth['ann_file'], format_only=True, outfile_prefix=str(tmp_path / 'r'))
+    assert evaluate(classes, samples, **options) == {}
+    folder = oracle('instance/coco4')
+    made = mask_ap(folder / 'gt_instances.json', tmp_path / 'r.segm.json')
+    expected = json.loads((folder / 'expected.json').read_text())['segm']
+    assert made['AP'] == pytest.approx(expected['AP'], rel=0, abs=1e-9)
+    assert [path.name for path in tmp_path.iterdir()] == ['r.segm.json']
+
+
+def test_bad_predictions(oracle):
+    truth, classes, samples = load(oracle, 'coco4')
+    with pytest.raises(ValueError, match=r'KMaXInstanceMetric needs .*test_cfg.instance_on=True'):
+        evaluate(classes, [dict(img_id=samples[0]['img_id'])], **truth)
+    wrong = samples[0]['pred_instances'] | dict(masks=torch.zeros(0, 3, 4, dtype=torch.bool))
+    wrong |= dict(labels=torch.zeros(0), scores=torch.zeros(0))
+    with pytest.raises(ValueError, match=r'prediction has size \(3, 4\), but annotation .*png has'):
+        evaluate(classes, [samples[0] | dict(pred_instances=wrong)], **truth)
+
+
+def test_bad_arguments(oracle):
+    truth, classes, _ = load(oracle, 'coco4')
+    with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
+        evaluate(classes, [], format_only=True, **truth)
+    with pytest.raises(FileNotFoundError, match='seg_prefix of KMaXInstanceMetric: absent is not'):
+        evaluate(classes, [], **truth | dict(seg_prefix='absent'))
