@@ -11,6 +11,7 @@ from mmdet.engine.hooks.utils import trigger_visualization_hook  # noqa: E402
 from mmdet.evaluation import DumpDetResults  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
+from projects.kmax.evaluation.all_tasks import add_all_tasks  # noqa: E402
 from projects.kmax.evaluation.format_only import without_annotations  # noqa: E402
 from projects.kmax.engine.launch import (  # noqa: E402
     adapt_to_machine,
@@ -30,6 +31,11 @@ def parse_args() -> Namespace:
     add_common_arguments(parser)
     parser.add_argument('checkpoint', type=existing_file, help='checkpoint file, or its URL')
     parser.add_argument('--out', help='pickle file (.pkl) to write the predictions to')
+    parser.add_argument(
+        '--all-tasks',
+        action='store_true',
+        help='also report AP and mIoU, from the same predictions and panoptic annotations',
+    )
     parser.add_argument(
         '--format-only',
         action='store_true',
@@ -61,6 +67,8 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     cfg.load_from = args.checkpoint
+    if args.all_tasks:
+        add_all_tasks(cfg)
     if args.format_only:
         prefix = args.outfile_prefix or f'{cfg.work_dir}/results'
         cfg.test_evaluator = without_annotations(cfg.test_evaluator, prefix)

@@ -56,6 +56,12 @@ def test_out_must_be_a_pickle(config, monkeypatch, capsys):
     assert '--out must end in .pkl' in capsys.readouterr().err
 
 
+def test_outfile_prefix_needs_format_only(config, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        parse(load('test'), monkeypatch, config, config, '--outfile-prefix', 'results')
+    assert '--outfile-prefix needs --format-only' in capsys.readouterr().err
+
+
 def test_amp_without_gpu_is_refused(config, monkeypatch, capsys):
     train = load('train')
     monkeypatch.setattr(train.torch.cuda, 'is_available', lambda: False)
