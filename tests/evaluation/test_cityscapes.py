@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmdet.registry import METRICS
 
+from projects.kmax import evaluation
 from projects.kmax.compat import cityscapes_scripts
 
 ROAD, BUILDING, CAR_GROUP, RIDER = 7, 11, 26, 25
@@ -74,7 +74,7 @@ def sample(stem, seen, labels):
 
 
 def evaluate(kind, classes, samples, **options):
-    metric = METRICS.build(dict(type=kind, **options))
+    metric = getattr(evaluation, kind)(**options)
     metric.dataset_meta = dict(classes=classes)
     metric.process({}, samples)
     return metric.evaluate(len(samples))
@@ -132,7 +132,7 @@ def test_ap_equals_the_script_on_the_submission(city, monkeypatch):
 def test_interrupted_instances_leave_no_result(city):
     folder, classes, samples = city
     options = dict(format_only=True, outfile_prefix=str(folder / 'r'))
-    metric = METRICS.build(dict(type='KMaXCityscapesInstanceMetric', **options))
+    metric = evaluation.KMaXCityscapesInstanceMetric(**options)
     metric.dataset_meta = dict(classes=classes)
     metric.process({}, samples)
     assert not (folder / 'r.instances').exists()
@@ -168,19 +168,18 @@ def test_parts_and_missing_annotations(city):
 
 
 @pytest.mark.parametrize(
-    'config',
+    ('kind', 'options'),
     [
-        dict(type='KMaXCityscapesInstanceMetric', gt_folder='.'),
-        dict(type='KMaXCityscapesPanopticMetric', outfile_prefix='r', format_only=True),
+        ('KMaXCityscapesInstanceMetric', dict(gt_folder='.')),
+        ('KMaXCityscapesPanopticMetric', dict(outfile_prefix='r', format_only=True)),
     ],
-    ids=lambda config: config['type'],
 )
-def test_without_the_package(config, monkeypatch, tmp_path):
+def test_without_the_package(kind, options, monkeypatch, tmp_path):
     for name in [name for name in sys.modules if name.startswith('cityscapesscripts')]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'cityscapesscripts', None)
-    if 'Panoptic' in config['type']:
+    if 'Panoptic' in kind:
         (tmp_path / 'gt.json').write_text('{"categories": []}')
-        config = config | dict(ann_file=str(tmp_path / 'gt.json'))
+        options = options | dict(ann_file=str(tmp_path / 'gt.json'))
     with pytest.raises(ModuleNotFoundError, match='needs cityscapesScripts, .* pip install'):
-        METRICS.build(config)
+        getattr(evaluation, kind)(**options)

@@ -89,4 +89,4 @@ def test_no_thread_remains():
 def test_predictions_that_wait_are_few():
     metric = Sum()
     metric.process({}, SAMPLES)
-    assert len(metric._pending) <= 2 * metric._threads
+    assert len(metric._pending) <= metric._threads

@@ -7,12 +7,11 @@ from collections import defaultdict
 import numpy as np
 import pytest
 import torch
-from mmdet.registry import METRICS
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from projects.kmax.evaluation import mask_ap
+from projects.kmax.evaluation import KMaXInstanceMetric, mask_ap
 
 SUFFIXES = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
 NAMES = {key: f'coco/segm_mAP{suffix}' for key, suffix in SUFFIXES.items()}
@@ -57,7 +56,7 @@ def pycocotools_without_boxes(folder):
 
 
 def evaluate(classes, samples, **options):
-    metric = METRICS.build(dict(type='KMaXInstanceMetric', **options))
+    metric = KMaXInstanceMetric(**options)
     metric.dataset_meta = dict(classes=classes)
     metric.process({}, samples)
     return metric.evaluate(len(samples))

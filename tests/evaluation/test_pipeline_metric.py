@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from mmdet.registry import METRICS
 
+from projects.kmax import evaluation
 from projects.kmax.panoptic_format import write_panoptic_png
 
 CLASSES = ('cat', 'dog', 'sky')
@@ -100,7 +100,7 @@ def test_quality(name, tmp_path):
         ('KMaXPanopticMetric', 'coco_panoptic', official),
         ('KMaXPipelinePanopticMetric', 'pipeline_panoptic', pipeline),
     ):
-        metric = METRICS.build(dict(type=kind, **truth))
+        metric = getattr(evaluation, kind)(**truth)
         metric.dataset_meta = dict(classes=CLASSES)
         metric.process({}, [sample])
         assert metric.evaluate(1)[f'{prefix}/PQ'] == pytest.approx(expected, abs=1e-12)

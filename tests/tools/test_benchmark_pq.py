@@ -1,30 +1,56 @@
 """The benchmark of panoptic quality, on few images."""
 
-import os
+import importlib.util
 import re
-import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
+
+import pytest
+from mmengine.logging import MMLogger
 
 import projects.kmax
 
 TOOL = Path(projects.kmax.__file__).parents[2] / 'tools' / 'benchmark_pq.py'
+NAMES = ('KMaXPanopticMetric', 'panopticapi, 1 core', 'CocoPanopticMetric')
 
 
-def test_table():
-    made = subprocess.run(
-        [sys.executable, TOOL, '--images', '2'],
-        capture_output=True,
-        text=True,
-        env=dict(os.environ, OMP_NUM_THREADS='1'),
-    )
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.startswith('2 images of 640x480')
-    for name in ('KMaXPanopticMetric', 'panopticapi, 1 core', 'CocoPanopticMetric'):
-        assert re.search(rf'^{name} +\d+\.\d\d .*x +0.0e\+00$', made.stdout, re.M)
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Return a function that runs the tool and returns what it printed."""
+    # Its quiet logger must not stay the current one.
+    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
+    spec = importlib.util.spec_from_file_location('kmax_benchmark_pq', TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    # Its data class is looked up there.
+    monkeypatch.setitem(sys.modules, spec.name, tool)
+    spec.loader.exec_module(tool)
+
+    def run(*arguments, **changes):
+        for name, value in changes.items():
+            monkeypatch.setattr(tool, name, value)
+        monkeypatch.setattr(sys, 'argv', ['benchmark_pq.py', *arguments])
+        tool.main()
+        return capsys.readouterr().out
+
+    return run
 
 
-def test_bad_number_of_images():
-    made = subprocess.run([sys.executable, TOOL, '--images', '0'], capture_output=True, text=True)
-    assert made.returncode == 2
-    assert '--images must be at least 1, but is 0' in made.stderr
+def test_table(run):
+    printed = run('--images', '2')
+    assert '2 images of 640x480' in printed
+    for name in NAMES:
+        assert re.search(rf'^{name} +\d+\.\d\d .*x +0.0e\+00$', printed, re.M)
+
+
+def test_difference_is_an_error(run):
+    wrong = {f'{name}{kind}': -1.0 for name in ('PQ', 'SQ', 'RQ') for kind in ('', '_th', '_st')}
+    with pytest.raises(SystemExit, match='the figures differ by'):
+        run('--images', '1', run_panopticapi=lambda folder: wrong)
+
+
+def test_bad_number_of_images(run, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run('--images', '0')
+    assert caught.value.code == 2
+    assert '--images must be at least 1, but is 0' in capsys.readouterr().err

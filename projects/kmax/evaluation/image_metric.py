@@ -66,7 +66,7 @@ class ImageMetric(BaseMetric):
                 self._pool = ThreadPoolExecutor(self._threads)
             self._pending.append((sample['img_id'], self._pool.submit(work)))
             # Predictions that wait take memory.
-            while len(self._pending) > 2 * self._threads:
+            while len(self._pending) > self._threads:
                 self._finish_oldest()
 
     def evaluate(self, size: int) -> dict[str, float]:
