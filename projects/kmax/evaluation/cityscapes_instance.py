@@ -14,8 +14,8 @@ from mmengine.logging import MMLogger, print_log
 from numpy.typing import NDArray
 from terminaltables import AsciiTable
 
+from ..atomic_file import write_atomically
 from ..compat import cityscapes_scripts
-from ..panoptic_format import write_atomically
 from .export import PendingFolder
 from .image_metric import ImageMetric
 from .instance_metric import read_instances

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from terminaltables import AsciiTable
 
-from ..panoptic_format import write_atomically
+from ..atomic_file import write_atomically
 from .ground_truth import PanopticGroundTruth
 from .image_metric import ImageMetric
 from .instance import evaluate_instances
