@@ -1,7 +1,7 @@
 """Files of the COCO panoptic format: JSON annotations and PNGs whose colours are segment ids."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.fileio import get, get_text
 from numpy.typing import NDArray
 
 from .atomic_file import write_atomically
+from .faults import Fault, Kind, refuse
 
 VOID = 0
 """Id of pixels without a segment."""
@@ -78,16 +79,30 @@ def index_annotations(annotations: Iterable[dict], path: str | Path) -> dict[int
     Raises:
         ValueError: When an annotation lacks a field or an image has two.
     """
-    indexed: dict[int, dict] = {}
+    annotations = list(annotations)
+    refuse(find_annotation_faults(annotations, path))
+    return {annotation['image_id']: annotation for annotation in annotations}
+
+
+def find_annotation_faults(annotations: Iterable[dict], path: str | Path) -> Iterator[Fault]:
+    """Yield annotations that lack a field or are not the first of their image.
+
+    Args:
+        annotations: The JSON's annotations.
+        path: Name of the JSON, for the messages.
+    """
+    seen = set()
     for annotation in annotations:
+        image_id = annotation.get('image_id')
         missing = [field for field in ANNOTATION_FIELDS if field not in annotation]
         if missing:
-            image_id = annotation.get('image_id')
-            raise ValueError(f'the annotation of image {image_id} in {path} lacks {missing}')
-        if annotation['image_id'] in indexed:
-            raise ValueError(f'image {annotation["image_id"]} of {path} has two annotations')
-        indexed[annotation['image_id']] = annotation
-    return indexed
+            message = f'the annotation of image {image_id} in {path} lacks {missing}'
+            yield Fault(Kind.MISSING_FIELD, message, image_id)
+        if image_id in seen:
+            message = f'image {image_id} of {path} has two annotations'
+            yield Fault(Kind.DUPLICATE_ANNOTATION, message, image_id)
+        if image_id is not None:
+            seen.add(image_id)
 
 
 def check_segments(
@@ -108,26 +123,44 @@ def check_segments(
         ValueError: When a field is missing, a category is unknown, or an id is void's, too large or
             not unique.
     """
+    refuse(find_segment_faults(annotation, categories, path, fields))
+
+
+def find_segment_faults(
+    annotation: dict,
+    categories: Collection[int],
+    path: str | Path,
+    fields: Collection[str] = SEGMENT_FIELDS,
+) -> Iterator[Fault]:
+    """Yield what :func:`check_segments` refuses, with the same arguments."""
     seen: set[int] = set()
+    image_id = annotation['image_id']
     for segment in annotation['segments_info']:
-        fault = _segment_fault(segment, seen, categories, fields)
-        if fault:
-            image = f'image {annotation["image_id"]} ({annotation["file_name"]})'
-            raise ValueError(f'segment {segment.get("id")} of {image} in {path} {fault}')
-        seen.add(segment['id'])
+        for kind, text in _segment_faults(segment, seen, categories, fields):
+            image = f'image {image_id} ({annotation["file_name"]})'
+            message = f'segment {segment.get("id")} of {image} in {path} {text}'
+            yield Fault(kind, message, image_id)
+        seen.add(segment.get('id', VOID))
 
 
-def _segment_fault(
+def _segment_faults(
     segment: dict, seen: set[int], categories: Collection[int], fields: Collection[str]
-) -> str | None:
+) -> Iterator[tuple[Kind, str]]:
     missing = [field for field in fields if field not in segment]
     if missing:
-        return f'lacks the fields {missing}'
-    if segment['category_id'] not in categories:
-        return f'has the unknown category {segment["category_id"]}; known are {sorted(categories)}'
-    if not VOID < segment['id'] <= MAX_ID:
-        return f'must have an id between {VOID + 1} and {MAX_ID}: {VOID} is void'
-    return 'shares its id with another' if segment['id'] in seen else None
+        yield Kind.MISSING_FIELD, f'lacks the fields {missing}'
+    category = segment.get('category_id')
+    if category is not None and category not in categories:
+        known = f'known are {sorted(categories)}'
+        yield Kind.UNKNOWN_CATEGORY, f'has the unknown category {category}; {known}'
+    segment_id = segment.get('id')
+    if segment_id is None:
+        return
+    if not VOID < segment_id <= MAX_ID:
+        bounds = f'between {VOID + 1} and {MAX_ID}: {VOID} is void'
+        yield Kind.BAD_ID, f'must have an id {bounds}'
+    elif segment_id in seen:
+        yield Kind.DUPLICATE_ID, 'shares its id with another'
 
 
 def check_ids(present: Iterable[int], listed: Iterable[int], png: str | Path, image: str) -> None:
@@ -142,18 +175,30 @@ def check_ids(present: Iterable[int], listed: Iterable[int], png: str | Path, im
     Raises:
         ValueError: When an id occurs on one side only.
     """
+    refuse(find_id_faults(present, listed, png, image))
+
+
+def find_id_faults(
+    present: Iterable[int],
+    listed: Iterable[int],
+    png: str | Path,
+    image: str,
+    image_id: int | str | None = None,
+) -> Iterator[Fault]:
+    """Yield what :func:`check_ids` refuses, with the same arguments, for image ``image_id``."""
     present, listed = set(present), set(listed)
-    unknown = sorted(present - listed - {VOID})
-    if unknown:
-        raise ValueError(
-            f'panoptic PNG {png} holds id {unknown[0]}, which is not among the segments_info of '
-            f'{image}'
+    for value in sorted(present - listed - {VOID}):
+        yield Fault(
+            Kind.ID_NOT_IN_JSON,
+            f'panoptic PNG {png} holds id {value}, which is not among the segments_info of {image}',
+            image_id,
         )
-    absent = sorted(listed - present)
-    if absent:
-        raise ValueError(
-            f'panoptic PNG {png} has no pixel of id {absent[0]}, which is among the segments_info '
-            f'of {image}'
+    for value in sorted(listed - present):
+        yield Fault(
+            Kind.ID_NOT_IN_PNG,
+            f'panoptic PNG {png} has no pixel of id {value}, which is among the segments_info of '
+            f'{image}',
+            image_id,
         )
 
 

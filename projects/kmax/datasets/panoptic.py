@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import join_path
@@ -15,6 +14,7 @@ from .panoptic_json import (
     complete_metainfo,
     parse_segments,
 )
+from .reading_errors import naming_image
 
 
 @DATASETS.register_module()
@@ -148,15 +148,6 @@ class KMaXPanopticDataset(BaseDetDataset):
         Raises:
             OSError: If the image is missing (then a FileNotFoundError) or cannot be read.
         """
-        try:
-            return pipeline({**self.get_data_info(idx), 'dataset': self})
-        except FileNotFoundError as error:
-            raise FileNotFoundError(self._describe(idx, error)) from error
-        # mmcv's loader answers an unreadable image with an assertion, OpenCV an empty one with
-        # its own error.
-        except (OSError, AssertionError, cv2.error) as error:
-            raise OSError(self._describe(idx, error)) from error
-
-    def _describe(self, idx: int, error: Exception) -> str:
         record = self.get_data_info(idx)
-        return f'image {record["img_id"]} ({record["img_path"]}) of {self.ann_file}: {error}'
+        with naming_image(record, self.ann_file):
+            return pipeline({**record, 'dataset': self})

@@ -1,11 +1,14 @@
 """From the content of a COCO panoptic JSON to classes and rows of ground truth."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
+from ..faults import Fault, Kind, refuse
 from ..panoptic_format import check_segments, index_annotations
+
+IMAGE_FIELDS = ('id', 'file_name', 'height', 'width')
 
 
 def complete_metainfo(metainfo: Mapping, categories: list[dict], path: str) -> dict:
@@ -79,12 +82,21 @@ def check_images(images: list[dict], path: str) -> None:
     Raises:
         ValueError: Names the file, the image and the missing fields, or the id of two images.
     """
+    refuse(find_image_faults(images, path))
+
+
+def find_image_faults(images: list[dict], path: str) -> Iterator[Fault]:
+    """Yield what :func:`check_images` refuses, with the same arguments."""
     for index, image in enumerate(images):
-        missing = [name for name in ('id', 'file_name', 'height', 'width') if name not in image]
+        missing = [name for name in IMAGE_FIELDS if name not in image]
         if missing:
             name = image.get('file_name', f'number {index}')
-            raise ValueError(f'image {name} of {path} lacks the fields {missing}')
-    check_unique(images, ('id',), 'images', path)
+            message = f'image {name} of {path} lacks the fields {missing}'
+            yield Fault(Kind.MISSING_FIELD, message, image.get('id'))
+    identified = [image for image in images if 'id' in image]
+    for value in _shared_values(identified, 'id'):
+        message = f'{path} has several images with the id {value!r}'
+        yield Fault(Kind.DUPLICATE_IMAGE, message, value)
 
 
 def check_unique(records: list[dict], fields: tuple[str, ...], kind: str, path: str) -> None:
@@ -94,10 +106,13 @@ def check_unique(records: list[dict], fields: tuple[str, ...], kind: str, path: 
         ValueError: Names the file, the field and the value.
     """
     for field in fields:
-        counts = Counter(record[field] for record in records)
-        shared = [value for value, count in counts.items() if count > 1]
-        if shared:
-            raise ValueError(f'{path} has several {kind} with the {field} {shared[0]!r}')
+        for value in _shared_values(records, field):
+            raise ValueError(f'{path} has several {kind} with the {field} {value!r}')
+
+
+def _shared_values(records: list[dict], field: str) -> list:
+    counts = Counter(record[field] for record in records)
+    return [value for value, count in counts.items() if count > 1]
 
 
 def annotations_of_images(content: dict, path: str) -> dict[int, dict]:
@@ -113,18 +128,32 @@ def annotations_of_images(content: dict, path: str) -> dict[int, dict]:
     Raises:
         ValueError: If an image has no annotation or several, or an annotation no image.
     """
-    images = {image['id']: image for image in content['images']}
     annotations = index_annotations(content['annotations'], path)
-    for image_id, annotation in annotations.items():
-        if image_id not in images:
-            raise ValueError(
-                f'the annotation {annotation["file_name"]} of {path} belongs to image {image_id}, '
-                'which is not among its images'
-            )
-    for image_id, image in images.items():
-        if image_id not in annotations:
-            raise ValueError(f'image {image_id} ({image["file_name"]}) of {path} has no annotation')
+    refuse(find_unpaired(content['images'], annotations, path))
     return annotations
+
+
+def find_unpaired(images: list[dict], annotations: dict[int, dict], path: str) -> Iterator[Fault]:
+    """Yield annotations without an image and images without an annotation.
+
+    Args:
+        images: The JSON's images.
+        annotations: The annotation of each image id.
+        path: Name of the JSON, for the messages.
+    """
+    ids = {image['id'] for image in images}
+    for image_id, annotation in annotations.items():
+        if image_id not in ids:
+            yield Fault(
+                Kind.NO_IMAGE,
+                f'the annotation {annotation["file_name"]} of {path} belongs to image {image_id}, '
+                'which is not among its images',
+                image_id,
+            )
+    for image in images:
+        if image['id'] not in annotations:
+            message = f'image {image["id"]} ({image["file_name"]}) of {path} has no annotation'
+            yield Fault(Kind.NO_ANNOTATION, message, image['id'])
 
 
 def parse_segments(annotation: dict, labels: dict[int, int], num_things: int, path: str) -> dict:

@@ -1,9 +1,12 @@
 """Reading panoptic PNGs."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
+from ...faults import Fault, Kind, refuse
 from ...panoptic_format import check_ids, orientation_hint, read_panoptic_png
 
 
@@ -44,12 +47,7 @@ class LoadPanopticIds(BaseTransform):
             return results
         image = f'image {results["img_id"]} in {results["ann_file"]}'
         ids = read_panoptic_png(results['seg_map_path'], image, self.backend_args)
-        if ids.shape != tuple(results['ori_shape']):
-            raise ValueError(
-                f'panoptic PNG {results["seg_map_path"]} is {_size(ids.shape)}, but image '
-                f'{results["img_id"]} ({results["img_path"]}) is {_size(results["ori_shape"])}'
-                + orientation_hint(ids.shape, results['ori_shape'])
-            )
+        refuse(find_size_faults(ids.shape, results))
         results['gt_seg_map'] = _contiguous_ids(ids, results)
         results['gt_segment_labels'] = np.array(results['segment_labels'], dtype=np.int64)
         return results
@@ -58,7 +56,24 @@ class LoadPanopticIds(BaseTransform):
         return f'{type(self).__name__}(backend_args={self.backend_args})'
 
 
-def _size(shape: tuple[int, int]) -> str:
+def find_size_faults(shape: tuple[int, ...], record: dict) -> Iterator[Fault]:
+    """Yield a fault when a panoptic PNG has another size than its image.
+
+    Args:
+        shape: ``(H, W)`` of the PNG.
+        record: ``seg_map_path``, ``img_id``, ``img_path`` and ``ori_shape`` of the image.
+    """
+    if shape != tuple(record['ori_shape']):
+        yield Fault(
+            Kind.SIZE,
+            f'panoptic PNG {record["seg_map_path"]} is {_size(shape)}, but image '
+            f'{record["img_id"]} ({record["img_path"]}) is {_size(record["ori_shape"])}'
+            + orientation_hint(shape, record['ori_shape']),
+            record['img_id'],
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
     return f'{shape[1]}x{shape[0]} pixels'
 
 

@@ -1,0 +1,28 @@
+"""Errors of image readers, with the name of the image."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+
+
+@contextmanager
+def naming_image(record: dict, ann_file: str) -> Iterator[None]:
+    """Let errors of reading an image name it.
+
+    Args:
+        record: ``img_id`` and ``img_path`` of the image.
+        ann_file: The annotation file it belongs to.
+
+    Raises:
+        OSError: If the image is missing (then a FileNotFoundError) or cannot be read.
+    """
+    described = f'image {record["img_id"]} ({record["img_path"]}) of {ann_file}'
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{described}: {error}') from error
+    # mmcv's loader answers an unreadable image with an assertion, OpenCV an empty one with its own
+    # error.
+    except (OSError, AssertionError, cv2.error) as error:
+        raise OSError(f'{described}: {error}') from error

@@ -1,0 +1,79 @@
+"""Faults of data sets: what training refuses, one by one, and what an inspection lists."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What is wrong; see :attr:`stops_training`."""
+
+    CONFIG = 'config and data differ'
+    BROKEN_JSON = 'unreadable panoptic JSON'
+    CATEGORIES = 'faulty categories'
+    MISSING_FIELD = 'missing field'
+    DUPLICATE_IMAGE = 'duplicate image id'
+    DUPLICATE_ANNOTATION = 'image with several annotations'
+    NO_ANNOTATION = 'image without annotation'
+    NO_IMAGE = 'annotation without image'
+    UNKNOWN_CATEGORY = 'unknown category'
+    BAD_ID = 'impossible segment id'
+    DUPLICATE_ID = 'duplicate segment id'
+    MISSING_IMAGE = 'missing image'
+    BROKEN_IMAGE = 'unreadable image'
+    MISSING_PNG = 'missing panoptic PNG'
+    BROKEN_PNG = 'unreadable panoptic PNG'
+    SIZE = 'image and panoptic PNG of different sizes'
+    ID_NOT_IN_JSON = 'PNG id missing from the JSON'
+    ID_NOT_IN_PNG = 'JSON id missing from the PNG'
+    NOTHING_LEFT = 'no image to train on'
+    JSON_SIZE = 'JSON and image of different sizes'
+    AREA = 'wrong area'
+    BBOX = 'wrong bbox'
+    MANY_SEGMENTS = 'more segments than queries'
+    VOID_ONLY = 'image of nothing but void'
+    CROWD_ONLY = 'image of nothing but crowd'
+    NEVER_ANNOTATED = 'class never annotated'
+    LEAK = 'image in training and validation'
+
+    @property
+    def stops_training(self) -> bool:
+        """Whether training stops with the same message when it meets the fault."""
+        return self not in _SURVIVED
+
+
+_SURVIVED = {
+    Kind.JSON_SIZE,
+    Kind.AREA,
+    Kind.BBOX,
+    Kind.MANY_SEGMENTS,
+    Kind.VOID_ONLY,
+    Kind.CROWD_ONLY,
+    Kind.NEVER_ANNOTATED,
+    Kind.LEAK,
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        kind: What is wrong.
+        message: The same with the names of file, image and id.
+        image_id: The image concerned, if it is one.
+    """
+
+    kind: Kind
+    message: str
+    image_id: int | str | None = None
+
+
+def refuse(faults: Iterable[Fault]) -> None:
+    """Stop at the first fault.
+
+    Raises:
+        ValueError: If there is one, with its message.
+    """
+    for fault in faults:
+        raise ValueError(fault.message)
