@@ -12,8 +12,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from projects.kmax.atomic_file import write_atomically  # noqa: E402
 from projects.kmax.datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene  # noqa: E402
 from projects.kmax.panoptic_format import write_panoptic_png  # noqa: E402
+from projects.kmax.parallel import run_parallel  # noqa: E402
 
 VERSION = 2  # raise it whenever the same arguments would give other pictures
 RECIPE = 'shapes.json'
@@ -145,17 +144,6 @@ def draw_split(out_dir: Path, split: str, recipe: dict[str, Any], workers: int) 
         annotation_file,
         dict(info=info, images=images, annotations=annotations, categories=CATEGORIES),
     )
-
-
-def run_parallel(draw: partial, indices: Iterable[int], workers: int) -> Iterator[dict[str, Any]]:
-    """Yield the results in order; an error or death of a worker process is raised here."""
-    if workers == 1:
-        yield from map(draw, indices)
-        return
-    # Before the fork: in a child, OpenCV would wait for its parent's threads for ever.
-    cv2.setNumThreads(1)
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(draw, indices, chunksize=16)
 
 
 def draw_files(

@@ -1,0 +1,112 @@
+"""From a config to what was found in its data sets."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from mmdet.registry import DATASETS, METRICS
+from mmengine.config import Config
+
+from ..datasets.panoptic import KMaXPanopticDataset
+from ..engine.hooks.check_classes import HEADS, check_classes
+from ..faults import Fault, Kind
+from ..models.transformer_decoder import KMaXTransformerDecoder
+from .datasets import DatasetReport, Progress, find_leaks, find_never_annotated, inspect_dataset
+
+SPLITS = ('train', 'val')
+
+
+@dataclass
+class Inspection:
+    """What was found in the data sets of a config.
+
+    Attributes:
+        num_queries: Number of queries of its model, if it is one with queries.
+        datasets: What was found in each.
+        faults: What is wrong with all of them and between them.
+    """
+
+    num_queries: int | None
+    datasets: list[DatasetReport]
+    faults: list[Fault]
+
+
+def inspect_config(cfg: Config, workers: int, progress: Progress) -> Inspection:
+    """Inspect the training and validation data of a config.
+
+    Args:
+        cfg: The config.
+        workers: Number of processes.
+        progress: Shows the progress of an iterable with a title and a length.
+
+    Raises:
+        ValueError: If it has no data set in COCO panoptic format.
+    """
+    num_queries = find_num_queries(cfg)
+    found: dict[str, list[DatasetReport]] = {split: [] for split in SPLITS}
+    for split in SPLITS:
+        datasets = list(_find_datasets((cfg.get(f'{split}_dataloader') or {}).get('dataset')))
+        for number, dataset in enumerate(datasets, start=1):
+            name = split if len(datasets) == 1 else f'{split} {number}'
+            limit = num_queries if split == 'train' else None
+            found[split].append(inspect_dataset(name, dataset, limit, workers, progress))
+    reports = [*found['train'], *found['val']]
+    if not reports:
+        raise ValueError('the config has no data set in COCO panoptic format to look at')
+    faults = [fault for report in reports for fault in report.faults]
+    faults += find_never_annotated(found['train'])
+    faults += find_leaks(found['train'], found['val'])
+    faults += _find_class_faults(cfg, reports)
+    faults += _find_evaluator_faults(cfg)
+    return Inspection(num_queries, reports, faults)
+
+
+def find_num_queries(cfg: Config) -> int | None:
+    """Return the number of queries of a config's model; None for models of another kind."""
+    decoder = cfg.get('model', {}).get('panoptic_head', {}).get('transformer_decoder')
+    if decoder is None:
+        return None
+    default = inspect.signature(KMaXTransformerDecoder).parameters['num_queries'].default
+    return decoder.get('num_queries', default)
+
+
+def _find_datasets(cfg: Any) -> Iterator[KMaXPanopticDataset]:
+    """Build the data sets in wrappers such as ``ConcatDataset``, without reading anything."""
+    if not cfg:
+        return
+    inner = cfg.get('datasets') or [cfg['dataset']] if {'dataset', 'datasets'} & set(cfg) else None
+    if inner is not None:
+        for wrapped in inner:
+            yield from _find_datasets(wrapped)
+        return
+    if issubclass(DATASETS.get(cfg['type']), KMaXPanopticDataset):
+        yield DATASETS.build({**cfg, 'lazy_init': True, 'pipeline': []})
+
+
+def _find_class_faults(cfg: Config, reports: list[DatasetReport]) -> Iterator[Fault]:
+    """Yield what training's check of the class counts refuses, and classes that differ."""
+    model = cfg.get('model', {})
+    counts = dict(model.get('panoptic_head', {}))
+    heads = {name: SimpleNamespace(**{**counts, **model.get(name, {})}) for name in HEADS}
+    first = reports[0].annotations
+    for report in reports:
+        found = report.annotations
+        dataset = SimpleNamespace(metainfo=found.metainfo, ann_file=found.ann_file)
+        try:
+            check_classes(SimpleNamespace(**heads), dataset)
+        except ValueError as error:
+            yield Fault(Kind.CONFIG, str(error))
+        if found.classes and first.classes and found.classes != first.classes:
+            message = f'{found.ann_file} has the classes {found.classes}, but {first.ann_file} has '
+            yield Fault(Kind.CONFIG, message + str(first.classes))
+
+
+def _find_evaluator_faults(cfg: Config) -> Iterator[Fault]:
+    evaluators = cfg.get('val_evaluator') or []
+    for evaluator in evaluators if isinstance(evaluators, list | tuple) else [evaluators]:
+        try:
+            METRICS.build(evaluator)
+        except (OSError, ValueError) as error:
+            yield Fault(Kind.CONFIG, str(error))

@@ -1,0 +1,185 @@
+"""Faults and statistics of one image and its panoptic PNG."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from mmengine.fileio import get
+from numpy.typing import NDArray
+
+from ..datasets.reading_errors import naming_image
+from ..datasets.transforms.loading import find_size_faults
+from ..evaluation.matching import count_overlaps
+from ..faults import Fault, Kind
+from ..panoptic_format import VOID, find_id_faults, read_panoptic_png
+
+BBOX_TOLERANCE = 1
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """What an image is compared with.
+
+    Attributes:
+        labels: Label of each category id.
+        num_things: Number of thing classes, which have the smallest labels.
+        num_queries: Most segments a model can learn from; None for any number.
+        backend_args: Arguments of mmengine's file backend.
+    """
+
+    labels: dict[int, int]
+    num_things: int
+    num_queries: int | None = None
+    backend_args: dict | None = None
+
+
+@dataclass
+class ImageReport:
+    """What was found in one image.
+
+    Attributes:
+        record: Names of its files, see :class:`Annotations`.
+        faults: What is wrong.
+        size: Width and height of the image in pixels; None where it cannot be read.
+        digest: Equal for equal image files.
+        void: Share of its pixels without a segment; None where the PNG cannot be read.
+        crowd: Share of its pixels in crowd segments, likewise.
+        segments: ``(n, 2)`` label and pixels of each segment to learn: every thing, and all of a
+            stuff class together.
+    """
+
+    record: dict
+    faults: list[Fault] = field(default_factory=list)
+    size: tuple[int, int] | None = None
+    digest: bytes | None = None
+    void: float | None = None
+    crowd: float | None = None
+    segments: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+
+
+def inspect_image(expected: Expectations, record: dict) -> ImageReport:
+    """Read an image and its panoptic PNG and compare them with their annotation.
+
+    Args:
+        expected: What to compare with.
+        record: One of :attr:`Annotations.records`.
+    """
+    report = ImageReport(record)
+    _read_image(report, expected.backend_args)
+    if 'segments' not in record:
+        return report
+    try:
+        ids = read_panoptic_png(record['seg_map_path'], _describe(record), expected.backend_args)
+    except FileNotFoundError as error:
+        report.faults.append(Fault(Kind.MISSING_PNG, str(error), record['img_id']))
+    except ValueError as error:
+        report.faults.append(Fault(Kind.BROKEN_PNG, str(error), record['img_id']))
+    else:
+        _compare(report, ids, expected)
+    return report
+
+
+def _describe(record: dict) -> str:
+    return f'image {record["img_id"]} in {record["ann_file"]}'
+
+
+def _read_image(report: ImageReport, backend_args: dict | None) -> None:
+    record = report.record
+    try:
+        with naming_image(record, record['ann_file']):
+            loaded = LoadImageFromFile(backend_args=backend_args)({'img_path': record['img_path']})
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        kind = Kind.MISSING_IMAGE if missing else Kind.BROKEN_IMAGE
+        report.faults.append(Fault(kind, str(error), record['img_id']))
+        return
+    height, width = loaded['ori_shape']
+    report.size = (width, height)
+    content = get(record['img_path'], backend_args=backend_args)
+    report.digest = hashlib.blake2b(content, digest_size=8).digest()
+    given = (record['width'], record['height'])
+    if None not in given and given != report.size:
+        message = (
+            f'image {record["img_id"]} ({record["img_path"]}) is {width}x{height} pixels, but '
+            f'{record["ann_file"]} says {given[0]}x{given[1]}'
+        )
+        report.faults.append(Fault(Kind.JSON_SIZE, message, record['img_id']))
+
+
+def _compare(report: ImageReport, ids: NDArray[np.uint32], expected: Expectations) -> None:
+    record = report.record
+    if report.size is not None:
+        shape = report.size[::-1]
+        report.faults += find_size_faults(ids.shape, {**record, 'ori_shape': shape})
+    areas = {key[0]: n for key, n in count_overlaps(ids, np.zeros_like(ids, np.int32)).items()}
+    listed = [segment['id'] for segment in record['segments']]
+    report.faults += find_id_faults(
+        areas, listed, record['seg_map_path'], _describe(record), record['img_id']
+    )
+    report.faults += _find_measure_faults(record, ids, areas)
+    crowd = {s['id'] for s in record['segments'] if s.get('iscrowd', 0)}
+    report.void = areas.get(VOID, 0) / ids.size
+    report.crowd = sum(areas.get(segment_id, 0) for segment_id in crowd) / ids.size
+    report.segments = _merge_stuff(record['segments'], areas, expected)
+    report.faults += _find_emptiness(record, areas, crowd)
+    report.faults += _find_excess(report, expected)
+
+
+def _find_measure_faults(record: dict, ids: NDArray, areas: dict[int, int]) -> Iterator[Fault]:
+    """Yield areas and boxes in the JSON that are not those of the PNG."""
+    for segment in record['segments']:
+        pixels = areas.get(segment['id'], 0)
+        described = f'segment {segment["id"]} of {_describe(record)}'
+        if not pixels:
+            continue
+        if 'area' in segment and segment['area'] != pixels:
+            message = (
+                f'{described} has area {segment["area"]}, but {pixels} pixels in '
+                f'{record["seg_map_path"]}; panoptic quality is computed from the former'
+            )
+            yield Fault(Kind.AREA, message, record['img_id'])
+        if 'bbox' in segment:
+            box = list(cv2.boundingRect((ids == segment['id']).astype(np.uint8)))
+            given = segment['bbox']
+            if len(given) != 4 or np.abs(np.subtract(given, box)).max() > BBOX_TOLERANCE:
+                message = f'{described} has bbox {given}, but is at {box} in '
+                yield Fault(Kind.BBOX, message + record['seg_map_path'], record['img_id'])
+
+
+def _merge_stuff(
+    segments: list[dict], areas: dict[int, int], expected: Expectations
+) -> NDArray[np.int64]:
+    things: list[tuple[int, int]] = []
+    stuff: dict[int, int] = {}
+    for segment in segments:
+        label = expected.labels.get(segment.get('category_id', -1))
+        if label is None or segment.get('iscrowd', 0):
+            continue
+        pixels = areas.get(segment['id'], 0)
+        if label < expected.num_things:
+            things.append((label, pixels))
+        else:
+            stuff[label] = stuff.get(label, 0) + pixels
+    return np.array([*things, *stuff.items()], np.int64).reshape(-1, 2)
+
+
+def _find_emptiness(record: dict, areas: dict[int, int], crowd: set[int]) -> Iterator[Fault]:
+    if set(areas) == {VOID}:
+        message = f'{record["seg_map_path"]} of {_describe(record)} holds nothing but void'
+        yield Fault(Kind.VOID_ONLY, message, record['img_id'])
+    elif crowd and all(segment['id'] in crowd for segment in record['segments']):
+        message = f'all segments of {_describe(record)} are crowd: nothing is learned from it'
+        yield Fault(Kind.CROWD_ONLY, message, record['img_id'])
+
+
+def _find_excess(report: ImageReport, expected: Expectations) -> Iterator[Fault]:
+    count = len(report.segments)
+    if expected.num_queries is not None and count > expected.num_queries:
+        message = (
+            f'{_describe(report.record)} has {count} segments, but the model has only '
+            f'num_queries={expected.num_queries}: {count - expected.num_queries} cannot be learned'
+        )
+        yield Fault(Kind.MANY_SEGMENTS, message, report.record['img_id'])

@@ -1,0 +1,78 @@
+"""Annotated images as they are in a data set, faults included."""
+
+from collections.abc import Sequence
+
+import cv2
+import mmcv
+import numpy as np
+from mmdet.visualization.palette import get_palette
+
+from ..panoptic_format import read_panoptic_png
+from ..visualization.drawing import draw_segments
+from ..visualization.panels import fit
+from ..visualization.segments import Segments
+from .annotations import Annotations
+from .datasets import DatasetReport
+from .images import ImageReport
+
+LONGER_SIDE = 480
+QUALITY = 88
+
+
+def choose_images(report: DatasetReport, count: int) -> list[ImageReport]:
+    """Return images spread evenly over those that can be read."""
+    readable = [image for image in report.images if _is_readable(image)]
+    places = np.linspace(0, len(readable) - 1, min(count, len(readable)))
+    return [readable[place] for place in places.astype(int)]
+
+
+def choose_faulty_images(report: DatasetReport, count: int) -> list[ImageReport]:
+    """Return the first faulty images that can be read."""
+    faulty = {fault.image_id for fault in report.faults} - {None}
+    readable = (i for i in report.images if _is_readable(i) and i.record['img_id'] in faulty)
+    return [image for image, _ in zip(readable, range(count), strict=False)]
+
+
+def _is_readable(image: ImageReport) -> bool:
+    return image.size is not None and image.void is not None
+
+
+def draw_image(image: ImageReport, annotations: Annotations) -> bytes:
+    """Draw an image and, on the right, its segments; what is no known segment is grey.
+
+    Args:
+        image: An image that can be read.
+        annotations: Of its data set.
+
+    Returns:
+        A JPEG.
+    """
+    record = image.record
+    ids = read_panoptic_png(record['seg_map_path'], record['img_path'])
+    pixels = fit(mmcv.imread(record['img_path'], channel_order='rgb'), LONGER_SIDE)
+    classes = annotations.classes or tuple(f'class {n}' for n in annotations.labels.values())
+    palette = get_palette(annotations.metainfo.get('palette'), len(classes))
+    segments = _number_segments(ids, record['segments'], annotations.labels)
+    drawn = draw_segments(pixels, segments, classes, palette, grey_void=True)
+    return encode_jpeg(np.concatenate([pixels, drawn], axis=1))
+
+
+def _number_segments(
+    ids: np.ndarray, infos: Sequence[dict], label_of_category: dict[int, int]
+) -> Segments:
+    labels: list[int] = []
+    number_of_id: dict[int, int] = {}
+    for info in infos:
+        label = label_of_category.get(info.get('category_id', -1))
+        if label is not None and not info.get('iscrowd', 0):
+            labels.append(label)
+            number_of_id[info['id']] = len(labels)
+    present, place = np.unique(ids, return_inverse=True)
+    numbers = np.array([number_of_id.get(value, 0) for value in present.tolist()], np.int32)
+    return Segments(numbers[place.reshape(ids.shape)], labels)
+
+
+def encode_jpeg(image: np.ndarray) -> bytes:
+    """Encode an ``(H, W, 3)`` uint8 RGB image."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

@@ -1,0 +1,132 @@
+"""The report of an inspection: one HTML file, pictures included."""
+
+import base64
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment
+from mmdet.visualization.palette import get_palette
+
+from ..faults import Fault, Kind
+from ..panoptic_format import write_atomically
+from .charts import draw_classes, draw_distributions
+from .configs import Inspection
+from .datasets import DatasetReport
+from .pictures import choose_faulty_images, choose_images, draw_image
+from .report_template import TEMPLATE
+
+MAX_LISTED = 500
+
+
+def group_faults(faults: list[Fault]) -> list[tuple[Kind, list[str]]]:
+    """Bring the messages of each kind together, those that stop training first."""
+    order = list(Kind)
+    faults = sorted(faults, key=lambda fault: order.index(fault.kind))
+    return [
+        (kind, [fault.message for fault in group])
+        for kind, group in groupby(faults, lambda fault: fault.kind)
+    ]
+
+
+def summarise(report: DatasetReport) -> dict[str, str]:
+    """Return the figures of a data set by their names."""
+    sizes = [image.size for image in report.images if image.size is not None]
+    counts = np.array([len(image.segments) for image in report.images] or [0])
+    voids = [image.void for image in report.images if image.void is not None]
+    crowds = [image.crowd for image in report.images if image.crowd is not None]
+    low, high = (f'{w}×{h}' for w, h in (min(sizes), max(sizes))) if sizes else ('–', '–')
+    num_things = report.annotations.num_things
+    return {
+        'annotations': report.annotations.ann_file,
+        'images': f'{len(report.images)}',
+        'sizes': low if low == high else f'{low} … {high}',
+        'classes': f'{num_things} things, {len(report.annotations.classes) - num_things} stuff',
+        'segments': f'{counts.sum()}',
+        'segments in an image': f'median {np.median(counts):.0f}, most {counts.max()}',
+        'void': f'{100 * np.mean(voids or [0]):.1f} % of the pixels',
+        'crowd': f'{100 * np.mean(crowds or [0]):.1f} % of the pixels',
+    }
+
+
+def write_report(path: Path, title: str, inspection: Inspection, num_pictures: int) -> None:
+    """Write the report.
+
+    Args:
+        path: HTML file; it appears complete or not at all.
+        title: Name of the config.
+        inspection: What was found.
+        num_pictures: Pictures of each data set, and again as many of faulty images.
+    """
+    groups = group_faults(inspection.faults)
+    html = (
+        Environment(autoescape=True)
+        .from_string(TEMPLATE)
+        .render(
+            title=title,
+            num_queries=inspection.num_queries,
+            num_faults=len(inspection.faults),
+            stops=any(kind.stops_training for kind, _ in groups),
+            groups=[(k, len(found), found[:MAX_LISTED]) for k, found in groups],
+            summaries=[(report.name, summarise(report)) for report in inspection.datasets],
+            distributions=_embed(
+                draw_distributions(inspection.datasets, inspection.num_queries), 'png'
+            ),
+            classes=list(_describe_classes(inspection.datasets)),
+            datasets=[_draw(report, num_pictures) for report in inspection.datasets],
+        )
+    )
+    write_atomically(path, html.encode())
+
+
+def _embed(content: bytes, kind: str) -> str:
+    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
+
+
+def _draw(report: DatasetReport, count: int) -> dict[str, Any]:
+    faulty = {fault.image_id for fault in report.faults} - {None}
+    chosen = {'': choose_images(report, count), 'Faulty': choose_faulty_images(report, count)}
+    pictures = [
+        (title, [_describe_image(image, report, faulty) for image in images])
+        for title, images in chosen.items()
+        if images
+    ]
+    return dict(name=report.name, pictures=pictures)
+
+
+def _describe_image(image: Any, report: DatasetReport, faulty: set) -> dict[str, Any]:
+    return dict(
+        source=_embed(draw_image(image, report.annotations), 'jpeg'),
+        name=Path(image.record['img_path']).name,
+        id=image.record['img_id'],
+        size='{}×{}'.format(*image.size),
+        segments=len(image.segments),
+        void=f'{100 * image.void:.1f}',
+        faulty=image.record['img_id'] in faulty,
+    )
+
+
+def _describe_classes(reports: list[DatasetReport]) -> Iterator[dict[str, Any]]:
+    """Yield a table and a chart for the data sets of each set of classes."""
+    known = [report for report in reports if report.annotations.classes]
+    by_classes: dict[tuple, list[DatasetReport]] = {}
+    for report in known:
+        by_classes.setdefault(report.annotations.classes, []).append(report)
+    for classes, group in by_classes.items():
+        metainfo = group[0].annotations.metainfo
+        counts = [report.count_classes() for report in group]
+        palette = get_palette(metainfo.get('palette'), len(classes))
+        rows = [
+            dict(
+                label=label,
+                name=name,
+                color='rgb({},{},{})'.format(*palette[label]),
+                kind='thing' if label < len(metainfo['thing_classes']) else 'stuff',
+                counts=[count[label].tolist() for count in counts],
+            )
+            for label, name in enumerate(classes)
+        ]
+        chart = _embed(draw_classes(group), 'png')
+        yield dict(names=[report.name for report in group], rows=rows, chart=chart)

@@ -1,0 +1,29 @@
+"""Work on many files in several processes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+import cv2
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
+
+
+def run_parallel(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """Yield the results in order; an error or death of a worker process is raised here.
+
+    Args:
+        function: Picklable, such as a partial of a module's function.
+        items: What to call it with.
+        workers: Number of processes; with 1 the work is done in this one.
+    """
+    if workers == 1:
+        yield from map(function, items)
+        return
+    # Before the fork: in a child, OpenCV would wait for its parent's threads for ever.
+    cv2.setNumThreads(1)
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(function, items, chunksize=16)
