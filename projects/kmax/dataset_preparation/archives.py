@@ -1,0 +1,107 @@
+"""Unpacking of downloads; interrupted, it goes on where it stopped."""
+
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..panoptic_format import write_atomically
+
+Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+
+
+@dataclass
+class Member:
+    """A file in an archive: its name, its bytes, and how to read it."""
+
+    name: str
+    size: int
+    read: Callable[[], bytes]
+
+
+def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') -> None:
+    """Unpack a ``.zip`` or ``.tar``; files that are there in full are not written again.
+
+    Args:
+        archive: The file.
+        out_dir: Folder to write to.
+        progress: Shows the progress of an iterable with a title and a length.
+        strip: Folder in the archive whose content goes to ``out_dir`` itself.
+
+    Raises:
+        ValueError: If the archive is damaged or names files outside of ``out_dir``.
+    """
+    with _open(archive) as members:
+        for member in progress(members, f'unpacking {archive.name}', len(members)):
+            path = PurePosixPath(member.name)
+            if path.is_absolute() or '..' in path.parts:
+                raise ValueError(f'archive {archive} names {member.name}, outside of its folder')
+            target = out_dir / (path.relative_to(strip) if path.is_relative_to(strip) else path)
+            if not target.is_file() or target.stat().st_size != member.size:
+                write_atomically(target, member.read())
+
+
+@contextmanager
+def _open(archive: Path) -> Iterator[list[Member]]:
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as content:
+                yield list(_zip_members(content))
+        else:
+            with tarfile.open(archive) as content:
+                yield list(_tar_members(content))
+    except (zipfile.BadZipFile, tarfile.ReadError, zlib.error, EOFError) as error:
+        message = f'archive {archive} is damaged, download it again: {error}'
+        raise ValueError(message) from error
+
+
+def _zip_members(content: zipfile.ZipFile) -> Iterator[Member]:
+    for info in content.infolist():
+        if not info.is_dir() and not info.filename.startswith('__MACOSX'):
+            yield Member(info.filename, info.file_size, partial(content.read, info))
+
+
+def _tar_members(content: tarfile.TarFile) -> Iterator[Member]:
+    for info in content:
+        if info.isfile():
+            yield Member(info.name, info.size, partial(_read, content, info))
+
+
+def _read(content: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    file: Any = content.extractfile(info)
+    return file.read()
+
+
+def collect(
+    src: Path, out_dir: Path, downloads: dict[str, str], parts: Iterable[str], progress: Progress
+) -> None:
+    """Bring the downloads of a folder to where the configs look for them.
+
+    Archives are unpacked, what is unpacked already is linked to.
+
+    Args:
+        src: Folder with the downloads.
+        out_dir: Folder of the data set.
+        downloads: File name of each archive and the folder in it to strip.
+        parts: Files and folders to link to where they are unpacked, relative to both folders.
+        progress: Shows the progress of an iterable with a title and a length.
+
+    Raises:
+        FileNotFoundError: If ``src`` does not exist.
+    """
+    if not src.is_dir():
+        raise FileNotFoundError(f'{src} is not a folder; give the one with the downloads')
+    for name, strip in downloads.items():
+        if (src / name).is_file():
+            unpack(src / name, out_dir, progress, strip)
+
+    for name in parts:
+        source, target = (src / name).absolute(), out_dir / name
+        if source.exists() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(source)

@@ -1,0 +1,67 @@
+"""Folders of images."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..faults import Fault, Kind
+from ..parallel import run_parallel
+from .archives import Progress
+
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
+
+
+def list_images(folder: Path) -> list[str]:
+    """Return the images in a folder and the folders in it, as sorted relative names.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or no image in it.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f'{folder} is not a folder of images')
+    names = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob('*')
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
+    ]
+    if not names:
+        raise FileNotFoundError(f'{folder} holds no image ({", ".join(SUFFIXES)})')
+    return sorted(names)
+
+
+def number_images(names: list[str]) -> dict[str, int]:
+    """Return an id for each image: its file name if that is a number, as in COCO, else its place.
+
+    Args:
+        names: Sorted names of the images.
+    """
+    stems = [Path(name).stem for name in names]
+    numbers = [int(stem) for stem in stems if stem.isascii() and stem.isdigit()]
+    if len(set(numbers)) != len(names):
+        numbers = list(range(1, len(names) + 1))
+    return dict(zip(names, numbers, strict=True))
+
+
+def measure(path: Path) -> tuple[int, int] | Fault:
+    """Read an image whole and return its width and height as it is shown, or what is wrong."""
+    if not path.is_file():
+        return Fault(Kind.MISSING_IMAGE, f'image {path} does not exist')
+    content = path.read_bytes()
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if image is None:
+        return Fault(Kind.BROKEN_IMAGE, f'image {path} is truncated or not an image')
+    return image.shape[1], image.shape[0]
+
+
+def measure_all(
+    paths: list[Path], workers: int, progress: Progress, title: str
+) -> tuple[list[tuple[int, int]], list[Fault]]:
+    """Return the sizes of the images that can be read, and what is wrong with the others."""
+    results: Iterable = progress(run_parallel(measure, paths, workers), title, len(paths))
+    sizes: list[tuple[int, int]] = []
+    faults: list[Fault] = []
+    for result in results:
+        (faults if isinstance(result, Fault) else sizes).append(result)
+    return sizes, faults

@@ -1,0 +1,113 @@
+"""Prepare ADE20K panoptic: ``ade20k.py DOWNLOADS data/ADEChallengeData2016``.
+
+DOWNLOADS holds what http://sceneparsing.csail.mit.edu offers, or what was in it:
+
+    ADEChallengeData2016.zip    images and scene parsing (data/ADEChallengeData2016.zip)
+    annotations_instance.tar    instances (data/ChallengeData2017/annotations_instance.tar)
+
+Writes ``ade20k_panoptic_{train,val}.json`` and the folders of the same names, as Mask2Former's
+``prepare_ade20k_pan_seg.py`` does. The challenge's ``imgCatIds.json`` and ``categoryMapping.txt``
+are not needed: what they say follows from mmdet's class lists, and is compared with the pixels.
+Every file is read; what is missing or damaged is named, and then no JSON is written. Start it again
+after an interruption.
+"""
+
+import json
+import sys
+from argparse import Namespace
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
+from projects.kmax.dataset_preparation.ade20k import (  # noqa: E402
+    Converted,
+    Split,
+    categories,
+    convert_image,
+)
+from projects.kmax.dataset_preparation.archives import collect  # noqa: E402
+from projects.kmax.dataset_preparation.command import (  # noqa: E402
+    finish,
+    make_parser,
+    show_progress,
+)
+from projects.kmax.faults import Fault  # noqa: E402
+from projects.kmax.panoptic_format import write_atomically  # noqa: E402
+from projects.kmax.parallel import run_parallel  # noqa: E402
+
+ROOT = 'ADEChallengeData2016'
+DOWNLOADS = {f'{ROOT}.zip': ROOT, 'annotations_instance.tar': ''}
+SPLITS = {'train': 'training', 'val': 'validation'}
+LEAST_AGREEMENT = 0.5
+
+
+def parse_args() -> Namespace:
+    """Parse the command line."""
+    out = 'folder to write, as data/ADEChallengeData2016'
+    return make_parser(__doc__, 'folder with the downloads', out).parse_args()
+
+
+def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
+    """Convert one part; its JSON comes last. Return what is wrong with its files.
+
+    Raises:
+        ValueError: If there are no files, or instances contradict the scene parsing.
+    """
+    split = Split(out, SPLITS[name])
+    names, faults = split.find_names()
+    if not names:
+        raise ValueError(
+            f'{split.image("*")} matches no file: {" and ".join(DOWNLOADS)} or what was in them '
+            'must be in the folder of the downloads'
+        )
+    target = out / f'ade20k_panoptic_{name}.json'
+    target.unlink(missing_ok=True)
+    if faults:
+        return faults
+    convert = partial(convert_image, split, target.with_suffix(''))
+    results = run_parallel(convert, names, workers)
+    results = list(show_progress(results, f'converting {name}', len(names)))
+    faults = [result for result in results if isinstance(result, Fault)]
+    if not faults:
+        converted = [result for result in results if isinstance(result, Converted)]
+        check_agreement(converted, split)
+        content = dict(
+            images=[result.image for result in converted],
+            annotations=[result.annotation for result in converted],
+            categories=categories(),
+        )
+        write_atomically(target, json.dumps(content).encode())
+    return faults
+
+
+def check_agreement(converted: list[Converted], split: Split) -> None:
+    """Compare the classes of instances with those of the scene parsing, pixel by pixel."""
+    things = max(1, sum(result.things for result in converted))
+    share = sum(result.agreeing for result in converted) / things
+    print(f'{split.folder}: {100 * share:.1f} % of the pixels of things have the class that '
+          'annotations give them')  # fmt: skip
+    if share < LEAST_AGREEMENT and any(result.things for result in converted):
+        raise ValueError(
+            f'{split.instance("*").parent} does not belong to {split.semantic("*").parent}: only '
+            f'{100 * share:.1f} % of the pixels of things have the same class in both'
+        )
+
+
+def main() -> None:
+    """Prepare ADE20K as the command line says."""
+    args = parse_args()
+    parts = ['images', 'annotations', 'annotations_instance']
+    try:
+        collect(args.src, args.out, DOWNLOADS, parts, show_progress)
+        if (args.src / ROOT).is_dir():
+            collect(args.src / ROOT, args.out, {}, parts, show_progress)
+        faults = [fault for name in SPLITS for fault in convert_split(args.out, name, args.workers)]
+    except (OSError, ValueError) as error:
+        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
+    finish(faults, f'ADE20K is ready in {args.out}')
+
+
+if __name__ == '__main__':
+    main()

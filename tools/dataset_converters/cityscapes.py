@@ -1,0 +1,123 @@
+"""Prepare Cityscapes panoptic: ``cityscapes.py DOWNLOADS data/cityscapes``.
+
+DOWNLOADS holds what https://www.cityscapes-dataset.com/downloads offers, or what was in it:
+
+    leftImg8bit_trainvaltest.zip  gtFine_trainvaltest.zip
+
+Where ``gtFine/cityscapes_panoptic_{train,val}.json`` is missing, cityscapesScripts'
+``createPanopticImgs`` makes it (pip install cityscapesScripts). Every file is read; what is missing
+or damaged is named. Start it again after an interruption.
+"""
+
+import shutil
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
+from projects.kmax.dataset_preparation.archives import collect  # noqa: E402
+from projects.kmax.dataset_preparation.command import (  # noqa: E402
+    check_split,
+    finish,
+    make_parser,
+    show_progress,
+)
+from projects.kmax.dataset_preparation.image_files import measure_all  # noqa: E402
+from projects.kmax.faults import Fault, Kind  # noqa: E402
+
+DOWNLOADS = ('leftImg8bit_trainvaltest.zip', 'gtFine_trainvaltest.zip')
+SPLITS = ('train', 'val')
+INSTANCES = '_gtFine_instanceIds.png'
+
+
+def parse_args() -> Namespace:
+    """Parse the command line."""
+    out = 'folder to write, as data/cityscapes'
+    return make_parser(__doc__, 'folder with the downloads', out).parse_args()
+
+
+def find_missing(out: Path, split: str) -> list[Fault]:
+    """Return which images and annotations lack their counterpart."""
+    images = {
+        path.name.removesuffix('_leftImg8bit.png'): path.parent.name
+        for path in (out / 'leftImg8bit' / split).glob('*/*_leftImg8bit.png')
+    }
+    annotated = {
+        path.name.removesuffix(INSTANCES): path.parent.name
+        for path in (out / 'gtFine' / split).glob(f'*/*{INSTANCES}')
+    }
+    if not images and not annotated:
+        message = f'{out} holds no {split} images: {" and ".join(DOWNLOADS)} are needed'
+        return [Fault(Kind.MISSING_IMAGE, message)]
+    missing = [
+        out / 'gtFine' / split / images[name] / f'{name}{INSTANCES}'
+        for name in sorted(images.keys() - annotated)
+    ] + [
+        out / 'leftImg8bit' / split / annotated[name] / f'{name}_leftImg8bit.png'
+        for name in sorted(annotated.keys() - images)
+    ]
+    return [Fault(Kind.MISSING_IMAGE, f'{path} is missing') for path in missing]
+
+
+def make_panoptic(gt_dir: Path, split: str, workers: int) -> list[Fault]:
+    """Run ``createPanopticImgs`` where its JSON is missing; the JSON is moved into place last.
+
+    Raises:
+        ImportError: If cityscapesScripts is needed and not installed.
+    """
+    name = f'cityscapes_panoptic_{split}'
+    if (gt_dir / f'{name}.json').is_file():
+        return []
+    try:
+        from cityscapesscripts.preparation.createPanopticImgs import convert2panoptic
+    except ImportError as error:
+        raise ImportError(
+            f'{gt_dir / name}.json is missing; to make it, pip install cityscapesScripts ({error})'
+        ) from error
+    paths = sorted((gt_dir / split).glob(f'*/*{INSTANCES}'))
+    _, faults = measure_all(paths, workers, show_progress, f'reading annotations of {split}')
+    if faults:
+        return faults
+    unfinished = gt_dir / f'.{name}.unfinished'
+    for folder in (unfinished, gt_dir / name):
+        shutil.rmtree(folder, ignore_errors=True)
+    unfinished.mkdir()
+    convert2panoptic(str(gt_dir), str(unfinished), setNames=[split])
+    (unfinished / name).rename(gt_dir / name)
+    (unfinished / f'{name}.json').rename(gt_dir / f'{name}.json')
+    unfinished.rmdir()
+    return []
+
+
+def prepare_split(out: Path, split: str, workers: int) -> list[Fault]:
+    """Make the panoptic annotations of one part and read all its files."""
+    faults = find_missing(out, split) or make_panoptic(out / 'gtFine', split, workers)
+    if faults:
+        return faults
+    cfg = dict(
+        type='KMaXCityscapesPanopticDataset',
+        data_root=str(out),
+        ann_file=f'gtFine/cityscapes_panoptic_{split}.json',
+        data_prefix=dict(img=f'leftImg8bit/{split}', seg=f'gtFine/cityscapes_panoptic_{split}'),
+    )
+    return check_split(split, cfg, workers)
+
+
+def main() -> None:
+    """Prepare Cityscapes as the command line says."""
+    args = parse_args()
+    try:
+        downloads = dict.fromkeys(DOWNLOADS, '')
+        collect(args.src, args.out, downloads, ['leftImg8bit', 'gtFine'], show_progress)
+        faults = [
+            fault for split in SPLITS for fault in prepare_split(args.out, split, args.workers)
+        ]
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
+    finish(faults, f'Cityscapes is ready in {args.out}')
+
+
+if __name__ == '__main__':
+    main()

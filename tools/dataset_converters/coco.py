@@ -1,0 +1,106 @@
+"""Prepare COCO panoptic from the official downloads: ``coco.py DOWNLOADS data/coco``.
+
+DOWNLOADS holds the archives of https://cocodataset.org/#download, or what was in them:
+
+    train2017.zip  val2017.zip  panoptic_annotations_trainval2017.zip
+    unlabeled2017.zip (with --splits ... unlabeled)
+
+Nothing is converted: COCO is in COCO's format. Archives are unpacked, folders are linked to, and
+every file is read. What is missing or damaged is named. Start it again after an interruption.
+"""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
+from projects.kmax.dataset_preparation.archives import collect, unpack  # noqa: E402
+from projects.kmax.dataset_preparation.command import (  # noqa: E402
+    check_split,
+    finish,
+    make_parser,
+    show_progress,
+)
+from projects.kmax.dataset_preparation.image_files import list_images, measure_all  # noqa: E402
+from projects.kmax.faults import Fault, Kind  # noqa: E402
+
+ANNOTATIONS = 'panoptic_annotations_trainval2017.zip'
+URL = 'http://images.cocodataset.org/'
+
+
+def parse_args() -> Namespace:
+    """Parse the command line."""
+    parser = make_parser(__doc__, 'folder with the downloads', 'folder to write, as data/coco')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        default=['train', 'val'],
+        choices=['train', 'val', 'unlabeled'],
+        help='parts to prepare (default: train val)',
+    )
+    return parser.parse_args()
+
+
+def find_missing(out: Path, src: Path, splits: list[str]) -> list[Fault]:
+    """Say which folders and annotations are missing, and which archive holds them."""
+    needed = {}
+    for split in splits:
+        needed[f'{split}2017'] = f'{URL}zips/{split}2017.zip'
+        if split != 'unlabeled':
+            for ending in ('', '.json'):
+                needed[f'annotations/panoptic_{split}2017{ending}'] = (
+                    f'{URL}annotations/{ANNOTATIONS}'
+                )
+    return [
+        Fault(Kind.MISSING_IMAGE, f'{out / name} is missing: download {url} into {src}')
+        for name, url in needed.items()
+        if not (out / name).exists()
+    ]
+
+
+def collect_all(args: Namespace) -> None:
+    """Unpack and link what there is."""
+    names = [f'{split}2017' for split in args.splits]
+    downloads = {ANNOTATIONS: '', **{f'{name}.zip': '' for name in names}}
+    parts = [f'annotations/panoptic_{name}{ending}' for name in names for ending in ('', '.json')]
+    collect(args.src, args.out, downloads, [*names, *parts], show_progress)
+    for name in names:
+        inner = args.out / 'annotations' / f'panoptic_{name}.zip'
+        if inner.is_file():
+            unpack(inner, args.out / 'annotations', show_progress)
+
+
+def check(out: Path, split: str, workers: int) -> list[Fault]:
+    """Read every file of one part."""
+    if split == 'unlabeled':
+        folder = out / 'unlabeled2017'
+        paths = [folder / name for name in list_images(folder)]
+        return measure_all(paths, workers, show_progress, 'reading unlabeled')[1]
+    annotations = f'annotations/panoptic_{split}2017'
+    cfg = dict(
+        type='KMaXCocoPanopticDataset',
+        data_root=str(out),
+        ann_file=f'{annotations}.json',
+        data_prefix=dict(img=f'{split}2017', seg=annotations),
+    )
+    return check_split(split, cfg, workers)
+
+
+def main() -> None:
+    """Prepare COCO as the command line says."""
+    args = parse_args()
+    try:
+        collect_all(args)
+        faults = find_missing(args.out, args.src, args.splits)
+        if not faults:
+            for split in args.splits:
+                faults += check(args.out, split, args.workers)
+    except (OSError, ValueError) as error:
+        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
+    finish(faults, f'COCO is ready in {args.out}')
+
+
+if __name__ == '__main__':
+    main()
