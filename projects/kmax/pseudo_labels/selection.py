@@ -1,0 +1,71 @@
+"""What of a prediction is sure enough to learn from."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+from mmengine.structures import PixelData
+from numpy.typing import NDArray
+
+from ..panoptic_format import VOID
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Filters of pseudo-labels; what they drop becomes void.
+
+    Attributes:
+        min_score: Lowest score of a segment: the mean probability of its pixels times the mean
+            probability of its class.
+        min_area: Fewest pixels of a segment.
+        min_labelled: Least share of an image's pixels that its remaining segments cover; an image
+            with less is left out.
+    """
+
+    min_score: float = 0.5
+    min_area: int = 64
+    min_labelled: float = 0.5
+
+
+def select_segments(
+    prediction: PixelData, num_classes: int, selection: Selection
+) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
+    """Turn a panoptic prediction into ids and segments of COCO's form.
+
+    Args:
+        prediction: ``sem_seg``, which holds ``label + instance * 1000`` and, for void,
+            ``num_classes``; ``instance_scores`` and ``semantic_scores``; each ``(1, H, W)``.
+        num_classes: Number of classes. The category of a label is ``label + 1``.
+        selection: Which segments to keep.
+
+    Returns:
+        The ids ``(H, W)`` and the kept segments, none where too little of the image is labelled.
+    """
+    panoptic = prediction.sem_seg[0].cpu().numpy()
+    values, place = np.unique(panoptic, return_inverse=True)
+    place = place.reshape(panoptic.shape)
+    areas = np.bincount(place.ravel())
+    confidence, probability = (
+        np.bincount(place.ravel(), weights=scores[0].cpu().double().numpy().ravel()) / areas
+        for scores in (prediction.semantic_scores, prediction.instance_scores)
+    )
+    scores = confidence * probability
+    kept = (values % INSTANCE_OFFSET < num_classes) & (areas >= selection.min_area)
+    kept &= scores >= selection.min_score
+    if areas[kept].sum() < selection.min_labelled * panoptic.size or not kept.any():
+        return np.full(panoptic.shape, VOID, np.int64), []
+    ids = np.where(kept, values + 1, VOID)
+    segments = [
+        dict(
+            id=int(ids[row]),
+            category_id=int(values[row] % INSTANCE_OFFSET) + 1,
+            area=int(areas[row]),
+            bbox=list(cv2.boundingRect((place == row).astype(np.uint8))),
+            iscrowd=0,
+            score=round(float(scores[row]), 4),
+        )
+        for row in np.flatnonzero(kept)
+    ]
+    return ids[place], segments
