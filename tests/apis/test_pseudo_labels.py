@@ -1,5 +1,7 @@
 """Pseudo-labels load as a data set; what a killed run leaves is not taken for one."""
 
+import projects.kmax  # noqa: I001  (before anything of mmdet)
+
 import importlib.util
 import json
 import multiprocessing
@@ -17,7 +19,6 @@ from mmdet.apis import inference_detector, init_detector
 from mmdet.registry import DATASETS
 from mmengine.structures import PixelData
 
-import projects.kmax
 from projects.kmax.panoptic_format import read_panoptic_png
 from projects.kmax.pseudo_labels import Selection, label_images
 from projects.kmax.pseudo_labels.journal import Journal

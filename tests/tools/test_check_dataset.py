@@ -1,5 +1,7 @@
 """Planted faults are all found at once, and named; training stops at those that it should."""
 
+import projects.kmax  # noqa: I001  (before anything of mmdet)
+
 import importlib.util
 import json
 import re
@@ -11,7 +13,6 @@ import pytest
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
-import projects.kmax
 from projects.kmax.faults import Kind
 from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 

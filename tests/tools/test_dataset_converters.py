@@ -1,5 +1,7 @@
 """Tiny trees in the layouts of the official downloads become data sets that load."""
 
+import projects.kmax  # noqa: I001  (before anything of mmdet)
+
 import ast
 import importlib.util
 import json
@@ -18,7 +20,6 @@ from mmdet.datasets import ADE20KPanopticDataset
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
-import projects.kmax
 from projects.kmax.dataset_preparation.ade20k import categories
 from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 
