@@ -446,3 +446,31 @@ def test_parts_of_wrapped_data_sets_are_all_read(folder, check):
     assert code == 0
     assert re.search(r'\ntrain 1\n', printed)
     assert re.search(r'\ntrain 2\n.*panoptic_val\.json', printed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ('name', 'things', 'stuff', 'queries', 'images', 'segments'),
+    [('camvid_panoptic', 3, 8, 32, 367, 5010), ('nuclei_panoptic', 2, 2, 100, 410, 11626)],
+)
+def test_real_data_is_sound(name, things, stuff, queries, images, segments, real_data, check):
+    root = real_data(name)
+    loader = f"dict(dataset=dict(data_root='{root}/'))"
+    evaluator = f"ann_file='{root}/panoptic_val.json', seg_prefix='{root}/panoptic_val'"
+    code, printed, _ = check(
+        more=f"""
+train_dataloader = {loader}
+val_dataloader = {loader}
+test_dataloader = val_dataloader
+val_evaluator = dict(_delete_=True, type='KMaXPanopticMetric', {evaluator})
+test_evaluator = val_evaluator
+model['panoptic_head'].update(
+    num_things_classes={things},
+    num_stuff_classes={stuff},
+    transformer_decoder=dict(num_queries={queries}),
+)
+"""
+    )
+    assert code == 0
+    train = printed.partition('\ntrain\n')[2].partition('\nval\n')[0].split('\n')
+    assert [f'{images}', f'{segments}'] == [train[1].split()[1], train[4].split()[1]]
