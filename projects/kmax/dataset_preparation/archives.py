@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..panoptic_format import write_atomically
+from ..atomic_file import write_atomically
 
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 

@@ -10,8 +10,8 @@ import numpy as np
 from jinja2 import Environment
 from mmdet.visualization.palette import get_palette
 
+from ..atomic_file import write_atomically
 from ..faults import Fault, Kind
-from ..panoptic_format import write_atomically
 from .charts import draw_classes, draw_distributions
 from .configs import Inspection
 from .datasets import DatasetReport

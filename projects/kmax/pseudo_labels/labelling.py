@@ -12,11 +12,12 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from torch.utils.data import DataLoader, Dataset
 
+from ..atomic_file import write_atomically
 from ..compat.det_inferencer import numbered_classes
 from ..dataset_preparation.image_files import list_images, number_images
 from ..datasets.panoptic_json import make_palette
 from ..datasets.reading_errors import naming_image
-from ..panoptic_format import read_panoptic_json, write_atomically, write_panoptic_png
+from ..panoptic_format import read_panoptic_json, write_panoptic_png
 from .journal import Journal, check_settings
 from .selection import Selection, select_segments
 
