@@ -5,6 +5,7 @@ from .cityscapes_panoptic import KMaXCityscapesPanopticDataset
 from .coco_panoptic import KMaXCocoPanopticDataset
 from .panoptic import KMaXPanopticDataset
 from .transforms import (
+    KMaXAutoAugment,
     KMaXColorJitter,
     KMaXFilterLabels,
     KMaXPad,
@@ -19,6 +20,7 @@ from .transforms import (
 
 __all__ = [
     'KMaXADE20KPanopticDataset',
+    'KMaXAutoAugment',
     'KMaXCityscapesPanopticDataset',
     'KMaXCocoPanopticDataset',
     'KMaXColorJitter',

@@ -7,6 +7,7 @@ train_pipeline = [
     dict(type='LoadPanopticIds'),
     dict(type='KMaXResize', crop_size=crop_size),
     dict(type='KMaXRandomScale', scale_range=(0.3, 1.7), num_scales=15),
+    dict(type='KMaXAutoAugment'),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(
@@ -17,6 +18,7 @@ train_pipeline = [
             dict(type='KMaXResize', crop_size=crop_size),
             # Half of the scales above.
             dict(type='KMaXRandomScale', scale_range=(0.15, 0.85), num_scales=8),
+            dict(type='KMaXAutoAugment'),
             dict(type='KMaXRandomPadCrop', crop_size=crop_size),
             dict(type='RandomFlip', prob=0.5),
         ],

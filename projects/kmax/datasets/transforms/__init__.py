@@ -1,5 +1,6 @@
 """Transforms that move an image and its panoptic id map together."""
 
+from .auto_augment import KMaXAutoAugment
 from .color_jitter import KMaXColorJitter
 from .copy_paste import KMaXPanopticCopyPaste
 from .filter_labels import KMaXFilterLabels
@@ -10,6 +11,7 @@ from .resize import KMaXRandomScale, KMaXResize
 from .resize_scale import KMaXResizeScale
 
 __all__ = [
+    'KMaXAutoAugment',
     'KMaXColorJitter',
     'KMaXFilterLabels',
     'KMaXPad',
