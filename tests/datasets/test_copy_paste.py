@@ -110,7 +110,7 @@ def test_padding_is_no_label_but_void_is():
     ids = np.zeros((4, 4), np.int16)
     image[:2], ids[:2] = 7, 1
     transform = KMaXPanopticCopyPaste([])
-    sample = {'img': image, 'gt_seg_map': ids}
+    sample = {'img': image, 'gt_seg_map': ids, 'gt_segment_labels': np.array([0])}
     assert transform._candidates(sample) == [1]
     image[3] = 9
     assert transform._candidates(sample) == [0, 1]

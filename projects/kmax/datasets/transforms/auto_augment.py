@@ -8,6 +8,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
 from . import color_operations
+from .arrays import truncate
 
 POLICY = (
     (('sharpness', 0.4, 7), ('brightness', 0.2, 10)),
@@ -63,8 +64,7 @@ class KMaXAutoAugment(BaseTransform):
         Returns:
             The same dict.
         """
-        image = results['img'].astype(np.uint8, copy=False)
-        results['img'] = apply_operations(image, self._draw_operations())
+        results['img'] = apply_operations(truncate(results['img']), self._draw_operations())
         return results
 
     def __repr__(self) -> str:

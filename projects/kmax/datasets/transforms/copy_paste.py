@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform, Compose
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
+from .arrays import contiguous, count_ids
 from .pad_crop import MID_GREY
 
 
@@ -91,16 +92,15 @@ class KMaXPanopticCopyPaste(BaseTransform):
                 f'KMaXPanopticCopyPaste: source_pipeline dropped image {index} of '
                 f'{dataset.ann_file}; it must not contain transforms that drop images'
             )
-        return source
+        return source | {name: contiguous(source[name]) for name in ('img', 'gt_seg_map')}
 
     def _candidates(self, source: dict) -> list[int]:
         if self.draw_from == 'segments':
             return [row for row in source['segment_rows'] if row]
         ids = source['gt_seg_map']
-        counts = np.bincount(ids.ravel(), minlength=1)
-        void = ids == 0
-        # What is not mid-grey is no padding; mostly one channel tells.
-        counts[0] = any((source['img'][..., c] != MID_GREY)[void].any() for c in range(3))
+        counts = count_ids(ids, len(source['gt_segment_labels']) + 1)
+        padded = cv2.inRange(source['img'], (MID_GREY,) * 3, (MID_GREY,) * 3) > 0
+        counts[0] = ((ids == 0) & ~padded).any()
         return np.flatnonzero(counts).tolist()
 
     def __repr__(self) -> str:
@@ -145,13 +145,11 @@ def paste(results: dict, source: dict, rows: np.ndarray) -> None:
     """Cover a sample with the pixels of another whose new id is not 0.
 
     Args:
-        results: The sample, changed in place.
-        source: The other sample, of the same size.
+        results: The sample, its arrays changed in place.
+        source: The other sample, of the same size, its arrays contiguous.
         rows: ``(m + 1,)`` new ids of the other's ids.
     """
-    new_ids = np.take(rows, source['gt_seg_map'])
+    new_ids = rows.take(source['gt_seg_map'])
     covered = (new_ids > 0).view(np.uint8)
-    # Copies first: flipped arrays are views.
-    image, ids = np.array(results['img']), np.array(results['gt_seg_map'])
-    results['img'] = cv2.copyTo(np.ascontiguousarray(source['img']), covered, image)
-    results['gt_seg_map'] = cv2.copyTo(new_ids, covered, ids)
+    results['img'] = cv2.copyTo(source['img'], covered, contiguous(results['img']))
+    results['gt_seg_map'] = cv2.copyTo(new_ids, covered, contiguous(results['gt_seg_map']))

@@ -8,6 +8,7 @@ from mmdet.datasets.transforms import PackDetInputs
 from mmdet.registry import TRANSFORMS
 from mmengine.structures import InstanceData, PixelData
 
+from .arrays import contiguous, count_ids
 from .segments import keep_segments
 
 IGNORED_LABEL = 255
@@ -46,16 +47,20 @@ class PackKMaXInputs(PackDetInputs):
         Returns:
             ``inputs``, the ``(3, H, W)`` image, and ``data_samples``.
         """
-        ids = results.pop('gt_seg_map', None)
-        packed = super().transform(results)
+        ids = results.get('gt_seg_map')
+        others = {k: v for k, v in results.items() if k not in ('img', 'gt_seg_map')}
+        packed = super().transform(others)
+        planes = np.ascontiguousarray(contiguous(results['img']).transpose(2, 0, 1))
+        packed['inputs'] = torch.from_numpy(planes)
         if ids is None:
             return packed
         sample = packed['data_samples']
         labels = results['gt_segment_labels']
-        seen = np.bincount(ids.ravel(), minlength=len(labels) + 1)[1:] > 0
+        ids = contiguous(ids)
+        seen = count_ids(ids, len(labels) + 1)[1:] > 0
         if not seen.all():
             ids, labels = keep_segments(ids, labels, seen)
-        sample.gt_panoptic_seg = PixelData(ids=torch.from_numpy(np.ascontiguousarray(ids[None])))
+        sample.gt_panoptic_seg = PixelData(ids=torch.from_numpy(ids[None]))
         sample.gt_segments = InstanceData(labels=torch.from_numpy(labels))
         if self.with_sem_seg:
             table = np.append(IGNORED_LABEL, labels).astype(np.uint8)

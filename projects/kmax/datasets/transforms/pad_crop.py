@@ -4,6 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
+from numpy.typing import DTypeLike
 
 MID_GREY = 127.5
 """Pixel that normalises to zero."""
@@ -46,14 +47,11 @@ class KMaXRandomPadCrop(BaseTransform):
         image = results['img']
         source, target = self._draw_windows(image.shape[:2])
         results['img'] = _place(
-            image.astype(np.float32, copy=False),
-            source,
-            target,
-            (*self.crop_size, image.shape[2]),
-            MID_GREY,
+            image, source, target, (*self.crop_size, image.shape[2]), MID_GREY, np.float32
         )
         if 'gt_seg_map' in results:
-            results['gt_seg_map'] = _place(results['gt_seg_map'], source, target, self.crop_size, 0)
+            ids = results['gt_seg_map']
+            results['gt_seg_map'] = _place(ids, source, target, self.crop_size, 0, ids.dtype)
         results['img_shape'] = tuple(self.crop_size)
         return results
 
@@ -86,11 +84,13 @@ class KMaXPad(BaseTransform):
         Returns:
             The same dict.
         """
-        image = results['img'].astype(np.float32, copy=False)
+        image = results['img']
         window = tuple(slice(0, length) for length in image.shape[:2])
-        results['img'] = _place(image, window, window, (*self.size, image.shape[2]), MID_GREY)
+        shape = (*self.size, image.shape[2])
+        results['img'] = _place(image, window, window, shape, MID_GREY, np.float32)
         if 'gt_seg_map' in results:
-            results['gt_seg_map'] = _place(results['gt_seg_map'], window, window, self.size, 0)
+            ids = results['gt_seg_map']
+            results['gt_seg_map'] = _place(ids, window, window, self.size, 0, ids.dtype)
         results['img_shape'] = tuple(self.size)
         return results
 
@@ -113,7 +113,8 @@ def _place(
     target: tuple[slice, ...],
     shape: tuple[int, ...],
     fill: float,
+    dtype: DTypeLike,
 ) -> np.ndarray:
-    canvas = np.full(shape, fill, array.dtype)
+    canvas = np.full(shape, fill, dtype)
     canvas[target] = array[source]
     return canvas

@@ -7,29 +7,31 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
 from ...resampling import nearest_index
+from .arrays import with_fourth_channel
 
 
 def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize bilinearly with aligned corners.
 
     Args:
-        image: ``(h, w, 3)`` image of any type.
+        image: ``(h, w, 3)`` uint8 or float32 image.
         height: Rows of the result.
         width: Columns of the result.
 
     Returns:
-        ``(height, width, 3)`` float32 image, not rounded.
+        ``(height, width, 3)`` float32 image, not rounded; a view of an array of four channels.
     """
     step_y = (image.shape[0] - 1) / max(height - 1, 1)
     step_x = (image.shape[1] - 1) / max(width - 1, 1)
     # cv2.resize aligns the outer edges of the corner pixels; a warp can align their centres.
-    return cv2.warpAffine(
-        image.astype(np.float32),
+    warped = cv2.warpAffine(
+        with_fourth_channel(image).astype(np.float32, copy=False),
         np.array([[step_x, 0, 0], [0, step_y, 0]]),
         (width, height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    return warped[..., :3]
 
 
 def resize_nearest(ids: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -43,9 +45,11 @@ def resize_nearest(ids: np.ndarray, height: int, width: int) -> np.ndarray:
     Returns:
         ``(height, width)`` map of the same type.
     """
-    rows = nearest_index(ids.shape[0], height)
-    columns = nearest_index(ids.shape[1], width)
-    return ids[rows][:, columns]
+    shrinks = height < ids.shape[0]
+    # First the axis after which less is left to do for the other.
+    for axis, size in ((0, height), (1, width)) if shrinks else ((1, width), (0, height)):
+        ids = ids.take(nearest_index(ids.shape[axis], size), axis=axis)
+    return ids
 
 
 def _resize_sample(results: dict, height: int, width: int) -> dict:

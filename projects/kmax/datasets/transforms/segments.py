@@ -16,4 +16,4 @@ def keep_segments(ids: NDArray, labels: NDArray, kept: NDArray) -> tuple[NDArray
         The id map and the classes of the segments kept.
     """
     rows = np.append(0, np.where(kept, np.cumsum(kept), 0)).astype(ids.dtype)
-    return rows[ids], labels[kept]
+    return rows.take(ids), labels[kept]

@@ -1,0 +1,74 @@
+"""Fast copies give what plain numpy gives."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+
+import numpy as np
+import pytest
+
+from projects.kmax.datasets.transforms.arrays import (
+    contiguous,
+    count_ids,
+    truncate,
+    with_fourth_channel,
+)
+from projects.kmax.datasets.transforms.resize import resize_bilinear
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
+VIEWS = {
+    'upright': lambda array: array,
+    'horizontal': lambda array: array[:, ::-1],
+    'vertical': lambda array: array[::-1],
+    'diagonal': lambda array: array[::-1, ::-1],
+    'window': lambda array: array[1:-1, 2:],
+    'flipped window': lambda array: array[1:-1, 2:][:, ::-1],
+    'transposed': lambda array: array.swapaxes(0, 1),
+}
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize('channels', [3, None])
+@pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)
+def test_contiguous_keeps_the_content(view, channels, dtype):
+    array = view((IMAGE if channels else IMAGE[..., 0].copy()).astype(dtype))
+    result = contiguous(array)
+    assert result.flags.c_contiguous and result.dtype == dtype
+    np.testing.assert_array_equal(result, array)
+
+
+def test_contiguous_arrays_are_not_copied():
+    assert contiguous(IMAGE) is IMAGE
+
+
+def test_warped_images_are_not_copied_for_the_fourth_channel():
+    warped = resize_bilinear(IMAGE, 20, 30)
+    assert warped.base is with_fourth_channel(warped)
+
+
+@pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)
+def test_fourth_channel_keeps_the_others(view):
+    """Whatever part of an array of four channels an image is."""
+    whole = resize_bilinear(IMAGE, 7, 9).base.copy()
+    whole[..., 3] = 1000
+    for image in (view(whole[..., :3]), view(whole[..., 1:]), view(IMAGE)):
+        result = with_fourth_channel(image)
+        assert result.shape == (*image.shape[:2], 4)
+        np.testing.assert_array_equal(result[..., :3], image)
+
+
+@pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)
+def test_truncation_rounds_down(view):
+    levels = np.linspace(0, 255.99, 20 * 30 * 3, dtype=np.float32).reshape(20, 30, 3)
+    image = view(resize_bilinear(levels, 20, 30))
+    result = truncate(image)
+    assert result.flags.c_contiguous
+    np.testing.assert_array_equal(result, np.floor(image))
+    np.testing.assert_array_equal(truncate(image.copy()), np.floor(image))
+    assert truncate(IMAGE) is IMAGE
+
+
+@pytest.mark.parametrize('num_ids', [1, 3, 300, 30000])
+def test_ids_are_counted(num_ids):
+    ids = np.random.default_rng(0).integers(0, num_ids, (40, 50)).astype(np.int16)
+    np.testing.assert_array_equal(
+        count_ids(ids, num_ids), np.bincount(ids.ravel(), minlength=num_ids)
+    )
