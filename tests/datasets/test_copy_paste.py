@@ -98,6 +98,35 @@ def test_main_sample_is_not_changed_by_pasting_it_onto_itself(build_dataset):
     assert dataset.get_data_info(0) == before
 
 
+def _random_sample(rng, num_segments):
+    ids = rng.integers(0, num_segments + 1, (60, 60)).astype(np.int16)
+    labels = rng.integers(0, 6, num_segments)
+    return {'img': rng.random((60, 60, 3), np.float32), 'gt_seg_map': ids, 'img_id': 1} | {
+        'gt_segment_labels': labels
+    }
+
+
+@pytest.mark.parametrize('num_segments', [5, 40, 400])
+def test_ids_never_collide(num_segments):
+    """Not even where the original's, counted from both ends of 256, would meet."""
+    rng = np.random.default_rng(0)
+    main, source = _random_sample(rng, num_segments), _random_sample(rng, num_segments)
+    main_ids = main['gt_seg_map'].copy()
+    results = KMaXPanopticCopyPaste([])(main | {'dataset': _Prepared(source)})
+    ids, labels = results['gt_seg_map'], results['gt_segment_labels']
+    assert 0 <= ids.min() and ids.max() <= len(labels)
+    pasted = (results['img'] == source['img']).all(axis=-1)
+    main_ids[pasted] = 0
+    np.testing.assert_array_equal(ids[~pasted], main_ids[~pasted])
+    source_labels = source['gt_segment_labels']
+    of_source = np.where(pasted, source['gt_seg_map'], 0)
+    np.testing.assert_array_equal(labels[ids[pasted] - 1], source_labels[of_source[pasted] - 1])
+    pairs = np.unique(np.stack([ids, of_source]).reshape(2, -1)[:, pasted.ravel()], axis=1)
+    things = pairs[:, labels[pairs[0] - 1] < len(THINGS)]
+    assert len(set(things[0])) == len(set(things[1])) == things.shape[1] > 0
+    assert not set(things[0]) & set(main_ids.ravel()), 'no pasted thing joins one of the first'
+
+
 def test_numbers_drawn_are_uniform():
     transform = KMaXPanopticCopyPaste([])
     random.seed(0)

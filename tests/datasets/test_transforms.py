@@ -5,9 +5,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from mmcv.transforms import Compose
 from mmdet.datasets.transforms import PhotoMetricDistortion, RandomFlip
+from mmdet.structures import DetDataSample
 from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
 
 from projects.kmax.datasets import (
     KMaXRandomPadCrop,
@@ -17,6 +20,12 @@ from projects.kmax.datasets import (
 )
 from projects.kmax.datasets.panoptic_json import parse_segments
 from projects.kmax.datasets.transforms.loading import _contiguous_ids
+from projects.kmax.models.data_preprocessor import KMaXDataPreprocessor
+from projects.kmax.models.targets import build_targets
+
+EVALUATIONS = ('coco_like', 'coco_down', 'cityscapes_like')
+SCALES = ('0.4', '0.7', '1.3', '1.7')
+THINGS, STUFF = (1, 17), (90, 100)
 
 
 @pytest.fixture(scope='module')
@@ -44,21 +53,29 @@ def _recorded_sample(recorded):
     return {'img': image, 'gt_seg_map': label, 'ori_shape': image.shape[:2]}
 
 
-@pytest.mark.parametrize('case', ['coco_like', 'coco_down'])
-def test_resize_equals_the_original(recorded, case):
+@pytest.mark.parametrize('case', EVALUATIONS)
+def test_evaluation_equals_the_original(recorded, case):
+    """Resized to fit, but for Cityscapes, and padded at the bottom and on the right."""
     meta = json.loads(bytes(recorded['meta_json']))[f'eval/{case}']
     crop = meta['crop_height'], meta['crop_width']
-    results = KMaXResize(crop)(_recorded_sample(recorded))
-    height, width = results['img_shape']
-    assert [height, width] == meta['resized']
-    expected = recorded[f'eval/{case}/image']
-    np.testing.assert_allclose(results['img'], expected[:height, :width], atol=1e-3)
-    np.testing.assert_array_equal(
-        results['gt_seg_map'], recorded[f'eval/{case}/label'][:height, :width, 0]
+    results = _recorded_sample(recorded)
+    if case != 'cityscapes_like':
+        results = KMaXResize(crop)(results)
+    assert [*results['img'].shape[:2]] == meta['resized']
+    image = torch.from_numpy(results['img'][..., ::-1].transpose(2, 0, 1).copy())
+    data_sample = DetDataSample(
+        gt_panoptic_seg=PixelData(ids=torch.from_numpy(results['gt_seg_map'])[None])
     )
+    batch = KMaXDataPreprocessor(pad_size=crop)(
+        {'inputs': [image], 'data_samples': [data_sample]}, training=True
+    )
+    restored = (batch['inputs'][0] + 1).permute(1, 2, 0).double() * 127.5
+    np.testing.assert_allclose(restored, recorded[f'eval/{case}/image'], rtol=0, atol=1e-3)
+    padded_ids = batch['data_samples'][0].gt_panoptic_seg.ids[0]
+    np.testing.assert_array_equal(padded_ids, recorded[f'eval/{case}/label'][..., 0])
 
 
-@pytest.mark.parametrize('scale', ['0.4', '0.7', '1.3', '1.7'])
+@pytest.mark.parametrize('scale', SCALES)
 def test_scale_equals_the_original(recorded, scale):
     jitter = KMaXRandomScale((float(scale), float(scale)), num_scales=1)
     results = jitter(_recorded_sample(recorded))
@@ -70,34 +87,79 @@ def test_scale_equals_the_original(recorded, scale):
 
 def test_scales_are_those_the_original_draws(recorded):
     expected = json.loads(bytes(recorded['meta_json']))['scale_steps_tf']
-    for name, scale_range in (('coco', (0.3, 1.7)), ('other', (0.5, 2.0))):
+    ranges = {
+        'coco': (0.3, 1.7),
+        'coco_paste': (0.15, 0.85),
+        'other': (0.5, 2.0),
+        'other_paste': (0.25, 1.0),
+    }
+    assert ranges.keys() == expected.keys()
+    for name, scale_range in ranges.items():
         scales = KMaXRandomScale(scale_range, expected[name]['n']).scales
         np.testing.assert_allclose(scales, expected[name]['values'], atol=1e-4)
 
 
-def test_ground_truth_equals_the_original(recorded):
+def _recorded_ground_truth(recorded):
+    """Turn the label map of the recorded ground truth into a packed sample."""
     label = recorded['paste/0/label'][..., 0]
-    things, stuff = (1, 17), (90, 100)
     segments = [
         {'id': int(value), 'category_id': int(value) // 256} for value in np.unique(label) if value
     ]
     results = parse_segments(
         {'image_id': 1, 'file_name': '1.png', 'segments_info': segments},
-        {category: index for index, category in enumerate(things + stuff)},
-        len(things),
+        {category: index for index, category in enumerate(THINGS + STUFF)},
+        len(THINGS),
         'x.json',
     )
     ids = _contiguous_ids(
         label.astype(np.uint32),
         results | {'seg_map_path': '1.png', 'img_id': 1, 'ann_file': 'x.json'},
     )
-    categories = np.array([0, *((things + stuff)[k] for k in results['segment_labels'])])
-    np.testing.assert_array_equal(categories[ids], recorded['gt/semantic'][..., 0])
-    thing_ids = recorded['gt/thing_id_mask'][..., 0]
-    is_thing = np.isin(categories[ids], things)
-    np.testing.assert_array_equal(is_thing, thing_ids >= 0)
-    pairs = np.unique(np.stack([ids[is_thing], thing_ids[is_thing]]), axis=1)
-    assert pairs.shape[1] == len(set(pairs[0])) == len(set(pairs[1])) == 3
+    labels = np.array(results['segment_labels'])
+    return {'img': recorded['paste/0/image'], 'gt_seg_map': ids, 'gt_segment_labels': labels}
+
+
+@pytest.mark.parametrize('stride', [1, 4])
+def test_ground_truth_equals_the_original(recorded, stride):
+    sample = PackKMaXInputs(meta_keys=())(_recorded_ground_truth(recorded))['data_samples']
+    (targets,) = build_targets([sample], len(THINGS), stride=stride)
+    names = np.array(THINGS + STUFF)
+    semantic = np.where(targets.void, 0, names[targets.semantic])
+    np.testing.assert_array_equal(semantic, recorded['gt/semantic'][::stride, ::stride, 0])
+    # Numbered in another order, which no loss sees: every thing has its mask and its class.
+    thing_ids = recorded['gt/thing_id_mask'][::stride, ::stride, 0]
+    classes = recorded['gt/thing_id_class']
+    assert (classes >= 0).sum() == targets.is_thing.sum() == 3
+    seen = set()
+    for mask, label in zip(targets.masks[targets.is_thing], targets.labels, strict=False):
+        (thing,) = set(thing_ids[mask].tolist())
+        np.testing.assert_array_equal(mask, thing_ids == thing)
+        assert names[label] == classes[thing]
+        seen.add(thing)
+    assert seen == {0, 1, 2}
+    assert not recorded['gt/crowd'].any(), 'a recorded crowd would have to be void'
+
+
+def test_every_recorded_array_is_compared(recorded):
+    """A new one needs a test."""
+    compared = {
+        'image': 'the image of eval and scale',
+        'label': 'its label map',
+        'meta_json': 'sizes, scales and policies',
+        'eval/': 'test_evaluation_equals_the_original',
+        'scale/': 'test_scale_equals_the_original',
+        'gt/': 'test_ground_truth_equals_the_original',
+        'aa/': 'test_auto_augment.py',
+        'paste/': 'test_copy_paste.py',
+    }
+    assert [name for name in recorded if not name.startswith(tuple(compared))] == []
+    parts = {name.rpartition('/')[0] for name in recorded}
+    assert {p for p in parts if p.startswith('eval/')} == {f'eval/{c}' for c in EVALUATIONS}
+    assert {p for p in parts if p.startswith('scale/')} == {f'scale/{s}' for s in SCALES}
+    assert {p for p in parts if p.startswith('paste')} == {'paste', 'paste/0', 'paste/1', 'paste/2'}
+    assert {name for name in recorded if name.startswith('gt/')} == {
+        f'gt/{part}' for part in ('semantic', 'thing_id_mask', 'thing_id_class', 'crowd')
+    }
 
 
 def test_resize_leaves_a_fitting_image_alone(sample):

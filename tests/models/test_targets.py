@@ -61,6 +61,22 @@ def test_what_the_batch_adds_is_void(image):
     assert not targets.void[:3, 1:6].any()
 
 
+def test_small_means_less_than_the_area():
+    """Cityscapes' 4096 pixels, as 64x64 of a thing, one less of another and less of stuff."""
+    ids = torch.zeros(65, 193)
+    ids[:64, :64], ids[:64, 64:128], ids[:4, 128:132] = 1, 2, 3
+    ids[63, 127] = 0
+    (targets,) = build_targets(
+        [sample(ids, [0, 1, 2])],
+        num_things_classes=2,
+        small_instance_area=4096,
+        small_instance_weight=3.0,
+    )
+    for row, weight in enumerate((1, 3, 1), start=1):
+        assert (targets.weight[ids[::4, ::4] == row] == weight).all()
+    assert (targets.weight[targets.void] == 1).all()
+
+
 def test_masks_partition_what_is_not_void():
     ids = torch.randint(0, 8, (65, 97))
     batch = [sample(ids, [0, 1, 2, 2, 4, 3, 0]), sample(ids * 0, [])]
