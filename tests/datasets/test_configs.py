@@ -37,3 +37,24 @@ def test_pipeline_runs_on_real_images(name, split, real_data):
         assert max(inputs.shape[1:]) in config.crop_size
         if not name.startswith('coco_panoptic'):
             assert data_sample.gt_sem_seg.shape == data_sample.ori_shape
+
+
+@pytest.mark.parametrize(
+    ('name', 'magnitude'),
+    [
+        ('coco_panoptic', 1.0),
+        ('ade20k_panoptic', 1.0),
+        ('ade20k_panoptic_641x641', 1.0),
+        ('cityscapes_panoptic', 0.2),
+    ],
+)
+def test_colors_change_between_the_scale_and_the_padding(name, magnitude):
+    """In the original's order, and in the pasted image as well."""
+    pipeline = Config.fromfile(CONFIGS / f'{name}.py').train_dataloader.dataset.pipeline
+    (paste,) = (step for step in pipeline if step.type == 'KMaXPanopticCopyPaste')
+    for steps in (pipeline, paste.source_pipeline):
+        types = [step.type for step in steps]
+        place = types.index('KMaXAutoAugment')
+        assert types.count('KMaXAutoAugment') == 1
+        assert types[place - 1] == 'KMaXRandomScale' and types[place + 1] == 'KMaXRandomPadCrop'
+        assert steps[place].get('magnitude_scale', 1.0) == magnitude

@@ -9,6 +9,7 @@ train_pipeline = [
     dict(type='LoadPanopticIds'),
     dict(type='KMaXResize', crop_size=crop_size),
     dict(type='KMaXRandomScale', scale_range=(0.5, 2.0), num_scales=15),
+    dict(type='KMaXAutoAugment'),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(
@@ -19,6 +20,7 @@ train_pipeline = [
             dict(type='KMaXResize', crop_size=crop_size),
             # Half of the scales above.
             dict(type='KMaXRandomScale', scale_range=(0.25, 1.0), num_scales=8),
+            dict(type='KMaXAutoAugment'),
             dict(type='KMaXRandomPadCrop', crop_size=crop_size),
             dict(type='RandomFlip', prob=0.5),
         ],

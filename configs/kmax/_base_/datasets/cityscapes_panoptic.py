@@ -8,6 +8,7 @@ train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadPanopticIds'),
     dict(type='KMaXRandomScale', scale_range=(0.5, 2.0), num_scales=15),
+    dict(type='KMaXAutoAugment', magnitude_scale=0.2),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(
@@ -17,6 +18,7 @@ train_pipeline = [
             dict(type='LoadPanopticIds'),
             # Half of the scales above.
             dict(type='KMaXRandomScale', scale_range=(0.25, 1.0), num_scales=8),
+            dict(type='KMaXAutoAugment', magnitude_scale=0.2),
             dict(type='KMaXRandomPadCrop', crop_size=crop_size),
             dict(type='RandomFlip', prob=0.5),
         ],
