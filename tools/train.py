@@ -102,6 +102,8 @@ def main() -> None:
             starts=not cfg.resume,
             new_classes=continues_with_new_classes(cfg),
         )
+        # They were only looked at; the runner reads them itself.
+        del weights
     scale_learning_rate(runner)
     runner.train()
     leave_group()

@@ -44,10 +44,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Remove what a process that was killed left half-written."""
-    for path in folder.glob(f'*{TEMPORARY_SUFFIX}'):
-        path.unlink(missing_ok=True)
+def remove_temporaries(folder: Path, name: str = '*') -> None:
+    """Remove what a process that was killed left half-written.
+
+    Args:
+        folder: Where to look.
+        name: Pattern of the files' names in the end; others may be in the making.
+    """
+    for path in folder.glob(f'{name}.*{TEMPORARY_SUFFIX}'):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

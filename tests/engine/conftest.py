@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -37,6 +38,12 @@ def toy(tmp_path, monkeypatch):
         loader = getattr(runner._train_loop, 'dataloader', None)
         if getattr(loader, '_iterator', None) is not None and loader.num_workers:
             loader._iterator._shutdown_workers()
+
+
+@pytest.fixture
+def weights_of():
+    """Return a function from a checkpoint to its weights."""
+    return lambda path: torch.load(path, map_location='cpu')['state_dict']
 
 
 @pytest.fixture

@@ -45,6 +45,35 @@ def test_line_has_speed_memory_and_gradient_norm(toy):
     assert {'grad_norm', 'images_per_second', 'memory', 'lr', 'loss_toy'} <= set(record)
 
 
+def test_gradient_norm_of_the_last_step_is_logged_when_accumulating(toy):
+    runner = toy(
+        optim_wrapper__accumulative_counts=4,
+        default_hooks__checkpoint__interval=8,
+        train_cfg__max_iters=16,
+    )
+    runner.cfg.default_hooks.logger.interval = 2
+    norms = []
+    build = runner.build_optim_wrapper
+
+    def build_and_watch(cfg):
+        wrapper = build(cfg)
+        wrapper.optimizer.register_step_pre_hook(
+            lambda *_: norms.append(
+                torch.cat([p.grad.flatten() for p in runner.model.parameters()]).norm().item()
+            )
+        )
+        return wrapper
+
+    runner.build_optim_wrapper = build_and_watch
+    runner.train()
+    assert len(norms) == 4
+    logged = [re.search(r'grad_norm: ([\d.]+)', line) for line in lines(runner)]
+    found = [None if match is None else float(match[1]) for match in logged]
+    # Lines at iterations 2, 4, ...: the second has the first step's, the third still.
+    steps = [None, *(norm for norm in norms for _ in range(2))][: len(found)]
+    assert found[0] is None and found[1:] == pytest.approx(steps[1:], abs=1e-4)
+
+
 def test_tensorboard(toy):
     pytest.importorskip('tensorboard')
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

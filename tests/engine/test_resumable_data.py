@@ -32,6 +32,13 @@ def loader(sampler, start=0, **kwargs):
     return made
 
 
+def test_data_that_fill_no_batch_are_an_error():
+    made = loader(dict(type='DefaultSampler', shuffle=False), drop_last=True)
+    made.batch_sampler.batch_size = made.batch_sampler._batches.batch_size = 11
+    with pytest.raises(ValueError, match='10 images gives no batch of 11'):
+        next(iter(made))
+
+
 SAMPLERS = [
     dict(type='InfiniteSampler', shuffle=True),
     dict(type='InfiniteSampler', shuffle=False),

@@ -103,6 +103,25 @@ def test_validation_that_a_kill_broke_off_is_made_up_for(toy, monkeypatch, end):
     assert validated == [2, 4, *range(4, end + 1, 2)]
 
 
+def test_validation_that_was_completed_is_not_repeated(toy, monkeypatch):
+    import toy_training
+
+    validated = []
+    monkeypatch.setattr(
+        toy_training.ToyMetric,
+        'compute_metrics',
+        lambda metric, results: validated.append(runner.iter) or dict(score=1),
+    )
+    options = dict(VALIDATION, train_cfg__val_interval=2)
+    for end, resume in ((4, False), (4, True), (6, True)):
+        runner = toy(train_cfg__max_iters=end, resume=resume, **deepcopy(options))
+        runner.train()
+    assert validated == [2, 4, 6]
+    runner = toy(train_cfg__max_iters=2, **deepcopy(options))
+    runner.train()
+    assert validated == [2, 4, 6, 2]
+
+
 def test_seed_decides_even_if_only_the_checkpoint_knows_it(toy):
     straight = toy(randomness__seed=None, train_cfg__max_iters=4)
     straight.train()

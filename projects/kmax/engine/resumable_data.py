@@ -136,7 +136,15 @@ class ResumableBatchSampler:
         while True:
             if hasattr(sampler, 'set_epoch'):
                 sampler.set_epoch(epoch)
-            yield from batches
+            is_empty = True
+            for batch in batches:
+                is_empty = False
+                yield batch
+            if is_empty:
+                raise ValueError(
+                    f'train_dataloader: a data set of {len(self.sampler.dataset)} images gives no '
+                    f'batch of {self.batch_size}: make batch_size smaller or drop_last False'
+                )
             epoch += 1
 
 

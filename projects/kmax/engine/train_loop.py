@@ -1,14 +1,19 @@
 """Training by iterations that continues exactly where it stopped."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from mmengine.dist import get_rank
+from mmengine.dist import broadcast_object_list, get_rank, master_only
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
+from projects.kmax.atomic_file import write_atomically
 from projects.kmax.engine.random_state import seed_step
 from projects.kmax.engine.resumable_data import make_resumable
+
+LAST_VALIDATED = 'last_validated'
+"""File of the work folder that holds the iteration whose validation was completed last."""
 
 
 @LOOPS.register_module()
@@ -34,7 +39,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         batches = self._batches()
-        if self._iter > 0:
+        if self._iter == 0:
+            self._note_validated('')
+        elif not self._was_validated():
             # The checkpoint was saved before the validation that follows it.
             self._validate_if_due()
         while self._iter < self._max_iters and not self.stop_training:
@@ -62,3 +69,15 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         is_due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
         if self.runner.val_loop is not None and self._iter >= self.val_begin and is_due:
             self.runner.val_loop.run()
+            self._note_validated(str(self._iter))
+
+    @master_only
+    def _note_validated(self, iteration: str) -> None:
+        write_atomically(Path(self.runner.work_dir, LAST_VALIDATED), iteration.encode())
+
+    def _was_validated(self) -> bool:
+        """Tell, alike in all processes, whether the validation of the checkpoint was completed."""
+        path = Path(self.runner.work_dir, LAST_VALIDATED)
+        answer = [path.is_file() and path.read_text() == str(self._iter)]
+        broadcast_object_list(answer)
+        return answer[0]

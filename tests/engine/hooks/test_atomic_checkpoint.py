@@ -47,16 +47,29 @@ def test_old_checkpoints_go_after_the_new_one_is_written(toy, monkeypatch):
         put(self, content, path)
 
     monkeypatch.setattr(atomic_backend.AtomicBackend, 'put', spy)
+    others = ['results.json.1.2.partial', 'results.panoptic.partial']
     runner = toy(default_hooks__checkpoint__max_keep_ckpts=2)
     folder = Path(runner.work_dir)
     (folder / 'iter_6.pth.1.2.partial').write_bytes(b'of a killed run')
+    (folder / 'results.panoptic.partial').mkdir()
+    (folder / 'results.json.1.2.partial').write_bytes(b'of a test that may still run')
     runner.train()
+    (folder / 'results.panoptic.partial').rmdir()
+    (folder / 'results.json.1.2.partial').unlink()
     assert files(folder) == ['iter_6.pth', 'iter_8.pth']
     assert (folder / 'last_checkpoint').read_text() == str(folder / 'iter_8.pth')
     assert seen[-2:] == [
-        ('iter_8.pth', ['iter_4.pth', 'iter_6.pth']),
-        ('last_checkpoint', ['iter_4.pth', 'iter_6.pth', 'iter_8.pth']),
+        ('iter_8.pth', ['iter_4.pth', 'iter_6.pth', *others]),
+        ('last_checkpoint', ['iter_4.pth', 'iter_6.pth', 'iter_8.pth', *others]),
     ]
+
+
+def test_checkpoints_do_not_fall_between_accumulated_iterations(toy):
+    runner = toy(optim_wrapper__accumulative_counts=3)
+    message = 'checkpoint.interval is 2, but optim_wrapper.accumulative_counts is 3'
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+    assert not list(Path(runner.work_dir).glob('*.pth'))
 
 
 def test_full_disk_ends_training_with_the_former_checkpoint(toy, monkeypatch):

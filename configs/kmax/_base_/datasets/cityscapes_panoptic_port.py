@@ -2,7 +2,7 @@
 
 _base_ = './cityscapes_panoptic.py'
 
-crop_size = (1025, 2049)
+crop_size = _base_.crop_size
 train_pipeline = [
     dict(type='LoadImageFromFile', imdecode_backend='pillow'),
     dict(type='LoadPanopticIds'),

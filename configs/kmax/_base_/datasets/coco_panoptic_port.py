@@ -2,7 +2,7 @@
 
 _base_ = './coco_panoptic.py'
 
-crop_size = (1281, 1281)
+crop_size = _base_.crop_size
 train_pipeline = [
     dict(type='LoadImageFromFile', imdecode_backend='pillow'),
     dict(type='LoadPanopticIds'),

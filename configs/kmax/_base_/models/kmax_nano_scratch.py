@@ -1,4 +1,4 @@
-"""kmax_nano.py for photographs, with the original's weights of the losses."""
+"""kmax_nano.py for photographs: the original's loss weights, at least 0.1 for a matched query."""
 
 _base_ = './kmax_nano.py'
 

@@ -27,7 +27,13 @@ class AtomicCheckpointHook(CheckpointHook):
     file_backend: Any
 
     def before_train(self, runner: Any) -> None:
-        """Choose the folder and clear it of what a killed run left half-written."""
+        """Choose the folder and clear it of what a killed run left half-written.
+
+        Raises:
+            ValueError: If checkpoints would fall between two accumulated iterations: their
+                gradients would be lost.
+        """
+        self._check_interval(runner)
         folder = self.out_dir or runner.work_dir
         is_local = isinstance(get_file_backend(folder), LocalBackend)
         if self.backend_args is None and self.file_client_args is None and is_local:
@@ -35,7 +41,17 @@ class AtomicCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if is_local and is_main_process():
             for place in {Path(self.out_dir), Path(runner.work_dir)}:
-                remove_temporaries(place)
+                remove_temporaries(place, '*.pth')
+                remove_temporaries(place, 'last_checkpoint')
+
+    def _check_interval(self, runner: Any) -> None:
+        counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        if not self.by_epoch and self.interval > 0 and self.interval % counts:
+            raise ValueError(
+                f'default_hooks.checkpoint.interval is {self.interval}, but '
+                f'optim_wrapper.accumulative_counts is {counts}: make the interval a multiple, as '
+                'a checkpoint does not hold the gradients accumulated so far'
+            )
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict) -> None:
         outdated = self._keep(runner, step)

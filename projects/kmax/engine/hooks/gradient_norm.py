@@ -22,9 +22,14 @@ class GradientNormHook(Hook):
         runner.optim_wrapper.optimizer.register_step_pre_hook(self._measure)
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
-        """Find out whether this iteration is logged."""
+        """Find out whether a step now is the last one before a line of the log."""
+        counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
         self._is_due = any(
-            isinstance(hook, LoggerHook) and hook.every_n_inner_iters(batch_idx, hook.interval)
+            isinstance(hook, LoggerHook)
+            and any(
+                hook.every_n_inner_iters(index, hook.interval)
+                for index in range(batch_idx, batch_idx + counts)
+            )
             for hook in runner.hooks
         )
 
