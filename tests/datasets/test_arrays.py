@@ -4,6 +4,7 @@ import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from projects.kmax.datasets.transforms.arrays import (
     contiguous,
@@ -53,6 +54,12 @@ def test_fourth_channel_keeps_the_others(view):
         result = with_fourth_channel(image)
         assert result.shape == (*image.shape[:2], 4)
         np.testing.assert_array_equal(result[..., :3], image)
+
+
+def test_fourth_channel_of_memory_that_is_no_array():
+    image = np.frombuffer(IMAGE.tobytes(), np.uint8).reshape(IMAGE.shape)
+    for read_only in (image, np.asarray(Image.fromarray(IMAGE))):
+        np.testing.assert_array_equal(with_fourth_channel(read_only)[..., :3], IMAGE)
 
 
 @pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)

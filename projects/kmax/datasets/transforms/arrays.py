@@ -18,7 +18,7 @@ def with_fourth_channel(image: np.ndarray) -> np.ndarray:
     """
     whole = image.base
     if (
-        whole is not None
+        isinstance(whole, np.ndarray)
         and whole.shape == (*image.shape[:2], 4)
         and whole.strides == image.strides
         and whole.ctypes.data == image.ctypes.data
