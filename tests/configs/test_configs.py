@@ -5,8 +5,10 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import (
     DATASETS,
@@ -18,10 +20,12 @@ from mmengine.registry import (
 
 from projects.kmax.engine.config_check import check_keys
 from projects.kmax.engine.hooks.check_classes import check_classes
+from projects.kmax.engine.launch import use_tta
 
 EMA_LINE = re.compile(r"^( *)# (dict\(type='EMAHook'.*)$", re.MULTILINE)
 ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 CONFIGS = sorted(ROOT.glob('*.py'))
+PANOPTIC = [path for path in CONFIGS if 'panoptic' in path.stem]
 BASES = sorted(path for path in ROOT.glob('_base_/**/*.py'))
 
 
@@ -69,6 +73,30 @@ def test_data_and_runtime_build(path, tmp_path):
     assert VISUALIZERS.build(config.visualizer)
     for hook in [*config.default_hooks.values(), *config.get('custom_hooks', [])]:
         assert HOOKS.build(hook)
+
+
+@pytest.mark.parametrize('path', PANOPTIC, ids=lambda path: path.stem)
+def test_test_time_augmentation_builds(path):
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
+    tested = config.test_dataloader.dataset.pipeline
+    plain = [step for step in tested if 'crop_size' in step or 'scale' in step]
+    use_tta(config)
+    assert config.model.type == 'KMaXTTAModel' and config.model.module.type == 'KMaXDeepLab'
+    pipeline = config.test_dataloader.dataset.pipeline
+    assert Compose(pipeline).transforms[1].subroutines
+    # The view that sets the resolution is what is tested without augmentation.
+    if plain:
+        assert pipeline[1].transforms[0][0] == plain[0]
+
+
+def test_plain_view_of_cityscapes_is_the_image():
+    config = Config.fromfile(ROOT / '_base_/datasets/cityscapes_panoptic.py')
+    init_default_scope('mmdet')
+    image = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+    views = Compose(config.tta_pipeline[1:])({'img': image, 'ori_shape': (32, 64)})['inputs']
+    assert np.array_equal(views[0].permute(1, 2, 0), image)
+    assert [tuple(view.shape[1:]) for view in views[::2]] == [(32, 64), (24, 48), (40, 80)]
 
 
 def test_one_commented_line_averages_the_weights_of_all_coco_configs(tmp_path):

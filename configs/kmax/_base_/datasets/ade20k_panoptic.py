@@ -32,6 +32,22 @@ test_pipeline = [
     dict(type='KMaXResize', crop_size=crop_size),
     dict(type='PackKMaXInputs'),
 ]
+# The plain view first: it sets the resolution.
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='KMaXResize', crop_size=crop_size),
+                dict(type='KMaXResize', crop_size=(961, 961)),
+                dict(type='KMaXResize', crop_size=(1601, 1601)),
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='PackKMaXInputs')],
+        ],
+    ),
+]
 
 train_dataloader = dict(
     batch_size=8,

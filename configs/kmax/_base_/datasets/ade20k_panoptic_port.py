@@ -33,6 +33,23 @@ test_pipeline = [
     dict(type='Resize', scale=crop_size, keep_ratio=True, backend='pillow'),
     dict(type='PackKMaXInputs'),
 ]
+# The plain view first: it sets the resolution.
+tta_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='Resize', scale=crop_size, keep_ratio=True, backend='pillow'),
+                dict(type='Resize', scale=(961, 961), keep_ratio=True, backend='pillow'),
+                dict(type='Resize', scale=(1601, 1601), keep_ratio=True, backend='pillow'),
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='PackKMaXInputs')],
+        ],
+    ),
+]
+
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

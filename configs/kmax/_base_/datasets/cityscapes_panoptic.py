@@ -29,6 +29,22 @@ test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='PackKMaXInputs'),
 ]
+# The plain view first: it sets the resolution.
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='Resize', scale_factor=1.0),
+                dict(type='Resize', scale_factor=0.75),
+                dict(type='Resize', scale_factor=1.25),
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='PackKMaXInputs')],
+        ],
+    ),
+]
 
 train_dataloader = dict(
     batch_size=4,
