@@ -26,6 +26,7 @@ EMA_LINE = re.compile(r"^( *)# (dict\(type='EMAHook'.*)$", re.MULTILINE)
 ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 CONFIGS = sorted(ROOT.glob('*.py'))
 PANOPTIC = [path for path in CONFIGS if 'panoptic' in path.stem]
+PUBLISHED = [p for p in CONFIGS if re.search('coco-|ade20k-|cityscapes-', p.stem)]
 BASES = sorted(path for path in ROOT.glob('_base_/**/*.py'))
 
 
@@ -97,6 +98,17 @@ def test_plain_view_of_cityscapes_is_the_image():
     views = Compose(config.tta_pipeline[1:])({'img': image, 'ori_shape': (32, 64)})['inputs']
     assert np.array_equal(views[0].permute(1, 2, 0), image)
     assert [tuple(view.shape[1:]) for view in views[::2]] == [(32, 64), (24, 48), (40, 80)]
+
+
+@pytest.mark.parametrize('path', PUBLISHED, ids=lambda path: path.stem)
+def test_folders_of_published_data_are_documented(path):
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
+    text = (ROOT.parents[1] / 'docs' / 'datasets.md').read_text()
+    assert config.data_root in text
+    # mmseg's Cityscapes reads maps that are not in the download.
+    suffix = getattr(build_dataset(config, 'train'), 'seg_map_suffix', '.png')
+    assert f'*{suffix}' in text
 
 
 def test_one_commented_line_averages_the_weights_of_all_coco_configs(tmp_path):

@@ -1,7 +1,7 @@
 """ADE20K's 150 classes as mmseg has them, at 641x641."""
 
 dataset_type = 'ADE20KDataset'
-data_root = 'data/ade/ADEChallengeData2016/'
+data_root = 'data/ADEChallengeData2016/'
 crop_size = (641, 641)
 
 train_pipeline = [

@@ -1,4 +1,4 @@
-"""Cityscapes' 19 classes as mmseg has them, at full size; mmseg's converter makes labelTrainIds."""
+"""Cityscapes' 19 classes as mmseg has them, at full size; docs/datasets.md says how to make their maps."""
 
 dataset_type = 'CityscapesDataset'
 data_root = 'data/cityscapes/'
