@@ -1,4 +1,4 @@
-"""Cityscapes' 19 classes as mmseg has them, at full size; docs/datasets.md says how to make their maps."""
+"""Cityscapes' 19 classes as mmseg has them, at full size; docs/datasets.md names their maps."""
 
 dataset_type = 'CityscapesDataset'
 data_root = 'data/cityscapes/'
