@@ -68,6 +68,14 @@ def test_accumulation_multiplies_what_counts_iterations():
     assert cfg.default_hooks.checkpoint.interval == 80
 
 
+def test_accumulation_adds_to_that_of_the_config():
+    cfg = config()
+    cfg.optim_wrapper.accumulative_counts = 4
+    accumulate(cfg, 2)
+    assert cfg.optim_wrapper.accumulative_counts == 8
+    assert (cfg.train_cfg.max_iters, cfg.param_scheduler[0].warmup) == (200, 10)
+
+
 def test_accumulation_needs_an_optimizer():
     with pytest.raises(KeyError, match='--accumulate: the config lacks optim_wrapper'):
         accumulate(Config(dict()), 2)

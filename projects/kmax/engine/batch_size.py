@@ -21,14 +21,16 @@ def accumulate(cfg: Config, counts: int) -> None:
 
     Args:
         cfg: The config, which is changed.
-        counts: Iterations per step.
+        counts: Iterations that take the place of one. Where the config accumulates already, each
+            of the iterations of its steps becomes as many.
 
     Raises:
         KeyError: If the config has no ``optim_wrapper``.
     """
     if 'optim_wrapper' not in cfg:
         raise KeyError('--accumulate: the config lacks optim_wrapper')
-    cfg.optim_wrapper.accumulative_counts = counts
+    wrapper = cfg.optim_wrapper
+    wrapper.accumulative_counts = counts * wrapper.get('accumulative_counts', 1)
     _multiply(cfg.get('train_cfg') or {}, LOOP_COUNTS, counts)
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
