@@ -19,6 +19,7 @@ from mmdet.apis import inference_detector, init_detector
 from mmdet.registry import DATASETS
 from mmengine.structures import PixelData
 
+from projects.kmax.atomic_file import open_atomically
 from projects.kmax.panoptic_format import read_panoptic_png
 from projects.kmax.pseudo_labels import Selection, label_images
 from projects.kmax.pseudo_labels.journal import Journal
@@ -189,6 +190,13 @@ def _run_quietly(tool, out):
     tool(out, *ANY)
 
 
+def _die_while_writing(path):
+    with open_atomically(path) as file:
+        file.write(b'half')
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.parametrize('lines', [1, 3])
 def test_killed_run_leaves_nothing_to_be_read_and_goes_on(
     lines, tool, tmp_path, monkeypatch, whole
@@ -206,16 +214,42 @@ def test_killed_run_leaves_nothing_to_be_read_and_goes_on(
     written = {path.name: path.stat().st_mtime_ns for path in _pngs(out)}
     assert 0 < len(written) < 4
     assert all(cv2.imread(str(path)) is not None for path in _pngs(out))
-    # A kill within a write leaves half a line and a temporary file.
+    # And half a line.
     with journal.open('ab') as file:
         file.write(b'{"file_name": "13.j')
-    (out / '.13.png.77.88').write_bytes(b'half')
+    # A kill within a write leaves temporary files.
+    for path in (out / '13.png', out / 'more' / '14.png'):
+        process = CONTEXT.Process(target=_die_while_writing, args=(path,))
+        process.start()
+        process.join()
+        assert list(path.parent.glob(f'{path.name}.*')), 'nothing was left'
     monkeypatch.undo()
     assert tool(out, *ANY)[0] == 0
     assert _read(out) == _read(whole)
     now = {path.name: path.stat().st_mtime_ns for path in _pngs(out)}
     assert written.items() <= now.items()
     assert not list(tmp_path.glob('*.unfinished'))
+
+
+def test_json_is_on_the_disk_before_the_journal_goes(tool, tmp_path, monkeypatch):
+    steps = []
+    fsync, unlink = os.fsync, Path.unlink
+
+    def record_sync(descriptor):
+        steps.append(('sync', Path(os.readlink(f'/proc/self/fd/{descriptor}')).name))
+        fsync(descriptor)
+
+    def record_unlink(path, **options):
+        steps.append(('unlink', path.name))
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, 'fsync', record_sync)
+    monkeypatch.setattr(Path, 'unlink', record_unlink)
+    assert tool(tmp_path / 'labels', *ANY)[0] == 0
+    before = steps[: steps.index(('unlink', 'labels.unfinished'))]
+    assert any(step == 'sync' and name.startswith('labels.json') for step, name in before)
+    # And the folder with its name.
+    assert ('sync', tmp_path.name) in before
 
 
 def test_png_lost_with_the_power_is_written_again(tool, tmp_path, whole):

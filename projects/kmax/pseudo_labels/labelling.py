@@ -12,7 +12,7 @@ import torch
 from mmengine.dataset import Compose, pseudo_collate
 from torch.utils.data import DataLoader, Dataset
 
-from ..atomic_file import write_atomically
+from ..atomic_file import open_atomically, remove_temporaries
 from ..compat.det_inferencer import numbered_classes
 from ..dataset_preparation.image_files import list_images, number_images
 from ..datasets.panoptic_json import make_palette
@@ -96,9 +96,12 @@ def label_images(
                 journal.append(_write(out, name, pngs[name], result, model, selection))
             content = _assemble(model, journal.entries, number_images(names), pngs)
         info = content['info'] | settings
-        write_atomically(target, json.dumps({**content, 'info': info}).encode())
+        # On the disk before the journal goes, from which it could be made again.
+        with open_atomically(target) as file:
+            file.write(json.dumps({**content, 'info': info}).encode())
     unfinished.unlink(missing_ok=True)
-    _remove_temporary_files(out)
+    for folder in {(out / png).parent for png in pngs.values()}:
+        remove_temporaries(folder)
     return info['counts']
 
 
@@ -200,9 +203,3 @@ def _categories(model: Any) -> list[dict[str, Any]]:
         dict(id=label + 1, name=name, isthing=int(label < num_things), color=list(color))
         for label, (name, color) in enumerate(zip(classes, colors, strict=True))
     ]
-
-
-def _remove_temporary_files(out: Path) -> None:
-    """Remove what a killed run left of a PNG that it was writing."""
-    for path in out.rglob('.*.png.*'):
-        path.unlink()
