@@ -1,5 +1,6 @@
 """Checkpoints of other classes, or of the same ones in another order."""
 
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -60,9 +61,19 @@ def test_other_classes_need_the_option():
     assert load(('c', 'd', 'a'), saved('c'), new_classes=True) == [0, -1, -1, 1]
 
 
-def test_checkpoint_without_names_is_left_alone():
+@pytest.mark.parametrize('new_classes', [True, False])
+def test_missing_names_are_warned_of_where_they_are_needed(new_classes, monkeypatch):
+    logged = []
+    monkeypatch.setattr(
+        'projects.kmax.engine.hooks.map_classes.print_log',
+        lambda message, level, **options: logged.append((level, message)),
+    )
     checkpoint = dict(state_dict={'class_head.weight': torch.arange(2.0)[:, None]})
-    assert load(('a', 'b', 'c'), checkpoint, new_classes=True) == [0, 1]
+    assert load(('a', 'b', 'c'), checkpoint, new_classes) == [0, 1]
+    assert load(None, saved('c', 'b'), new_classes) == [0, 1, 2]
+    assert [level for level, _ in logged] == [logging.WARNING] * (2 if new_classes else 0)
+    for owner, (_, message) in zip(('checkpoint', 'data set'), logged, strict=False):
+        assert f'the {owner} does not name its classes, so none is mapped' in message
 
 
 @pytest.mark.parametrize('prefix', ['', 'module.'])

@@ -37,7 +37,11 @@ class MapClassesHook(Hook):
         rename_for_model(weights, model)
         old = (checkpoint.get('meta', {}).get('dataset_meta') or {}).get('classes')
         new = _classes_of_data(runner)
-        if old is None or new is None or list(old) == list(new):
+        if old is None or new is None:
+            if self.new_classes:
+                _warn_of_missing_names('checkpoint' if old is None else 'data set')
+            return
+        if list(old) == list(new):
             return
         rows = match_names(old, new)
         found = [name for name, row in zip(new, rows, strict=True) if row is not None]
@@ -52,6 +56,16 @@ class MapClassesHook(Hook):
             logger='current',
             level=logging.INFO,
         )
+
+
+def _warn_of_missing_names(owner: str) -> None:
+    print_log(
+        f'MapClassesHook: the {owner} does not name its classes, so none is mapped by its name: '
+        'the class layers are loaded row by row where they have as many classes, and start anew '
+        'otherwise; a checkpoint names them in meta.dataset_meta.classes, a data set in metainfo',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 def _classes_of_data(runner: Any) -> Any:
