@@ -71,7 +71,8 @@ def main() -> None:
         add_all_tasks(cfg)
     if args.format_only:
         prefix = args.outfile_prefix or f'{cfg.work_dir}/results'
-        cfg.test_evaluator = without_annotations(cfg.test_evaluator, prefix)
+        scope = cfg.get('default_scope') or 'mmengine'
+        cfg.test_evaluator = without_annotations(cfg.test_evaluator, prefix, scope)
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     if args.tta:

@@ -1,7 +1,10 @@
 """Which evaluators of a config write predictions, and where."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+from pathlib import Path
+
 import pytest
+from mmengine.config import Config
 
 from projects.kmax.evaluation.format_only import without_annotations
 
@@ -36,3 +39,24 @@ def test_one_evaluator():
 def test_none_can_write():
     with pytest.raises(ValueError, match=r"test_evaluator \['KMaXSemanticMetric'\] none can write"):
         without_annotations(dict(type='KMaXSemanticMetric'), 'r')
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'kmax_r50_8xb8-100k_ade20k-semantic-641x641',
+        'kmax_r50_8xb4-60k_cityscapes-semantic',
+        'kmax_r18_camvid-semantic',
+    ],
+)
+def test_semantic_configs_write(name):
+    configs = Path(projects.kmax.__file__).parents[2] / 'configs' / 'kmax'
+    cfg = Config.fromfile(str(configs / f'{name}.py'))
+    (made,) = without_annotations(cfg.test_evaluator, 'r', cfg.default_scope)
+    assert made == dict(cfg.test_evaluator, output_dir='r', format_only=True)
+
+
+def test_unknown_metrics_are_named():
+    evaluators = [dict(type='KMaXPanopticMetric', ann_file='a'), dict(type='CocoMetrc')]
+    with pytest.raises(ValueError, match=r"names \['CocoMetrc'\], but default_scope \"mmdet\""):
+        without_annotations(evaluators, 'r')

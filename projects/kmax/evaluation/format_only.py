@@ -6,32 +6,30 @@ from typing import Any
 
 from mmdet.registry import METRICS
 from mmengine.logging import print_log
-from mmengine.registry import init_default_scope
 
 DESTINATIONS = ('outfile_prefix', 'output_dir')
 
 
 def without_annotations(
-    evaluators: Mapping[str, Any] | list[Mapping[str, Any]], prefix: str
+    evaluators: Mapping[str, Any] | list[Mapping[str, Any]], prefix: str, scope: str = 'mmdet'
 ) -> list[dict[str, Any]]:
     """Make a config's evaluators only write predictions, as their ``format_only`` does.
 
     Args:
         evaluators: Config of one metric or several.
         prefix: First part of the paths to write to, for those that name none.
+        scope: The config's ``default_scope``, where the metrics are looked up.
 
     Returns:
         Configs of the metrics that can write; the others would need annotations and are left out.
 
     Raises:
-        ValueError: When none of them can.
+        ValueError: When none of them can, or one is unknown.
     """
-    init_default_scope('mmdet')
     configs = [evaluators] if isinstance(evaluators, Mapping) else evaluators
     writing, silent = [], []
-    for config in configs:
-        metric = METRICS.get(config['type'])
-        arguments = inspect.signature(metric).parameters if metric else {}
+    for config, metric in zip(configs, _find_metrics(configs, scope), strict=True):
+        arguments = inspect.signature(metric).parameters
         if 'format_only' not in arguments:
             silent.append(config['type'])
             continue
@@ -46,3 +44,15 @@ def without_annotations(
     if silent:
         print_log(f'--format-only leaves out {silent}', logger='current')
     return writing
+
+
+def _find_metrics(configs: list[Mapping[str, Any]], scope: str) -> list[type]:
+    with METRICS.switch_scope_and_registry(scope) as registry:
+        metrics = [registry.get(config['type']) for config in configs]
+    unknown = [c['type'] for c, metric in zip(configs, metrics, strict=True) if metric is None]
+    if unknown:
+        raise ValueError(
+            f'test_evaluator names {unknown}, but default_scope "{scope}" has no such metrics: '
+            'check the names, and that custom_imports loads what defines them'
+        )
+    return metrics
