@@ -60,3 +60,27 @@ def test_unknown_metrics_are_named():
     evaluators = [dict(type='KMaXPanopticMetric', ann_file='a'), dict(type='CocoMetrc')]
     with pytest.raises(ValueError, match=r"names \['CocoMetrc'\], but default_scope \"mmdet\""):
         without_annotations(evaluators, 'r')
+
+
+@pytest.mark.parametrize(
+    'evaluators',
+    [
+        [
+            dict(type='KMaXPanopticMetric', ann_file='a'),
+            dict(type='KMaXCityscapesPanopticMetric', ann_file='a', outfile_prefix='./work/r'),
+        ],
+        [dict(type='KMaXInstanceMetric', ann_file=name) for name in 'ab'],
+        [dict(type='SemSegMetric'), dict(type='SemSegMetric')],
+    ],
+    ids=lambda evaluators: evaluators[1]['type'],
+)
+def test_two_that_would_write_the_same_files_are_refused(evaluators):
+    first, second = (config['type'] for config in evaluators)
+    with pytest.raises(ValueError, match=f'{first} and {second} .* both write to .*work/r'):
+        without_annotations(evaluators, 'work/r')
+
+
+def test_two_that_write_elsewhere_may_write_the_same_kind():
+    evaluators = [dict(type='KMaXPanopticMetric', ann_file='a', outfile_prefix=p) for p in 'pq']
+    made = without_annotations([*evaluators, dict(type='KMaXInstanceMetric', ann_file='a')], 'p')
+    assert [config['outfile_prefix'] for config in made] == ['p', 'q', 'p']
