@@ -90,3 +90,33 @@ def test_predictions_that_wait_are_few():
     metric = Sum()
     metric.process({}, SAMPLES)
     assert len(metric._pending) <= metric._threads
+
+
+def test_no_thread_of_another_metric_is_alive_while_averaging():
+    """An average may fork processes, as cityscapesScripts' does."""
+    alive = []
+
+    class Watching(Sum):
+        def average(self, outcomes):
+            alive.append(threading.active_count())
+            return super().average(outcomes)
+
+    before = threading.active_count()
+    first, second = Watching(), Sum()
+    for metric in (first, second):
+        metric.process({}, SAMPLES)
+    assert threading.active_count() > before
+    found = first.evaluate(len(SAMPLES))
+    assert alive == [before]
+    assert second.evaluate(len(SAMPLES)) == found == evaluate(SAMPLES)
+
+
+def test_fault_of_another_metric_is_left_to_it():
+    before = threading.active_count()
+    first, second = Sum(), Sum()
+    first.process({}, SAMPLES)
+    second.process({}, [dict(img_id=1, number=0)])
+    assert first.evaluate(len(SAMPLES)) == evaluate(SAMPLES)
+    assert threading.active_count() == before
+    with pytest.raises(ZeroDivisionError):
+        second.evaluate(1)

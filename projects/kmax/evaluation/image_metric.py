@@ -1,11 +1,12 @@
 """Metrics that look at one image at a time, beside the model."""
 
 import os
+import weakref
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
@@ -24,6 +25,8 @@ class ImageMetric(BaseMetric):
         collect_device: Device on which processes exchange results.
         prefix: First part of the names of the results.
     """
+
+    _busy: ClassVar[weakref.WeakSet['ImageMetric']] = weakref.WeakSet()
 
     def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
@@ -64,6 +67,7 @@ class ImageMetric(BaseMetric):
             work = self.examine(sample)
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(self._threads)
+                self._busy.add(self)
             self._pending.append((sample['img_id'], self._pool.submit(work)))
             # Predictions that wait take memory.
             while len(self._pending) > self._threads:
@@ -83,10 +87,9 @@ class ImageMetric(BaseMetric):
                 self._finish_oldest()
         finally:
             self._pending.clear()
-            # No thread may be alive when data workers are forked.
-            if self._pool is not None:
-                self._pool.shutdown()
-                self._pool = None
+            # Other metrics and the data loader may fork processes: no thread may be alive then.
+            for metric in list(self._busy):
+                metric._end_threads()
         # mmengine drops results where processes have different numbers of them.
         self.results = [self.results]
         return super().evaluate(get_world_size())
@@ -103,3 +106,10 @@ class ImageMetric(BaseMetric):
     def _finish_oldest(self) -> None:
         image, future = self._pending.popleft()
         self.results.append((image, future.result()))
+
+    def _end_threads(self) -> None:
+        """Wait for the threads; outcomes and faults that wait remain for :meth:`evaluate`."""
+        self._busy.discard(self)
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
