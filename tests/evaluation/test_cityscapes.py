@@ -155,6 +155,18 @@ def test_train_ids_are_no_submission(city):
         )
 
 
+@pytest.mark.parametrize('image', [3, 'aachen_000000_000019_leftImg8bit'])
+def test_other_image_ids_are_no_submission(city, image):
+    folder, classes, samples = city
+    options = dict(ann_file=truth(folder)['ann_file'], outfile_prefix=str(folder / 'r'))
+    evaluate('KMaXCityscapesPanopticMetric', classes, samples, format_only=True, **options)
+    submitted = json.loads((folder / 'r.panoptic.json').read_text())['annotations']
+    assert [entry['image_id'] for entry in submitted] == STEMS
+    samples[0]['img_id'] = image
+    with pytest.raises(ValueError, match=rf'such as berlin_.*{STEMS[0]}.* has the id {image}: cre'):
+        evaluate('KMaXCityscapesPanopticMetric', classes, samples, format_only=True, **options)
+
+
 def test_parts_and_missing_annotations(city):
     folder, classes, samples = city
     options = dict(outfile_prefix=str(folder / 'r'), **truth(folder))

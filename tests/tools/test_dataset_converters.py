@@ -453,6 +453,77 @@ def test_cityscapes_starts_again_after_an_interruption(cityscapes, tmp_path, con
     assert not list((out / 'gtFine').glob('.*'))
 
 
+@pytest.fixture
+def annotated_cityscapes(tmp_path):
+    """What createPanopticImgs leaves of one image each, and two images of the test server."""
+    folder = tmp_path / 'cityscapes'
+    names = dict(train=['aachen'], val=['lindau'], test=['berlin', 'bonn'])
+    for split, cities in names.items():
+        for city in cities:
+            stem = f'{city}_000000_000019'
+            _write_image(folder / 'leftImg8bit' / split / city / f'{stem}_leftImg8bit.png')
+        if split == 'test':
+            continue
+        png = f'{stem}_gtFine_panoptic.png'
+        instances = folder / 'gtFine' / split / city / f'{stem}_gtFine_instanceIds.png'
+        _write_png(instances, np.full(SIZE, 7, np.uint16))
+        write_panoptic_png(
+            folder / 'gtFine' / f'cityscapes_panoptic_{split}' / png, np.full(SIZE, 7, np.uint16)
+        )
+        classes = DATASETS.get('KMaXCityscapesPanopticDataset').METAINFO
+        categories = [
+            dict(id=7 + n, name=name, isthing=int(name in classes['thing_classes']))
+            for n, name in enumerate(['road', *(c for c in classes['classes'] if c != 'road')])
+        ]
+        segment = dict(id=7, category_id=7, area=SIZE[0] * SIZE[1], bbox=[0, 0, *SIZE[::-1]])
+        image = dict(id=stem, width=SIZE[1], height=SIZE[0])
+        content = dict(
+            images=[dict(image, file_name=f'{stem}_gtFine_leftImg8bit.png')],
+            annotations=[
+                dict(image_id=stem, file_name=png, segments_info=[dict(segment, iscrowd=0)])
+            ],
+            categories=categories,
+        )
+        (folder / 'gtFine' / f'cityscapes_panoptic_{split}.json').write_text(json.dumps(content))
+    return folder
+
+
+def test_cityscapes_lists_the_images_of_the_test_server(annotated_cityscapes, convert):
+    out = annotated_cityscapes
+    code, printed = convert('cityscapes', out, out)
+    assert (code, 'Cityscapes is ready' in printed) == (0, True)
+    path = out / 'gtFine' / 'cityscapes_panoptic_test.json'
+    listed = json.loads(path.read_text())
+    assert [image['id'] for image in listed['images']] == [
+        'berlin_000000_000019',
+        'bonn_000000_000019',
+    ]
+    assert 'annotations' not in listed
+    categories = json.loads((path.parent / 'cityscapes_panoptic_val.json').read_text())
+    assert listed['categories'] == categories['categories']
+    dataset = DATASETS.build(
+        dict(
+            type='KMaXCityscapesPanopticDataset',
+            ann_file=str(path),
+            data_prefix=dict(img=str(out / 'leftImg8bit' / 'test')),
+            pipeline=[dict(type='LoadImageFromFile')],
+            test_mode=True,
+        )
+    )
+    assert [dataset[i]['img_id'] for i in range(2)] == [i['id'] for i in listed['images']]
+    assert dataset[0]['img'].shape == (*SIZE, 3)
+
+
+def test_cityscapes_names_a_damaged_test_image_and_lists_none(annotated_cityscapes, convert):
+    out = annotated_cityscapes
+    path = out / 'leftImg8bit/test/bonn/bonn_000000_000019_leftImg8bit.png'
+    path.write_bytes(b'')
+    code, printed = convert('cityscapes', out, out)
+    assert code == 'cityscapes.py: error: 1 files or annotations are faulty'
+    assert f'image {path} is truncated or not an image' in printed
+    assert not (out / 'gtFine' / 'cityscapes_panoptic_test.json').exists()
+
+
 def test_cityscapes_names_missing_files(cityscapes, tmp_path, convert):
     out = tmp_path / 'cityscapes'
     with zipfile.ZipFile(cityscapes / 'leftImg8bit_trainvaltest.zip', 'w'):

@@ -5,10 +5,12 @@ DOWNLOADS holds what https://www.cityscapes-dataset.com/downloads offers, or wha
     leftImg8bit_trainvaltest.zip  gtFine_trainvaltest.zip
 
 Where ``gtFine/cityscapes_panoptic_{train,val}.json`` is missing, cityscapesScripts'
-``createPanopticImgs`` makes it (pip install cityscapesScripts). Every file is read; what is missing
-or damaged is named. Start it again after an interruption.
+``createPanopticImgs`` makes it (pip install cityscapesScripts). Where the images of the test server
+are in ``leftImg8bit/test``, ``gtFine/cityscapes_panoptic_test.json`` lists them. Every file is
+read; what is missing or damaged is named. Start it again after an interruption.
 """
 
+import json
 import shutil
 import sys
 from argparse import Namespace
@@ -17,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
+from projects.kmax.atomic_file import write_atomically  # noqa: E402
 from projects.kmax.dataset_preparation.archives import collect  # noqa: E402
 from projects.kmax.dataset_preparation.command import (  # noqa: E402
     check_split,
@@ -26,10 +29,12 @@ from projects.kmax.dataset_preparation.command import (  # noqa: E402
 )
 from projects.kmax.dataset_preparation.image_files import measure_all  # noqa: E402
 from projects.kmax.faults import Fault, Kind  # noqa: E402
+from projects.kmax.panoptic_format import read_panoptic_json  # noqa: E402
 
 DOWNLOADS = ('leftImg8bit_trainvaltest.zip', 'gtFine_trainvaltest.zip')
 SPLITS = ('train', 'val')
 INSTANCES = '_gtFine_instanceIds.png'
+IMAGE = '_leftImg8bit.png'
 
 
 def parse_args() -> Namespace:
@@ -41,8 +46,8 @@ def parse_args() -> Namespace:
 def find_missing(out: Path, split: str) -> list[Fault]:
     """Return which images and annotations lack their counterpart."""
     images = {
-        path.name.removesuffix('_leftImg8bit.png'): path.parent.name
-        for path in (out / 'leftImg8bit' / split).glob('*/*_leftImg8bit.png')
+        path.name.removesuffix(IMAGE): path.parent.name
+        for path in (out / 'leftImg8bit' / split).glob(f'*/*{IMAGE}')
     }
     annotated = {
         path.name.removesuffix(INSTANCES): path.parent.name
@@ -55,7 +60,7 @@ def find_missing(out: Path, split: str) -> list[Fault]:
         out / 'gtFine' / split / images[name] / f'{name}{INSTANCES}'
         for name in sorted(images.keys() - annotated)
     ] + [
-        out / 'leftImg8bit' / split / annotated[name] / f'{name}_leftImg8bit.png'
+        out / 'leftImg8bit' / split / annotated[name] / f'{name}{IMAGE}'
         for name in sorted(annotated.keys() - images)
     ]
     return [Fault(Kind.MISSING_IMAGE, f'{path} is missing') for path in missing]
@@ -105,6 +110,24 @@ def prepare_split(out: Path, split: str, workers: int) -> list[Fault]:
     return check_split(split, cfg, workers)
 
 
+def list_test_images(out: Path, workers: int) -> list[Fault]:
+    """List the test server's images, which have no annotations, by createPanopticImgs' ids."""
+    paths = sorted((out / 'leftImg8bit' / 'test').glob(f'*/*{IMAGE}'))
+    sizes, faults = measure_all(paths, workers, show_progress, 'reading images of test')
+    target = out / 'gtFine' / 'cityscapes_panoptic_test.json'
+    if faults or not paths or target.is_file():
+        return faults
+    stems = [path.name.removesuffix(IMAGE) for path in paths]
+    images = [
+        dict(id=stem, file_name=f'{stem}_gtFine{IMAGE}', width=width, height=height)
+        for stem, (width, height) in zip(stems, sizes, strict=True)
+    ]
+    annotated = read_panoptic_json(target.with_name('cityscapes_panoptic_val.json'), ['categories'])
+    content = dict(images=images, categories=annotated['categories'])
+    write_atomically(target, json.dumps(content).encode())
+    return []
+
+
 def main() -> None:
     """Prepare Cityscapes as the command line says."""
     args = parse_args()
@@ -114,6 +137,7 @@ def main() -> None:
         faults = [
             fault for split in SPLITS for fault in prepare_split(args.out, split, args.workers)
         ]
+        faults = faults or list_test_images(args.out, args.workers)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
     finish(faults, f'Cityscapes is ready in {args.out}')

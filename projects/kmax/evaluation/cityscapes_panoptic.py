@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from ..compat import cityscapes_scripts
 from .export import PanopticExport
 from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome
 
+IMAGE_ID = re.compile(r'.+_\d{6}_\d{6}')
+"""City, sequence and frame, by which the test server finds the annotation."""
+
 
 @METRICS.register_module()
 class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
@@ -25,7 +30,8 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
 
     Args:
         ann_file: ``cityscapes_panoptic_val.json`` of cityscapesScripts' ``csCreatePanopticImgs``.
-            All its images must be predicted.
+            All its images must be predicted. With ``format_only`` it may be the JSON of the test
+            set that ``tools/dataset_converters/cityscapes.py`` makes.
         outfile_prefix: Where the predictions go, as for :class:`KMaXPanopticMetric`; what is
             written with ``format_only`` is what the test server takes.
         seg_prefix: Folder of the annotated PNGs; not needed with ``format_only``.
@@ -63,6 +69,27 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
         self._scripts = cityscapes_scripts.load('evaluation.evalPanopticSemanticLabeling', name)
         if format_only:
             self._check_ids(cityscapes_scripts.load('helpers.labels', name).name2label)
+
+    def examine(self, sample: dict) -> Callable[[], PanopticOutcome]:
+        """Take the prediction of one image, see :meth:`KMaXPanopticMetric.examine`.
+
+        Args:
+            sample: Data sample as a dict.
+
+        Returns:
+            The writing.
+
+        Raises:
+            ValueError: When the test server would not know the image and ``format_only`` is set.
+        """
+        image = sample['img_id']
+        if self.format_only and not IMAGE_ID.fullmatch(str(image)):
+            raise ValueError(
+                'the test server of Cityscapes wants image ids such as berlin_000000_000019, but '
+                f'{sample.get("img_path", "an image")} has the id {image}: create the ann_file of '
+                'the data set by tools/dataset_converters/cityscapes.py'
+            )
+        return super().examine(sample)
 
     def average(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
         """Complete what is written, and have it evaluated.
