@@ -76,6 +76,33 @@ def test_accumulation_adds_to_that_of_the_config():
     assert (cfg.train_cfg.max_iters, cfg.param_scheduler[0].warmup) == (200, 10)
 
 
+def test_accumulation_stretches_every_schedule():
+    made = config()
+    made.train_cfg.dynamic_intervals = [(50, 5)]
+    made.param_scheduler = [
+        dict(type='MultiStepLR', milestones=[50, 80], by_epoch=False),
+        dict(type='OneCycleLR', total_steps=100, eta_max=1.0, by_epoch=False),
+    ]
+    accumulate(made, 4)
+    assert made.param_scheduler[0].milestones == [200, 320]
+    assert made.param_scheduler[1].total_steps == 400
+    assert made.train_cfg.dynamic_intervals == [[200, 20]]
+
+
+def test_schedule_that_cannot_be_stretched_is_refused():
+    made = config()
+    made.param_scheduler = dict(type='ExponentialLR', gamma=0.9, by_epoch=False)
+    with pytest.raises(ValueError, match='--accumulate cannot stretch ExponentialLR'):
+        accumulate(made, 4)
+
+
+def test_accumulation_of_epochs_leaves_the_loop_alone():
+    made = config()
+    made.train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=3, val_interval=1)
+    accumulate(made, 4)
+    assert made.train_cfg == dict(type='EpochBasedTrainLoop', max_epochs=3, val_interval=1)
+
+
 def test_accumulation_needs_an_optimizer():
     with pytest.raises(KeyError, match='--accumulate: the config lacks optim_wrapper'):
         accumulate(Config(dict()), 2)

@@ -6,8 +6,13 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 # Settings that count iterations, which accumulation makes smaller.
-LOOP_COUNTS = ('max_iters', 'val_interval', 'val_begin')
-SCHEDULE_COUNTS = ('begin', 'end', 'warmup', 'T_max')
+LOOP_COUNTS = ('max_iters', 'val_interval', 'val_begin', 'dynamic_intervals')
+SCHEDULE_COUNTS = (
+    *('begin', 'end', 'warmup', 'T_max', 'total_steps', 'step_size', 'milestones', 'periods'),
+)
+CHECKPOINT_COUNTS = ('interval', 'save_begin')
+# Change the rate by a factor at every iteration, whatever their number.
+COUNTLESS = ('ExponentialLR',)
 
 
 def accumulate(cfg: Config, counts: int) -> None:
@@ -26,19 +31,28 @@ def accumulate(cfg: Config, counts: int) -> None:
 
     Raises:
         KeyError: If the config has no ``optim_wrapper``.
+        ValueError: If the schedule is one that cannot be stretched.
     """
     if 'optim_wrapper' not in cfg:
         raise KeyError('--accumulate: the config lacks optim_wrapper')
     wrapper = cfg.optim_wrapper
     wrapper.accumulative_counts = counts * wrapper.get('accumulative_counts', 1)
-    _multiply(cfg.get('train_cfg') or {}, LOOP_COUNTS, counts)
+    loop = cfg.get('train_cfg') or {}
+    if 'max_iters' in loop:
+        _multiply(loop, LOOP_COUNTS, counts)
     schedulers = cfg.get('param_scheduler') or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
         if not scheduler.get('by_epoch', True):
+            if scheduler['type'] in COUNTLESS:
+                raise ValueError(
+                    f'--accumulate cannot stretch {scheduler["type"]}, whose rates do not follow '
+                    'from numbers of iterations: set optim_wrapper.accumulative_counts and the '
+                    'schedule in the config'
+                )
             _multiply(scheduler, SCHEDULE_COUNTS, counts)
     checkpoint = cfg.get('default_hooks', {}).get('checkpoint') or {}
     if not checkpoint.get('by_epoch', True):
-        _multiply(checkpoint, ('interval',), counts)
+        _multiply(checkpoint, CHECKPOINT_COUNTS, counts)
 
 
 def scale_learning_rate(runner: Any) -> None:
@@ -75,4 +89,10 @@ def scale_learning_rate(runner: Any) -> None:
 def _multiply(settings: Any, names: tuple[str, ...], factor: int) -> None:
     for name in names:
         if settings.get(name) is not None:
-            settings[name] *= factor
+            settings[name] = _multiplied(settings[name], factor)
+
+
+def _multiplied(counts: Any, factor: int) -> Any:
+    if isinstance(counts, (list, tuple)):
+        return [_multiplied(count, factor) for count in counts]
+    return factor * counts

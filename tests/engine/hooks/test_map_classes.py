@@ -29,10 +29,26 @@ class Model(nn.Module):
         nn.init.constant_(self.class_head.weight, -1.0)
 
 
-def load(classes, checkpoint, new_classes=False, model=None):
+@pytest.fixture
+def logged(monkeypatch):
+    """The level and message of what the hook logs."""
+    lines = []
+    monkeypatch.setattr(
+        'projects.kmax.engine.hooks.map_classes.print_log',
+        lambda message, level, **options: lines.append((level, message)),
+    )
+    return lines
+
+
+def load(classes, checkpoint, new_classes=False, model=None, trains=True, resume=False):
     """Return the rows of the class layer after a checkpoint was loaded."""
+    loops = [Loop(classes), dict()]
     runner = SimpleNamespace(
-        model=model or Model(3), _train_loop=dict(), _val_loop=None, _test_loop=Loop(classes)
+        model=model or Model(3),
+        _train_loop=loops[not trains],
+        _val_loop=None,
+        _test_loop=loops[trains],
+        _resume=resume,
     )
     hook = HOOKS.build(dict(type='MapClassesHook', new_classes=new_classes))
     hook.after_load_checkpoint(runner, checkpoint)
@@ -61,13 +77,21 @@ def test_other_classes_need_the_option():
     assert load(('c', 'd', 'a'), saved('c'), new_classes=True) == [0, -1, -1, 1]
 
 
+@pytest.mark.parametrize('options', [dict(trains=False), dict(resume=True)])
+def test_new_classes_only_when_a_training_starts(options):
+    found = load(('c', 'd', 'a'), saved('a', 'b', 'c'), new_classes=True, **options)
+    assert found == [0, 1, 2, 3]
+
+
+def test_other_names_without_the_option_are_warned_of(logged):
+    load(('c', 'd', 'a'), saved('a', 'b', 'c'))
+    ((level, message),) = logged
+    assert level == logging.WARNING
+    assert '(d are not among them)' in message and '--new-classes maps names' in message
+
+
 @pytest.mark.parametrize('new_classes', [True, False])
-def test_missing_names_are_warned_of_where_they_are_needed(new_classes, monkeypatch):
-    logged = []
-    monkeypatch.setattr(
-        'projects.kmax.engine.hooks.map_classes.print_log',
-        lambda message, level, **options: logged.append((level, message)),
-    )
+def test_missing_names_are_warned_of_where_they_are_needed(new_classes, logged):
     checkpoint = dict(state_dict={'class_head.weight': torch.arange(2.0)[:, None]})
     assert load(('a', 'b', 'c'), checkpoint, new_classes) == [0, 1]
     assert load(None, saved('c', 'b'), new_classes) == [0, 1, 2]

@@ -20,8 +20,8 @@ class MapClassesHook(Hook):
     order, as mmdet's and mmseg's data sets have them, are always put in the data set's order.
 
     Args:
-        new_classes: Whether classes may differ: rows of classes with the same name continue from
-            the checkpoint, the others start anew.
+        new_classes: Whether classes may differ when a training starts: rows of classes with the
+            same name continue from the checkpoint, the others start anew.
     """
 
     # Before anything that reads the weights.
@@ -35,7 +35,7 @@ class MapClassesHook(Hook):
         model = unwrap_model(runner.model)
         weights = checkpoint.get('state_dict', checkpoint)
         rename_for_model(weights, model)
-        old = (checkpoint.get('meta', {}).get('dataset_meta') or {}).get('classes')
+        old = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
         new = _classes_of_data(runner)
         if old is None or new is None:
             if self.new_classes:
@@ -46,7 +46,9 @@ class MapClassesHook(Hook):
         rows = match_names(old, new)
         found = [name for name, row in zip(new, rows, strict=True) if row is not None]
         is_permutation = len(found) == len(new) == len(old)
-        if not is_permutation and not self.new_classes:
+        starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        if not is_permutation and not (self.new_classes and starts):
+            _warn_of_other_names(old, new)
             return
         move_class_rows(weights, model.state_dict(), rows, len(old))
         missing = [name for name, row in zip(new, rows, strict=True) if row is None]
@@ -56,6 +58,17 @@ class MapClassesHook(Hook):
             logger='current',
             level=logging.INFO,
         )
+
+
+def _warn_of_other_names(old: Any, new: Any) -> None:
+    lacking = [name for name, row in zip(new, match_names(old, new), strict=True) if row is None]
+    print_log(
+        f'the {len(old)} classes of the checkpoint are others than the {len(new)} of the data set '
+        f'({", ".join(lacking) or "none"} are not among them): its class layers are loaded row by '
+        'row as they are, for whatever class stands there; tools/train.py --new-classes maps names',
+        logger='current',
+        level=logging.WARNING,
+    )
 
 
 def _warn_of_missing_names(owner: str) -> None:
