@@ -12,6 +12,7 @@ class Kind(Enum):
     BROKEN_JSON = 'unreadable panoptic JSON'
     CATEGORIES = 'faulty categories'
     MISSING_FIELD = 'missing field'
+    WRONG_TYPE = 'field of a wrong type'
     DUPLICATE_IMAGE = 'duplicate image id'
     DUPLICATE_ANNOTATION = 'image with several annotations'
     NO_ANNOTATION = 'image without annotation'

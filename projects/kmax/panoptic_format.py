@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .atomic_file import write_atomically
 from .faults import Fault, Kind, refuse
+from .field_types import ANNOTATION_TYPES, SEGMENT_TYPES, find_wrong_types, usable_id
 
 VOID = 0
 """Id of pixels without a segment."""
@@ -48,10 +49,15 @@ def read_panoptic_json(
     missing = [field for field in fields if field not in content]
     if missing:
         raise ValueError(f'panoptic JSON {path} lacks the fields {missing}')
+    for field in ('images', 'categories'):
+        if not isinstance(content.get(field, []), list):
+            raise ValueError(f'the "{field}" of panoptic JSON {path} must be a list of objects')
+    if not all(isinstance(category, dict) for category in content.get('categories', [])):
+        raise ValueError(f'the "categories" of panoptic JSON {path} must be a list of objects')
     _check_task(content.get('annotations', []), path)
     for category in content.get('categories', []):
         # ADE20K's public scripts write "window " with a space.
-        if isinstance(category, dict) and isinstance(category.get('name'), str):
+        if isinstance(category.get('name'), str):
             category['name'] = category['name'].strip()
     return content
 
@@ -77,7 +83,7 @@ def index_annotations(annotations: Iterable[dict], path: str | Path) -> dict[int
         path: Name of the JSON, for error messages.
 
     Raises:
-        ValueError: When an annotation lacks a field or an image has two.
+        ValueError: When an annotation lacks a field, a field has a wrong type or an image has two.
     """
     annotations = list(annotations)
     refuse(find_annotation_faults(annotations, path))
@@ -85,7 +91,7 @@ def index_annotations(annotations: Iterable[dict], path: str | Path) -> dict[int
 
 
 def find_annotation_faults(annotations: Iterable[dict], path: str | Path) -> Iterator[Fault]:
-    """Yield annotations that lack a field or are not the first of their image.
+    """Yield annotations that lack a field, have a wrong one or are not the first of their image.
 
     Args:
         annotations: The JSON's annotations.
@@ -93,11 +99,14 @@ def find_annotation_faults(annotations: Iterable[dict], path: str | Path) -> Ite
     """
     seen = set()
     for annotation in annotations:
-        image_id = annotation.get('image_id')
+        given = annotation.get('image_id')
+        image_id = usable_id(given)
+        described = f'the annotation of image {given} in {path}'
+        for text in find_wrong_types(annotation, ANNOTATION_TYPES):
+            yield Fault(Kind.WRONG_TYPE, f'{described} {text}', image_id)
         missing = [field for field in ANNOTATION_FIELDS if field not in annotation]
         if missing:
-            message = f'the annotation of image {image_id} in {path} lacks {missing}'
-            yield Fault(Kind.MISSING_FIELD, message, image_id)
+            yield Fault(Kind.MISSING_FIELD, f'{described} lacks {missing}', image_id)
         if image_id in seen:
             message = f'image {image_id} of {path} has two annotations'
             yield Fault(Kind.DUPLICATE_ANNOTATION, message, image_id)
@@ -120,8 +129,8 @@ def check_segments(
         fields: Fields every segment must have.
 
     Raises:
-        ValueError: When a field is missing, a category is unknown, or an id is void's, too large or
-            not unique.
+        ValueError: When a field is missing or of a wrong type, a category is unknown, or an id is
+            void's, too large or not unique.
     """
     refuse(find_segment_faults(annotation, categories, path, fields))
 
@@ -135,17 +144,21 @@ def find_segment_faults(
     """Yield what :func:`check_segments` refuses, with the same arguments."""
     seen: set[int] = set()
     image_id = annotation['image_id']
-    for segment in annotation['segments_info']:
+    for number, segment in enumerate(annotation['segments_info']):
         for kind, text in _segment_faults(segment, seen, categories, fields):
             image = f'image {image_id} ({annotation["file_name"]})'
-            message = f'segment {segment.get("id")} of {image} in {path} {text}'
-            yield Fault(kind, message, image_id)
-        seen.add(segment.get('id', VOID))
+            name = segment.get('id') if isinstance(segment, dict) else f'number {number}'
+            yield Fault(kind, f'segment {name} of {image} in {path} {text}', image_id)
 
 
 def _segment_faults(
     segment: dict, seen: set[int], categories: Collection[int], fields: Collection[str]
 ) -> Iterator[tuple[Kind, str]]:
+    wrong = list(find_wrong_types(segment, SEGMENT_TYPES))
+    for text in wrong:
+        yield Kind.WRONG_TYPE, text
+    if wrong:
+        return
     missing = [field for field in fields if field not in segment]
     if missing:
         yield Kind.MISSING_FIELD, f'lacks the fields {missing}'
@@ -161,6 +174,7 @@ def _segment_faults(
         yield Kind.BAD_ID, f'must have an id {bounds}'
     elif segment_id in seen:
         yield Kind.DUPLICATE_ID, 'shares its id with another'
+    seen.add(segment_id)
 
 
 def check_ids(present: Iterable[int], listed: Iterable[int], png: str | Path, image: str) -> None:

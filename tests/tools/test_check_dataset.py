@@ -46,7 +46,7 @@ SEGMENTS = [
     {'id': 70000, 'category_id': 1, 'iscrowd': 0, 'area': 200, 'bbox': [0, 0, 10, 20]},
     {'id': 5, 'category_id': 2, 'iscrowd': 0, 'area': 300, 'bbox': [10, 0, 15, 20]},
 ]
-NUM_IMAGES = 22
+NUM_IMAGES = 23
 
 
 def _write_split(folder, split, count, rng):
@@ -240,6 +240,12 @@ PLANTED = {
         lambda plant, n: plant.edit(n, lambda a: a['segments_info'][1].pop('category_id')),
         r'segment 5 of image {n} \({name}\.png\) in ' + JSON + r" lacks .*\['category_id'\]",
     ),
+    Kind.WRONG_TYPE: (
+        lambda plant, n: plant.segment(n, id='70000'),
+        r'segment 70000 of image {n} \({name}\.png\) in '
+        + JSON
+        + ' has "id": "70000", which must be a whole number',
+    ),
     Kind.DUPLICATE_IMAGE: (_plant_duplicate_image, JSON + ' has several images with the id {n}'),
     Kind.DUPLICATE_ANNOTATION: (
         _plant_duplicate_annotation,
@@ -298,7 +304,7 @@ def test_no_fault_in_sound_data(check):
     assert code == 0
     assert 'no faults found' in printed
     assert 'No faults found.' in html
-    assert html.count('data:image/jpeg;base64,') == 9  # 8 of 22 and 1 of 1
+    assert html.count('data:image/jpeg;base64,') == 9  # 8 of 23 and 1 of 1
     assert html.count('data:image/png;base64,') == 2
     assert not re.search(r'(src|href)="(?!data:)', html)
 
@@ -343,6 +349,83 @@ def test_training_stops_with_the_same_message_or_goes_on(kind, folder):
         return
     with pytest.raises((OSError, ValueError), match=_message(kind, 3)):
         _build(folder)[2]
+
+
+def _change_image(place, value):
+    def change(content):
+        if place is None:
+            content['images'][2] = value
+        else:
+            content['images'][2][place] = value
+
+    return change
+
+
+def _change_annotation(place, value):
+    return lambda content: content['annotations'][2].update({place: value})
+
+
+def _change_segment(place, value):
+    return lambda content: content['annotations'][2]['segments_info'][1].update({place: value})
+
+
+SEGMENT = r'segment {} of image 3 \(03\.png\) in ' + JSON + ' has '
+ANNOTATION = 'the annotation of image {} in ' + JSON + ' has '
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (_change_segment('id', 7.5), SEGMENT.format('7.5') + '"id": 7.5, which must be a whole'),
+        (_change_segment('id', None), SEGMENT.format('None') + '"id": null, which must be a whole'),
+        (_change_segment('category_id', [2]), SEGMENT.format('5') + r'"category_id": \[2\], which'),
+        (_change_segment('bbox', None), SEGMENT.format('5') + '"bbox": null, which must be a list'),
+        (_change_segment('bbox', [1, None]), SEGMENT.format('5') + r'"bbox": \[1, null\], which'),
+        (_change_segment('area', '300'), SEGMENT.format('5') + '"area": "300", which must be a n'),
+        (_change_segment('iscrowd', '0'), SEGMENT.format('5') + '"iscrowd": "0", which must be 0'),
+        (
+            _change_annotation('segments_info', [7]),
+            r'segment number 0 of image 3 \(03\.png\) in ' + JSON + ' must be an object, but is 7',
+        ),
+        (
+            _change_annotation('segments_info', None),
+            ANNOTATION.format('3') + '"segments_info": null, which must be a list of objects',
+        ),
+        (_change_annotation('image_id', [3]), ANNOTATION.format(r'\[3\]') + r'"image_id": \[3\]'),
+        (_change_annotation('file_name', 3), ANNOTATION.format('3') + '"file_name": 3, which must'),
+        (_change_image(None, 7), 'image number 2 of ' + JSON + ' must be an object, but is 7'),
+        (_change_image('id', 3.5), r'image 03\.jpg of ' + JSON + ' has "id": 3.5, which must be'),
+        (_change_image('width', '30'), r'image 03\.jpg of ' + JSON + ' has "width": "30", which'),
+    ],
+)
+def test_wrong_types_are_listed_and_stop_training(change, message, folder, check):
+    path = folder / 'panoptic_train.json'
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    code, printed, _ = check()
+    assert code == 1
+    assert re.search(message, printed.partition(f'{Kind.WRONG_TYPE.value}: 1')[2])
+    with pytest.raises(ValueError, match=message):
+        _build(folder)
+
+
+@pytest.mark.parametrize(
+    ('field', 'value', 'message'),
+    [
+        ('images', {}, r'"images" of panoptic JSON .* must be a list of objects'),
+        ('categories', [1], r'"categories" of panoptic JSON .* must be a list of objects'),
+        ('categories', [dict(id=1, name=None, isthing=1)], 'has "name": null, which must be a str'),
+    ],
+)
+def test_wrong_types_of_the_whole_are_reported(field, value, message, folder, check):
+    path = folder / 'panoptic_train.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    code, printed, _ = check()
+    assert code == 1
+    assert re.search(message, printed)
+    with pytest.raises(ValueError, match=message):
+        _build(folder)
 
 
 def test_images_with_a_fault_are_no_hindrance_to_workers(folder, check):

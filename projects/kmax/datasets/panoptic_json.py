@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from ..faults import Fault, Kind, refuse
+from ..field_types import CATEGORY_TYPES, IMAGE_TYPES, find_wrong_types, fits, usable_id
 from ..panoptic_format import check_segments, index_annotations
 
 IMAGE_FIELDS = ('id', 'file_name', 'height', 'width')
@@ -31,6 +32,8 @@ def complete_metainfo(metainfo: Mapping, categories: list[dict], path: str) -> d
         for field in ('id', 'name', 'isthing'):
             if field not in category:
                 raise ValueError(f'a category of {path} has no field "{field}": {category}')
+        for text in find_wrong_types(category, CATEGORY_TYPES):
+            raise ValueError(f'category {category["id"]} of {path} {text}')
     check_unique(categories, ('id', 'name'), 'categories', path)
     ordered = sorted(categories, key=lambda category: not category['isthing'])
     classes = tuple(metainfo.get('classes', [category['name'] for category in ordered]))
@@ -77,16 +80,23 @@ def make_palette(classes: Iterable[str], categories: list[dict]) -> list[tuple[i
 
 
 def check_images(images: list[dict], path: str) -> None:
-    """Check that every image record has the fields that a data set reads.
+    """Check that every image record has the fields that a data set reads, of their types.
 
     Raises:
-        ValueError: Names the file, the image and the missing fields, or the id of two images.
+        ValueError: Names the file, the image and what is wrong, or the id of two images.
     """
     refuse(find_image_faults(images, path))
 
 
 def find_image_faults(images: list[dict], path: str) -> Iterator[Fault]:
     """Yield what :func:`check_images` refuses, with the same arguments."""
+    for index, image in enumerate(images):
+        for text in find_wrong_types(image, IMAGE_TYPES):
+            known = image if isinstance(image, dict) else {}
+            name = known.get('file_name', f'number {index}')
+            message = f'image {name} of {path} {text}'
+            yield Fault(Kind.WRONG_TYPE, message, usable_id(known.get('id')))
+    images = [image for image in images if fits(image, IMAGE_TYPES)]
     for index, image in enumerate(images):
         missing = [name for name in IMAGE_FIELDS if name not in image]
         if missing:

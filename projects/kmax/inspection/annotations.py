@@ -8,6 +8,7 @@ from mmengine.fileio import join_path
 from ..datasets.panoptic import KMaXPanopticDataset
 from ..datasets.panoptic_json import complete_metainfo, find_image_faults, find_unpaired
 from ..faults import Fault, Kind
+from ..field_types import ANNOTATION_TYPES, IMAGE_TYPES, SEGMENT_TYPES, fits, usable_id
 from ..panoptic_format import (
     ANNOTATION_FIELDS,
     find_annotation_faults,
@@ -31,7 +32,7 @@ class Annotations:
 
     ann_file: str
     metainfo: dict = field(default_factory=dict)
-    labels: dict[int, int] = field(default_factory=dict)
+    labels: dict[Any, int] = field(default_factory=dict)
     records: list[dict] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -74,20 +75,27 @@ def _read_categories(found: Annotations, metainfo: dict, categories: list[dict])
         found.metainfo = complete_metainfo(metainfo, categories, found.ann_file)
     except ValueError as error:
         found.faults.append(Fault(Kind.CATEGORIES, str(error)))
-        found.labels = {c['id']: label for label, c in enumerate(categories) if 'id' in c}
+        ids = [usable_id(category.get('id')) for category in categories]
+        found.labels = {value: label for label, value in enumerate(ids) if value is not None}
         return
     found.labels = {c['id']: found.classes.index(c['name']) for c in categories}
 
 
 def _pair(found: Annotations, dataset: KMaXPanopticDataset, content: dict[str, Any]) -> None:
     """Bring images and annotations together, as far as both can be read."""
-    images = [image for image in content['images'] if {'id', 'file_name'} <= image.keys()]
+    images = [
+        image
+        for image in content['images']
+        if fits(image, IMAGE_TYPES) and {'id', 'file_name'} <= image.keys()
+    ]
     images = list({image['id']: image for image in images}.values())
     annotations: dict[int, dict] = {}
     for annotation in content['annotations']:
-        if all(name in annotation for name in ANNOTATION_FIELDS):
+        whole = all(name in annotation for name in ANNOTATION_FIELDS)
+        if whole and fits(annotation, ANNOTATION_TYPES):
             annotations.setdefault(annotation['image_id'], annotation)
-    faulty = {fault.image_id for fault in found.faults if fault.kind is Kind.MISSING_FIELD}
+    unread = (Kind.MISSING_FIELD, Kind.WRONG_TYPE)
+    faulty = {fault.image_id for fault in found.faults if fault.kind in unread}
     unpaired = find_unpaired(images, annotations, found.ann_file)
     found.faults += [fault for fault in unpaired if fault.image_id not in faulty]
     for image in images:
@@ -101,7 +109,11 @@ def _pair(found: Annotations, dataset: KMaXPanopticDataset, content: dict[str, A
 
 
 def _segments(annotation: dict, prefix: str) -> dict:
-    segments = [segment for segment in annotation['segments_info'] if 'id' in segment]
+    segments = [
+        segment
+        for segment in annotation['segments_info']
+        if fits(segment, SEGMENT_TYPES) and 'id' in segment
+    ]
     return {
         'seg_map_path': join_path(prefix, annotation['file_name']),
         'segments': list({segment['id']: segment for segment in segments}.values()),
