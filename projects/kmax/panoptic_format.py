@@ -22,6 +22,8 @@ MAX_ID = 256**3 - 1
 
 ANNOTATION_FIELDS = ('image_id', 'file_name', 'segments_info')
 SEGMENT_FIELDS = ('id', 'category_id')
+COMPARED_FIELDS = (*SEGMENT_FIELDS, 'area')
+"""Fields of segments that predictions are compared with."""
 
 
 def read_panoptic_json(

@@ -122,4 +122,16 @@ def test_unknown_category_in_the_annotation(oracle, tmp_path):
     name = content['annotations'][0]['file_name']
     message = rf'image 1 \({name}\) in .*gt.json has the unknown category 99; known are \['
     with pytest.raises(ValueError, match=message):
-        evaluate(build(folder, ann_file=str(ann_file)), *load(folder))
+        build(folder, ann_file=str(ann_file))
+
+
+def test_missing_area_is_found_when_the_metric_is_built(oracle, tmp_path):
+    folder = oracle('pq/edge')
+    content = json.loads((folder / 'gt.json').read_text())
+    last = [a for a in content['annotations'] if a['segments_info']][-1]
+    del last['segments_info'][-1]['area']
+    ann_file = tmp_path / 'gt.json'
+    ann_file.write_text(json.dumps(content))
+    message = rf"of image {last['image_id']} .* in .*gt.json lacks the fields \['area'\]"
+    with pytest.raises(ValueError, match=message):
+        build(folder, ann_file=str(ann_file))

@@ -454,6 +454,18 @@ def test_class_counts_of_the_config_are_compared(check):
     assert re.search(r'num_stuff_classes=4, but .*train\.json has 1 thing and 1 stuff', printed)
 
 
+def test_validation_segments_need_an_area(folder, check):
+    path = folder / 'panoptic_val.json'
+    content = json.loads(path.read_text())
+    del content['annotations'][0]['segments_info'][0]['area']
+    path.write_text(json.dumps(content))
+    code, printed, _ = check()
+    assert code == 1
+    message = r"segment 70000 of image 1 \(01\.png\) in .*val\.json lacks the fields \['area'\]"
+    assert re.search('missing field: 1.*\n.*' + message, printed)
+    assert '1 faults of 1 kinds' in printed
+
+
 def test_paths_of_the_evaluator_are_looked_at(folder, check):
     (folder / 'panoptic_val' / '01.png').unlink()
     code, printed, _ = check()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..panoptic_format import (
-    SEGMENT_FIELDS,
+    COMPARED_FIELDS,
     check_segments,
     index_annotations,
     orientation_hint,
@@ -29,7 +29,8 @@ class PanopticGroundTruth:
 
     Raises:
         FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
-        ValueError: When ``ann_file`` is no panoptic JSON.
+        ValueError: When ``ann_file`` is no panoptic JSON, or an annotation to compare with is at
+            fault, see :func:`check_segments`; its segments must have an ``area``.
     """
 
     def __init__(self, owner: str, ann_file: str, seg_prefix: str | None) -> None:
@@ -38,7 +39,9 @@ class PanopticGroundTruth:
         fields = ('categories',) if seg_prefix is None else ('categories', 'annotations')
         self._json = read_panoptic_json(ann_file, fields)
         self.categories = {category['id']: category for category in self._json['categories']}
-        self._check_folder(owner)
+        if seg_prefix is not None:
+            self._check_annotations()
+            self._check_folder(owner, Path(seg_prefix))
 
     @cached_property
     def annotations(self) -> dict[Any, dict]:
@@ -72,13 +75,12 @@ class PanopticGroundTruth:
 
         Raises:
             FileNotFoundError: When the PNG is missing.
-            ValueError: When the image is not annotated, its annotation cannot be read or names an
-                unknown category, or its size is another.
+            ValueError: When the image is not annotated, its PNG cannot be read or its size is
+                another.
         """
         if img_id not in self.annotations:
             raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
         annotation = self.annotations[img_id]
-        check_segments(annotation, self.categories, self.ann_file, (*SEGMENT_FIELDS, 'area'))
         path = Path(self.seg_prefix or '') / annotation['file_name']
         ids = read_panoptic_png(path, f'image {img_id}')
         if ids.shape != tuple(shape):
@@ -88,11 +90,13 @@ class PanopticGroundTruth:
             )
         return ids, annotation['segments_info'], f'image {img_id} ({path})'
 
-    def _check_folder(self, owner: str) -> None:
-        """Find wrong paths when the run starts, not at the first validation hours later."""
-        if self.seg_prefix is None:
-            return
-        folder = Path(self.seg_prefix)
+    def _check_annotations(self) -> None:
+        """Find faults when the run starts, not at the first validation hours later."""
+        for annotation in self.annotations.values():
+            check_segments(annotation, self.categories, self.ann_file, COMPARED_FIELDS)
+
+    def _check_folder(self, owner: str, folder: Path) -> None:
+        """Find wrong paths when the run starts, likewise."""
         if not folder.is_dir():
             raise FileNotFoundError(f'seg_prefix of {owner}: {folder} is not a folder')
         names = [annotation['file_name'] for annotation in self.annotations.values()]

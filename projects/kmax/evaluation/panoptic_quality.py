@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..panoptic_format import (
-    SEGMENT_FIELDS,
+    COMPARED_FIELDS,
     check_ids,
     check_segments,
     index_annotations,
@@ -65,7 +65,7 @@ def match_files(
         Path(pred_folder or str(pred_json_file).replace('.json', '')),
     )
     for image_id, annotation in annotations.items():
-        check_segments(annotation, categories, gt_json_file, (*SEGMENT_FIELDS, 'area'))
+        check_segments(annotation, categories, gt_json_file, COMPARED_FIELDS)
         if image_id not in predictions:
             raise ValueError(
                 f'image {image_id} ({annotation["file_name"]}) of {gt_json_file} has '

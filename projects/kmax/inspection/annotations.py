@@ -11,6 +11,8 @@ from ..faults import Fault, Kind
 from ..field_types import ANNOTATION_TYPES, IMAGE_TYPES, SEGMENT_TYPES, fits, usable_id
 from ..panoptic_format import (
     ANNOTATION_FIELDS,
+    COMPARED_FIELDS,
+    SEGMENT_FIELDS,
     find_annotation_faults,
     find_segment_faults,
     read_panoptic_json,
@@ -98,13 +100,16 @@ def _pair(found: Annotations, dataset: KMaXPanopticDataset, content: dict[str, A
     faulty = {fault.image_id for fault in found.faults if fault.kind in unread}
     unpaired = find_unpaired(images, annotations, found.ann_file)
     found.faults += [fault for fault in unpaired if fault.image_id not in faulty]
+    read_fields = COMPARED_FIELDS if dataset.test_mode else SEGMENT_FIELDS
     for image in images:
         record = dataset._image_record({'height': None, 'width': None, **image})
         record['ann_file'] = found.ann_file
         if image['id'] in annotations:
             annotation = annotations[image['id']]
             record |= _segments(annotation, dataset.data_prefix['seg'])
-            found.faults += find_segment_faults(annotation, found.labels, found.ann_file)
+            found.faults += find_segment_faults(
+                annotation, found.labels, found.ann_file, read_fields
+            )
         found.records.append(record)
 
 

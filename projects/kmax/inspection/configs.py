@@ -59,7 +59,8 @@ def inspect_config(cfg: Config, workers: int, progress: Progress) -> Inspection:
     faults += find_never_annotated(found['train'])
     faults += find_leaks(found['train'], found['val'])
     faults += _find_class_faults(cfg, reports)
-    faults += _find_evaluator_faults(cfg)
+    listed = {fault.message for fault in faults}
+    faults += [fault for fault in _find_evaluator_faults(cfg) if fault.message not in listed]
     return Inspection(num_queries, reports, faults)
 
 
