@@ -27,8 +27,8 @@ class Kind(Enum):
     SIZE = 'image and panoptic PNG of different sizes'
     ID_NOT_IN_JSON = 'PNG id missing from the JSON'
     ID_NOT_IN_PNG = 'JSON id missing from the PNG'
-    NOTHING_LEFT = 'no image to train on'
     JSON_SIZE = 'JSON and image of different sizes'
+    NOTHING_LEFT = 'no image to train on'
     AREA = 'wrong area'
     BBOX = 'wrong bbox'
     MANY_SEGMENTS = 'more segments than queries'
@@ -44,7 +44,6 @@ class Kind(Enum):
 
 
 _SURVIVED = {
-    Kind.JSON_SIZE,
     Kind.AREA,
     Kind.BBOX,
     Kind.MANY_SEGMENTS,

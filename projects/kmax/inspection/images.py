@@ -11,7 +11,7 @@ from mmengine.fileio import get
 from numpy.typing import NDArray
 
 from ..datasets.reading_errors import naming_image
-from ..datasets.transforms.loading import find_size_faults
+from ..datasets.transforms.loading import find_json_size_faults, find_size_faults
 from ..evaluation.matching import count_overlaps
 from ..faults import Fault, Kind
 from ..panoptic_format import VOID, find_id_faults, read_panoptic_png
@@ -100,13 +100,7 @@ def _read_image(report: ImageReport, backend_args: dict | None) -> None:
     report.size = (width, height)
     content = get(record['img_path'], backend_args=backend_args)
     report.digest = hashlib.blake2b(content, digest_size=8).digest()
-    given = (record['width'], record['height'])
-    if None not in given and given != report.size:
-        message = (
-            f'image {record["img_id"]} ({record["img_path"]}) is {width}x{height} pixels, but '
-            f'{record["ann_file"]} says {given[0]}x{given[1]}'
-        )
-        report.faults.append(Fault(Kind.JSON_SIZE, message, record['img_id']))
+    report.faults += find_json_size_faults({**record, 'ori_shape': (height, width)})
 
 
 def _compare(report: ImageReport, ids: NDArray[np.uint32], expected: Expectations) -> None:

@@ -19,9 +19,9 @@ class LoadPanopticIds(BaseTransform):
     unchanged.
 
     Required keys: ``seg_map_path``, ``segment_ids``, ``segment_rows``, ``segment_labels``,
-    ``img_id``, ``ori_shape``, ``ann_file``. Added keys: ``gt_seg_map``, an ``(H, W)`` int16 map of
-    0 for void and crowd and k for segment k - 1; ``gt_segment_labels``, the ``(n,)`` int64 class of
-    each segment.
+    ``img_id``, ``ori_shape``, ``ann_file``; ``width`` and ``height`` are compared where given.
+    Added keys: ``gt_seg_map``, an ``(H, W)`` int16 map of 0 for void and crowd and k for segment
+    k - 1; ``gt_segment_labels``, the ``(n,)`` int64 class of each segment.
 
     Args:
         backend_args: Arguments of mmengine's file backend.
@@ -48,6 +48,7 @@ class LoadPanopticIds(BaseTransform):
         image = f'image {results["img_id"]} in {results["ann_file"]}'
         ids = read_panoptic_png(results['seg_map_path'], image, self.backend_args)
         refuse(find_size_faults(ids.shape, results))
+        refuse(find_json_size_faults(results))
         results['gt_seg_map'] = _contiguous_ids(ids, results)
         results['gt_segment_labels'] = np.array(results['segment_labels'], dtype=np.int64)
         return results
@@ -69,6 +70,24 @@ def find_size_faults(shape: tuple[int, ...], record: dict) -> Iterator[Fault]:
             f'panoptic PNG {record["seg_map_path"]} is {_size(shape)}, but image '
             f'{record["img_id"]} ({record["img_path"]}) is {_size(record["ori_shape"])}'
             + orientation_hint(shape, record['ori_shape']),
+            record['img_id'],
+        )
+
+
+def find_json_size_faults(record: dict) -> Iterator[Fault]:
+    """Yield a fault when an image has another size than its JSON says.
+
+    Args:
+        record: ``img_id``, ``img_path``, ``ann_file`` and ``ori_shape`` of the image; ``width`` and
+            ``height``, where the JSON gives them.
+    """
+    given = (record.get('height'), record.get('width'))
+    if None not in given and given != tuple(record['ori_shape']):
+        yield Fault(
+            Kind.JSON_SIZE,
+            f'image {record["img_id"]} ({record["img_path"]}) is {_size(record["ori_shape"])}, but '
+            f'{record["ann_file"]} says {given[1]}x{given[0]}'
+            + orientation_hint(given, record['ori_shape']),
             record['img_id'],
         )
 
