@@ -276,7 +276,10 @@ def _metric(folder, **kwargs):
     return METRICS.build({'type': 'KMaXPanopticMetric', **settings, **kwargs})
 
 
-def test_wrong_paths_of_the_evaluator_are_found_when_it_is_built(panoptic_folder, build_dataset):
+def test_wrong_paths_of_the_evaluator_are_found_when_it_is_built(
+    panoptic_folder, build_dataset, edit_json
+):
+    edit_json(lambda c: [s.update(area=1) for a in c['annotations'] for s in a['segments_info']])
     _metric(panoptic_folder)
     with pytest.raises(FileNotFoundError, match=r'panoptic JSON .*absent\.json does not exist'):
         _metric(panoptic_folder, ann_file=str(panoptic_folder / 'absent.json'))
