@@ -1,17 +1,23 @@
 """Panoptic, instance and semantic results of one run."""
 
+import importlib.util
+import logging
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
-MORE_METRICS = ('KMaXInstanceMetric', 'KMaXSemanticMetric')
+CITYSCAPES = 'KMaXCityscapesPanopticDataset'
 
 
 def add_all_tasks(cfg: Config) -> None:
     """Make a config that evaluates panoptic results also predict and evaluate the others.
 
-    AP and mIoU are computed from the panoptic annotations of the config's panoptic metric.
+    AP and mIoU are computed from the panoptic annotations of the config's panoptic metric, except
+    for the AP of Cityscapes, which has a definition of its own: it comes from cityscapesScripts.
 
     Args:
         cfg: The config; its ``model.test_cfg`` and ``test_evaluator`` are changed.
@@ -28,7 +34,13 @@ def add_all_tasks(cfg: Config) -> None:
             f'KMaXPanopticMetric, in test_evaluator, which has {[c["type"] for c in configs]}'
         )
     present = {config['type'] for config in configs}
-    added = [dict(type=name, **truth) for name in MORE_METRICS if name not in present]
+    added = []
+    if present.isdisjoint(('KMaXInstanceMetric', 'KMaXCityscapesInstanceMetric')):
+        of_cityscapes = cfg.test_dataloader.dataset.type == CITYSCAPES
+        own = _cityscapes_instance(truth['ann_file']) if of_cityscapes else None
+        added.append(own or dict(type='KMaXInstanceMetric', **truth))
+    if 'KMaXSemanticMetric' not in present:
+        added.append(dict(type='KMaXSemanticMetric', **truth))
     cfg.test_evaluator = [*configs, *added]
     cfg.merge_from_dict(
         {'model.test_cfg': dict(panoptic_on=True, semantic_on=True, instance_on=True)}
@@ -37,3 +49,21 @@ def add_all_tasks(cfg: Config) -> None:
 
 def _ground_truth(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: config[name] for name in ('ann_file', 'seg_prefix')}
+
+
+def _cityscapes_instance(ann_file: str) -> dict[str, Any] | None:
+    """Return the metric of Cityscapes' own AP, or warn of what it lacks."""
+    split = re.match('cityscapes_panoptic_([a-z]+)', Path(ann_file).name)
+    folder = Path(ann_file).parent / (split[1] if split else '{split}')
+    missing = [] if folder.is_dir() else [f'{folder}/ with its *_gtFine_instanceIds.png']
+    if importlib.util.find_spec('cityscapesscripts') is None:
+        missing.append('cityscapesScripts (pip install cityscapesscripts)')
+    if not missing:
+        return dict(type='KMaXCityscapesInstanceMetric', gt_folder=str(folder))
+    print_log(
+        '--all-tasks reports the AP of COCO, not the one published for Cityscapes, which needs '
+        f'{" and ".join(missing)}',
+        logger='current',
+        level=logging.WARNING,
+    )
+    return None
