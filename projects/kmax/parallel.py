@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
+
+Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+"""Shows the progress of an iterable with a title and a length."""
 
 
 def run_parallel(

@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..atomic_file import write_atomically
-
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
+from ..parallel import Progress
 
 
 @dataclass

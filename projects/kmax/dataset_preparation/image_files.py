@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 
 from ..faults import Fault, Kind
-from ..parallel import run_parallel
-from .archives import Progress
+from ..parallel import Progress, run_parallel
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 

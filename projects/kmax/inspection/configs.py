@@ -13,7 +13,8 @@ from ..datasets.panoptic import KMaXPanopticDataset
 from ..engine.hooks.check_classes import HEADS, check_classes
 from ..faults import Fault, Kind
 from ..models.transformer_decoder import KMaXTransformerDecoder
-from .datasets import DatasetReport, Progress, find_leaks, find_never_annotated, inspect_dataset
+from ..parallel import Progress
+from .datasets import DatasetReport, find_leaks, find_never_annotated, inspect_dataset
 
 SPLITS = ('train', 'val')
 

@@ -1,7 +1,7 @@
 """Faults and statistics of one data set of a config."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,11 +9,9 @@ import numpy as np
 
 from ..datasets.panoptic import KMaXPanopticDataset
 from ..faults import Fault, Kind
-from ..parallel import run_parallel
+from ..parallel import Progress, run_parallel
 from .annotations import Annotations, inspect_annotations
 from .images import Expectations, ImageReport, inspect_image
-
-Progress = Callable[[Iterable[ImageReport], str, int], Iterable[ImageReport]]
 
 
 @dataclass

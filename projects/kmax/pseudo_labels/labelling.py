@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,9 @@ from ..dataset_preparation.image_files import list_images, number_images
 from ..datasets.panoptic_json import make_palette
 from ..datasets.reading_errors import naming_image
 from ..panoptic_format import read_panoptic_json, write_panoptic_png
+from ..parallel import Progress
 from .journal import Journal, check_settings
 from .selection import Selection, select_segments
-
-Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
 class ImageFolder(Dataset):
