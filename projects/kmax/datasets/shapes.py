@@ -21,6 +21,7 @@ from projects.kmax.datasets.shapes_textures import (
     pixel_grid,
     smooth_noise,
 )
+from projects.kmax.panoptic_format import describe_segments
 
 MIN_SIDE = 64
 MIN_AREA = 40  # design pixels; what shows less than this is void
@@ -314,11 +315,10 @@ def _expose(canvas: _Canvas) -> NDArray[np.uint8]:
 def _annotate(canvas: _Canvas) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:
     """Return the panoptic id map ``(H, W)`` and its segments; tiny segments become void."""
     panoptic_ids = np.zeros(len(canvas.segments) + 1, np.int32)
+    described = describe_segments(canvas.ids)
     segments_info = []
     for index, segment in enumerate(canvas.segments, start=1):
-        mask = canvas.ids == index
-        area = int(np.count_nonzero(mask))
-        if area < MIN_AREA * canvas.unit**2:
+        if index not in described or described[index]['area'] < MIN_AREA * canvas.unit**2:
             continue
         category = _CATEGORY_OF[segment.name]
         red, green, blue = category['color']
@@ -328,8 +328,7 @@ def _annotate(canvas: _Canvas) -> tuple[NDArray[np.int32], list[dict[str, Any]]]
             dict(
                 id=int(panoptic_ids[index]),
                 category_id=category['id'],
-                area=area,
-                bbox=list(cv2.boundingRect(mask.astype(np.uint8))),
+                **described[index],
                 iscrowd=int(segment.is_crowd),
             )
         )

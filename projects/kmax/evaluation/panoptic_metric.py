@@ -14,7 +14,7 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
-from ..panoptic_format import VOID
+from ..panoptic_format import VOID, describe_segments, prediction_ids
 from .export import PanopticExport
 from .ground_truth import PanopticGroundTruth
 from .image_metric import ImageMetric
@@ -175,16 +175,18 @@ class KMaXPanopticMetric(ImageMetric):
         """Write one PNG, void as id 0; return its entry in the JSON."""
         annotation = self.ground_truth.annotations.get(img_id)
         name = annotation['file_name'] if annotation else Path(img_path).stem + '.png'
-        ids = np.where(pred % INSTANCE_OFFSET == len(self._category_of_label), VOID, pred + 1)
+        ids = prediction_ids(pred, pred % INSTANCE_OFFSET != len(self._category_of_label))
         export.add(name, ids)
-        overlaps = count_overlaps(np.zeros_like(pred), pred)
-        segments = [
-            dict(
-                id=pred_id + 1,
-                category_id=category,
-                isthing=int(self.ground_truth.categories[category]['isthing']),
-                area=overlaps[0, pred_id],
-            )
-            for pred_id, category in self._pred_categories(overlaps).items()
-        ]
+        segments = []
+        for segment_id, described in describe_segments(ids).items():
+            if segment_id != VOID:
+                category = self._category_of_label[(segment_id - 1) % INSTANCE_OFFSET]
+                segments.append(
+                    dict(
+                        id=segment_id,
+                        category_id=category,
+                        isthing=int(self.ground_truth.categories[category]['isthing']),
+                        area=described['area'],
+                    )
+                )
         return dict(image_id=img_id, file_name=name, segments_info=segments)

@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-import cv2
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.fileio import get
@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from ..datasets.reading_errors import naming_image
 from ..datasets.transforms.loading import find_json_size_faults, find_size_faults
-from ..evaluation.matching import count_overlaps
 from ..faults import Fault, Kind
-from ..panoptic_format import VOID, find_id_faults, read_panoptic_png
+from ..panoptic_format import VOID, describe_segments, find_id_faults, read_panoptic_png
 
 BBOX_TOLERANCE = 1
 
@@ -108,12 +107,13 @@ def _compare(report: ImageReport, ids: NDArray[np.uint32], expected: Expectation
     if report.size is not None:
         shape = report.size[::-1]
         report.faults += find_size_faults(ids.shape, {**record, 'ori_shape': shape})
-    areas = {key[0]: n for key, n in count_overlaps(ids, np.zeros_like(ids, np.int32)).items()}
+    described = describe_segments(ids)
+    areas = {segment_id: found['area'] for segment_id, found in described.items()}
     listed = [segment['id'] for segment in record['segments']]
     report.faults += find_id_faults(
         areas, listed, record['seg_map_path'], _describe(record), record['img_id']
     )
-    report.faults += _find_measure_faults(record, ids, areas)
+    report.faults += _find_measure_faults(record, described)
     crowd = {s['id'] for s in record['segments'] if s.get('iscrowd', 0)}
     report.void = areas.get(VOID, 0) / ids.size
     report.crowd = sum(areas.get(segment_id, 0) for segment_id in crowd) / ids.size
@@ -122,13 +122,13 @@ def _compare(report: ImageReport, ids: NDArray[np.uint32], expected: Expectation
     report.faults += _find_excess(report, expected)
 
 
-def _find_measure_faults(record: dict, ids: NDArray, areas: dict[int, int]) -> Iterator[Fault]:
+def _find_measure_faults(record: dict, found: dict[int, dict[str, Any]]) -> Iterator[Fault]:
     """Yield areas and boxes in the JSON that are not those of the PNG."""
     for segment in record['segments']:
-        pixels = areas.get(segment['id'], 0)
-        described = f'segment {segment["id"]} of {_describe(record)}'
-        if not pixels:
+        if segment['id'] not in found:
             continue
+        pixels, box = (found[segment['id']][name] for name in ('area', 'bbox'))
+        described = f'segment {segment["id"]} of {_describe(record)}'
         if 'area' in segment and segment['area'] != pixels:
             message = (
                 f'{described} has area {segment["area"]}, but {pixels} pixels in '
@@ -136,7 +136,6 @@ def _find_measure_faults(record: dict, ids: NDArray, areas: dict[int, int]) -> I
             )
             yield Fault(Kind.AREA, message, record['img_id'])
         if 'bbox' in segment:
-            box = list(cv2.boundingRect((ids == segment['id']).astype(np.uint8)))
             given = segment['bbox']
             if len(given) != 4 or np.abs(np.subtract(given, box)).max() > BBOX_TOLERANCE:
                 message = f'{described} has bbox {given}, but is at {box} in '

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import PixelData
 from numpy.typing import NDArray
 
-from ..panoptic_format import VOID
+from ..panoptic_format import VOID, describe_segments, prediction_ids
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Selection:
 
 def select_segments(
     prediction: PixelData, num_classes: int, selection: Selection
-) -> tuple[NDArray[np.int64], list[dict[str, Any]]]:
+) -> tuple[NDArray[np.integer], list[dict[str, Any]]]:
     """Turn a panoptic prediction into ids and segments of COCO's form.
 
     Args:
@@ -56,13 +55,13 @@ def select_segments(
     kept &= scores >= selection.min_score
     if areas[kept].sum() < selection.min_labelled * panoptic.size or not kept.any():
         return np.full(panoptic.shape, VOID, np.int64), []
-    ids = np.where(kept, values + 1, VOID)
+    ids = prediction_ids(values, kept)
+    described = describe_segments(ids[place])
     segments = [
         dict(
             id=int(ids[row]),
             category_id=int(values[row] % INSTANCE_OFFSET) + 1,
-            area=int(areas[row]),
-            bbox=list(cv2.boundingRect((place == row).astype(np.uint8))),
+            **described[int(ids[row])],
             iscrowd=0,
             score=round(float(scores[row]), 4),
         )

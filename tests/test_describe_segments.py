@@ -1,0 +1,33 @@
+"""Areas and boxes of all segments in one pass, as OpenCV finds them one by one."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import cv2
+import numpy as np
+import pytest
+
+from projects.kmax.panoptic_format import MAX_ID, describe_segments
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (1, 7), (9, 1), (40, 60)], ids=str)
+@pytest.mark.parametrize('kind', [np.uint16, np.uint32, np.int64])
+def test_each_segment_is_described(shape, kind):
+    rng = np.random.default_rng(len(shape) + shape[0])
+    ids = rng.choice(np.array([0, 3, 500, 65535], kind), shape)
+    ids[: shape[0] // 2, shape[1] // 3 :] = 9
+    expected = {}
+    for value in np.unique(ids).tolist():
+        mask = (ids == value).astype(np.uint8)
+        expected[value] = dict(area=int(mask.sum()), bbox=list(cv2.boundingRect(mask)))
+    assert describe_segments(ids) == expected
+
+
+def test_a_run_over_the_end_of_a_row_is_two():
+    ids = np.array([[0, 0, MAX_ID], [MAX_ID, 0, 0]])
+    assert describe_segments(ids) == {
+        0: dict(area=4, bbox=[0, 0, 3, 2]),
+        MAX_ID: dict(area=2, bbox=[0, 0, 3, 2]),
+    }
+
+
+def test_no_pixels():
+    assert describe_segments(np.zeros((0, 4), int)) == {}
