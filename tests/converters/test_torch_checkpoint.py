@@ -4,8 +4,10 @@ import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
 import os
 import pickle
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import torch
 from projects.kmax.converters import ConversionError
 from projects.kmax.converters.torch_checkpoint import open_torch
 
+ROOT = Path(projects.kmax.__file__).parents[2]
 WEIGHTS = {'a.weight': np.arange(6, dtype=np.float32).reshape(2, 3), 'a.count': np.int64(7)}
 
 
@@ -127,6 +130,85 @@ def test_anything_but_arrays_is_refused(tmp_path, content, name):
         read(path)
 
 
+POINTER = (3, '|', None, None, None, -1, -1)
+FIELDS = (3, '|', None, ('f0',), {'f0': (np.dtype('O'), 0)}, 8, 1)
+READ = """
+import sys
+from pathlib import Path
+import projects.kmax
+from projects.kmax.converters import ConversionError
+from projects.kmax.converters.torch_checkpoint import open_torch
+for path in sys.argv[1:]:
+    try:
+        with open_torch(Path(path)) as weights:
+            print(dict(weights))
+    except ConversionError as error:
+        print(error)
+"""
+
+
+def forge(code, state, function='scalar'):
+    """Pickle bytes as an array or scalar whose type's state is chosen freely."""
+
+    def part(value):
+        return pickle.dumps(value, 2)[2:-1]
+
+    def name(module, attribute):
+        return f'c{module}\n{attribute}\n'.encode()
+
+    dtype = name('numpy', 'dtype') + part((code, False, True)) + b'R' + part(state) + b'b'
+    multiarray = 'numpy._core.multiarray'
+    # Eight letters as what the type may call a pointer.
+    if function == 'scalar':
+        made = name(multiarray, 'scalar') + b'(' + dtype + part(b'A' * 8) + b'tR'
+    elif function == '_frombuffer':
+        made = name('numpy._core.numeric', function) + b'(' + part(b'A' * 8) + dtype
+        made += part((1,)) + part('C') + b'tR'
+    else:
+        made = (
+            name(multiarray, function) + b'(' + name('numpy', 'ndarray') + part((0,)) + part(b'b')
+        )
+        made += b'tR(' + part(1) + part((1,)) + dtype + part(False) + part(b'A' * 8) + b'tb'
+    return b'\x80\x02}' + part('a') + made + b's.'
+
+
+def test_forged_types_are_refused_and_reach_no_memory(tmp_path):
+    paths = []
+    for code, state in (('O8', POINTER), ('V8', FIELDS)):
+        for flags in (0, 32):
+            for function in ('scalar', '_reconstruct', '_frombuffer'):
+                paths.append(tmp_path / f'{code}-{flags}-{function}.pkl')
+                paths[-1].write_bytes(forge(code, (*state, flags), function))
+    ended = subprocess.run(
+        [sys.executable, '-c', READ, *paths], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert len(lines) == len(paths) == 12
+    for path, line in zip(paths, lines, strict=True):
+        assert line.startswith(f'{path} is refused: ')
+
+
+@pytest.mark.parametrize('function', ['scalar', '_reconstruct', '_frombuffer'])
+def test_state_of_types_of_numbers_is_ignored_but_for_the_byte_order(tmp_path, function):
+    path = tmp_path / 'x.pkl'
+    path.write_bytes(forge('i8', (3, '>', None, ('f0',), {'f0': 0}, 1, 1, 63), function))
+    assert read(path)['a'].tolist() in (0x4141414141414141, [0x4141414141414141])
+    path.write_bytes(forge('i4', POINTER, function))
+    with pytest.raises(ConversionError, match='8 bytes for an array of shape'):
+        read(path)
+
+
+@pytest.mark.parametrize('protocol', range(6))
+@pytest.mark.parametrize('columns_first', [False, True])
+def test_layout_and_byte_order_are_kept(tmp_path, protocol, columns_first):
+    value = np.arange(24, dtype='>f4').reshape(2, 3, 4)
+    value = np.asfortranarray(value) if columns_first else value.transpose(1, 0, 2)
+    found = read(write(tmp_path / 'x.pkl', dict(a=value, b=value[:0]), protocol))
+    assert found['a'].tolist() == value.tolist()
+    assert found['b'].shape == value[:0].shape
+
+
 @pytest.mark.parametrize('protocol', [None, 'legacy', 2, 4])
 def test_cut_files_are_named(tmp_path, protocol):
     path = write(tmp_path / 'x.pth', dict(model=WEIGHTS), protocol)
@@ -145,7 +227,8 @@ def test_cut_files_are_named(tmp_path, protocol):
         (dict(model=dict(a='x')), 'holds no weights: a is no array of numbers'),
         (dict(model=dict(a=[[1], [2, 3]])), 'holds no weights: a is no array of numbers'),
         (dict(epoch='last'), 'holds no weights: epoch is no array of numbers'),
-        (dict(a=np.array([None])), 'holds no weights: a is no array of numbers'),
+        (dict(a=np.array([None])), 'is refused: it holds an array of type O8, where a'),
+        (dict(a=np.array(['x'])), 'is refused: it holds an array of type U1, where a'),
     ],
 )
 def test_files_without_weights_are_named(tmp_path, content, message):

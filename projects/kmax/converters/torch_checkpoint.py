@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .errors import ConversionError
-from .numpy_pickle import load_arrays, refusal
+from .numpy_pickle import PickledArray, load_arrays, refusal
 
 ENTRIES = ('model', 'state_dict')
 """Where files that hold more than weights keep them."""
@@ -86,6 +86,8 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
 def _tensor(name: str, value: Any, path: Path) -> Tensor:
     if isinstance(value, Tensor):
         return value
+    if isinstance(value, PickledArray):
+        value = value.values
     try:
         # Arrays that share a pickle's memory are read-only, which torch warns of.
         return torch.from_numpy(np.require(value, requirements='W'))
@@ -95,6 +97,8 @@ def _tensor(name: str, value: Any, path: Path) -> Tensor:
 
 def _nested(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors in nested containers, each with its path."""
+    if isinstance(value, PickledArray):
+        value = value.values
     if isinstance(value, (Tensor, np.ndarray)):
         yield '/'.join(path) + ('/' if len(path) == 1 else ''), torch.as_tensor(value)
     elif isinstance(value, Mapping):
