@@ -95,6 +95,16 @@ def test_folder(tmp_path, names, note, found):
     assert find_prefix(folder / f'{found}.index', folder) == folder / found
 
 
+def test_note_of_any_bytes(tmp_path):
+    folder = write(tmp_path / 'a', 'ckpt-7', 'ckpt-8')
+    note = folder / 'checkpoint'
+    note.write_bytes(b'# \xff\xfe\nmodel_checkpoint_path: "/r\xe9sultats/ckpt-8"\n')
+    assert find_prefix(folder, folder) == folder / 'ckpt-8'
+    note.write_bytes(b'\xff\xfe')
+    with pytest.raises(ConversionError, match='must hold one TensorFlow checkpoint'):
+        find_prefix(folder, folder)
+
+
 @pytest.mark.parametrize(
     ('names', 'place', 'message'),
     [
@@ -171,6 +181,22 @@ def test_wrong_check_sum_is_named(tmp_path, tensorflow):
     archive.write_bytes(content)
     with (
         pytest.raises(ConversionError, match=f'{archive} cannot be unpacked.*CRC check failed'),
+        open_tensorflow(archive),
+    ):
+        pass
+
+
+def test_damaged_xz_archive_is_named(tmp_path, tensorflow):
+    archive = tmp_path / 'x.tar.xz'
+    with tarfile.open(archive, 'w:xz') as tar:
+        member = tarfile.TarInfo('ckpt-1.index')
+        member.size = 2**20
+        tar.addfile(member, io.BytesIO(np.random.default_rng(0).bytes(2**20)))
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 255
+    archive.write_bytes(content)
+    with (
+        pytest.raises(ConversionError, match=f'{archive} cannot be unpacked, it may be damaged'),
         open_tensorflow(archive),
     ):
         pass

@@ -1,5 +1,6 @@
 """TensorFlow checkpoints as released: a prefix, a folder, or the archive they are downloaded as."""
 
+import lzma
 import os
 import re
 import shutil
@@ -110,7 +111,9 @@ def _latest(folder: Path) -> str | None:
     note = folder / 'checkpoint'
     if not note.is_file():
         return None
-    match = re.search(r'^model_checkpoint_path: "(.*)"', note.read_text(), re.MULTILINE)
+    # File names may be of any bytes.
+    text = note.read_text('utf-8', errors='surrogateescape')
+    match = re.search(r'^model_checkpoint_path: "(.*)"', text, re.MULTILINE)
     return Path(match[1]).name if match else None
 
 
@@ -130,7 +133,7 @@ def _unpack(archive: Path, folder: Path) -> None:
                 pass
     except FileExistsError as error:
         raise ConversionError(f'{archive} holds two files {name}') from error
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         raise ConversionError(
             f'{archive} cannot be unpacked, it may be damaged or cut off: {error}'
         ) from error

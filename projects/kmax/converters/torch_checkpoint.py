@@ -48,7 +48,7 @@ def open_torch(path: Path) -> Iterator[Mapping[str, Tensor]]:
         raise ConversionError(f'{path} holds no weights')
     if entry is not None:
         rest = {name: value for name, value in content.items() if name != entry}
-        found |= dict(_nested(rest, ()))
+        found |= {name: _tensor(name, value, path) for name, value in _nested(rest)}
     yield found
 
 
@@ -92,18 +92,18 @@ def _tensor(name: str, value: Any, path: Path) -> Tensor:
         # Arrays that share a pickle's memory are read-only, which torch warns of.
         return torch.from_numpy(np.require(value, requirements='W'))
     except (TypeError, ValueError) as error:
-        raise ConversionError(f'{path} holds no weights: {name} is no array of numbers') from error
+        raise ConversionError(f'{path} cannot be used: {name} is no array of numbers') from error
 
 
-def _nested(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Tensor]]:
-    """Yield the tensors in nested containers, each with its path."""
-    if isinstance(value, PickledArray):
-        value = value.values
-    if isinstance(value, (Tensor, np.ndarray)):
-        yield '/'.join(path) + ('/' if len(path) == 1 else ''), torch.as_tensor(value)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _nested(item, (*path, str(key)))
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            yield from _nested(item, (*path, str(i)))
+def _nested(root: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the arrays in nested containers, each with its path; a container counts once."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), root)]
+    seen = set()
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, (Tensor, np.ndarray, PickledArray)):
+            yield '/'.join(path) + ('/' if len(path) == 1 else ''), value
+        elif isinstance(value, (Mapping, list, tuple)) and id(value) not in seen:
+            seen.add(id(value))
+            items = value.items() if isinstance(value, Mapping) else enumerate(value)
+            waiting += reversed([((*path, str(key)), item) for key, item in items])
