@@ -3,8 +3,10 @@
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
 import io
+import resource
 import sys
 import tarfile
+import tempfile
 import types
 
 import numpy as np
@@ -184,6 +186,34 @@ def test_wrong_check_sum_is_named(tmp_path, tensorflow):
         open_tensorflow(archive),
     ):
         pass
+
+
+def test_full_temporary_disk_is_no_damage(tmp_path, tensorflow, monkeypatch):
+    archive = make_archive(tmp_path / 'x.tar.gz', ['ckpt-1.index', f'ckpt-1.{DATA}'])
+    space = tmp_path / 'space'
+    space.mkdir()
+    monkeypatch.setattr(tempfile, 'tempdir', str(space))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2, limits[1]))
+    try:
+        with (
+            pytest.raises(ConversionError) as error,
+            open_tensorflow(archive),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    message = str(error.value)
+    assert message.startswith(f'{archive} cannot be unpacked into {space}/')
+    assert message.endswith('File too large; set TMPDIR to a folder with more space')
+    assert list(space.iterdir()) == []
+
+
+def test_other_files_of_an_archive_are_left_in_it(tmp_path, tensorflow):
+    # Two files of one name would be refused.
+    names = ['ckpt-1.index', f'ckpt-1.{DATA}', 'a/events.out', 'b/events.out']
+    with open_tensorflow(make_archive(tmp_path / 'x.tar.gz', names)) as variables:
+        assert len(variables) == 2
 
 
 def test_damaged_xz_archive_is_named(tmp_path, tensorflow):

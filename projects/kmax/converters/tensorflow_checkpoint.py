@@ -1,5 +1,6 @@
 """TensorFlow checkpoints as released: a prefix, a folder, or the archive they are downloaded as."""
 
+import errno
 import lzma
 import os
 import re
@@ -19,6 +20,8 @@ from torch import Tensor
 from .errors import ConversionError
 
 INDEX = '.index'
+_FILES = re.compile(r'(?!\.).*(\.index|\.data-.*)|checkpoint')
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Variables(Mapping[str, Tensor]):
@@ -118,14 +121,14 @@ def _latest(folder: Path) -> str | None:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack the files of an archive into one folder, whatever folders it names."""
+    """Unpack a checkpoint's files of an archive into one folder, whatever folders it names."""
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 _check_member(archive, member)
                 name = Path(member.name).name
-                content = tar.extractfile(member) if member.isfile() else None
-                if content is not None and not name.startswith('.'):
+                content = tar.extractfile(member) if _FILES.fullmatch(name) else None
+                if content is not None:
                     with open(folder / name, 'xb') as file:
                         shutil.copyfileobj(content, file)
             # The check sum of compressed data comes after the archive's end.
@@ -133,10 +136,19 @@ def _unpack(archive: Path, folder: Path) -> None:
                 pass
     except FileExistsError as error:
         raise ConversionError(f'{archive} holds two files {name}') from error
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise _damaged(archive, error) from error
         raise ConversionError(
-            f'{archive} cannot be unpacked, it may be damaged or cut off: {error}'
+            f'{archive} cannot be unpacked into {folder}: {error}; set TMPDIR to a folder with '
+            'more space'
         ) from error
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise _damaged(archive, error) from error
+
+
+def _damaged(archive: Path, error: Exception) -> ConversionError:
+    return ConversionError(f'{archive} cannot be unpacked, it may be damaged or cut off: {error}')
 
 
 def _check_member(archive: Path, member: tarfile.TarInfo) -> None:
