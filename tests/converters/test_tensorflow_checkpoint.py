@@ -12,8 +12,10 @@ import types
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from projects.kmax.converters import ConversionError
+from projects.kmax.converters.recognition import looks_like
 from projects.kmax.converters.tensorflow_checkpoint import find_prefix, open_tensorflow
 
 DATA = 'data-00000-of-00001'
@@ -66,6 +68,24 @@ def test_variables_are_read_when_asked_for(tmp_path, tensorflow):
     assert tensorflow == [str(prefix)]
 
 
+def test_file_of_data_is_taken_for_its_checkpoint(tmp_path, tensorflow):
+    folder = write(tmp_path / 'a', 'ckpt-7')
+    with open_tensorflow(folder / f'ckpt-7.{DATA}') as variables:
+        assert len(variables) == 2
+    assert tensorflow == [str(folder / 'ckpt-7')]
+
+
+def test_only_what_holds_an_index_looks_like_tensorflow(tmp_path):
+    folder = write(tmp_path / 'a', 'ckpt-7')
+    (tmp_path / 'b').mkdir()
+    archive = make_archive(tmp_path / 'x.tar.gz', ['run/ckpt-1.index'])
+    other = make_archive(tmp_path / 'y.tar.gz', ['run/model.pth'])
+    for path in (folder, folder / 'ckpt-7', folder / f'ckpt-7.{DATA}', archive):
+        assert looks_like(path, {}, nn.Identity()) == {'deeplab2': 'of format deeplab2'}
+    for path in (tmp_path / 'b', other, tmp_path / 'absent'):
+        assert looks_like(path, {}, nn.Identity()) == {}
+
+
 def test_index_that_is_none_is_named(tmp_path, tensorflow, monkeypatch):
     def fail(prefix):
         raise DataLossError('not an sstable (bad magic number)')
@@ -95,6 +115,7 @@ def test_folder(tmp_path, names, note, found):
     assert find_prefix(folder, folder) == folder / found
     assert find_prefix(tmp_path, tmp_path) == folder / found
     assert find_prefix(folder / f'{found}.index', folder) == folder / found
+    assert find_prefix(folder / f'{found}.{DATA}', folder) == folder / found
 
 
 def test_note_of_any_bytes(tmp_path):

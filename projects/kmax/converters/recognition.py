@@ -1,6 +1,5 @@
 """What kind of checkpoint a file is, told where another was expected."""
 
-import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from torch import nn
 
 from .conversion import Format
 from .errors import ConversionError
-from .tensorflow_checkpoint import INDEX
+from .tensorflow_checkpoint import INDEX, holds_index, without_ending
 from .torch_checkpoint import open_torch
 
 OPENMMLAB = 'of OpenMMLab, which needs no conversion: give it to load_from or init_cfg as it is'
@@ -45,10 +44,9 @@ def looks_like(path: Path, formats: Mapping[str, Format], model: nn.Module) -> d
 
 def _is_tensorflow(path: Path) -> bool:
     if path.is_dir():
-        return True
-    if path.is_file():
-        return path.suffix == INDEX or tarfile.is_tarfile(path)
-    return path.with_name(path.name + INDEX).is_file()
+        return any(path.rglob('*' + INDEX))
+    prefix = without_ending(path)
+    return prefix.with_name(prefix.name + INDEX).is_file() or (path.is_file() and holds_index(path))
 
 
 def _knows(form: Format, names: Iterable[str], model: nn.Module) -> bool:

@@ -20,7 +20,9 @@ from torch import Tensor
 from .errors import ConversionError
 
 INDEX = '.index'
+_ENDING = re.compile(r'\.(index|data-\d+-of-\d+)$')
 _FILES = re.compile(r'(?!\.).*(\.index|\.data-.*)|checkpoint')
+_DAMAGES = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -62,33 +64,46 @@ def open_tensorflow(path: Path) -> Iterator[Mapping[str, Tensor]]:
     """Open a checkpoint as variables by name, each read when it is asked for.
 
     Args:
-        path: Prefix, ``.index`` file, folder, or ``.tar.gz``, which is unpacked to a temporary
-            folder.
+        path: Prefix, ``.index`` or ``.data-*`` file, folder, or ``.tar.gz``, which is unpacked
+            to a temporary folder.
 
     Raises:
         ConversionError: When there is no checkpoint, it is damaged, or TensorFlow is missing.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = path
-        if path.is_file() and path.suffix != INDEX:
+        if path.is_file() and without_ending(path) == path:
             place = Path(folder)
             _unpack(path, place)
         yield _Variables(find_prefix(place, path), path)
+
+
+def without_ending(path: Path) -> Path:
+    """Return the prefix of a checkpoint from one of its files; other paths as they are."""
+    return path if path.is_dir() else path.with_name(_ENDING.sub('', path.name))
+
+
+def holds_index(archive: Path) -> bool:
+    """Return whether a file is an archive that holds the index of a checkpoint."""
+    try:
+        with tarfile.open(archive) as tar:
+            return any(member.name.endswith(INDEX) for member in tar)
+    except (*_DAMAGES, OSError):
+        return False
 
 
 def find_prefix(place: Path, source: Path) -> Path:
     """Return the prefix of the one checkpoint at a place.
 
     Args:
-        place: Prefix, ``.index`` file, or a folder that holds one checkpoint or says in its file
-            ``checkpoint`` which is the latest.
+        place: Prefix, ``.index`` or ``.data-*`` file, or a folder that holds one checkpoint or
+            says in its file ``checkpoint`` which is the latest.
         source: What the user named, for error messages.
 
     Raises:
         ConversionError: When there is none or more than one, or a file of it is missing.
     """
-    if place.suffix == INDEX:
-        place = place.with_suffix('')
+    place = without_ending(place)
     if place.is_dir():
         indices = sorted(place.rglob('*' + INDEX))
         latest = [index for index in indices if index.stem == _latest(index.parent)]
@@ -143,7 +158,7 @@ def _unpack(archive: Path, folder: Path) -> None:
             f'{archive} cannot be unpacked into {folder}: {error}; set TMPDIR to a folder with '
             'more space'
         ) from error
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except _DAMAGES as error:
         raise _damaged(archive, error) from error
 
 
