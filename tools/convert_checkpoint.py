@@ -29,18 +29,20 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from mmdet.registry import MODELS  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.utils import ProgressBar  # noqa: E402
 
 from projects.kmax.converters import FORMATS, Conversion, ConversionError, convert  # noqa: E402
 from projects.kmax.converters.checkpoint import dataset_meta, save_checkpoint  # noqa: E402
+from projects.kmax.converters.conversion import SHOWN, shorten  # noqa: E402
+from projects.kmax.converters.recipe import other_settings  # noqa: E402
 from projects.kmax.converters.recognition import looks_like  # noqa: E402
+from projects.kmax.converters.tensorflow_checkpoint import without_ending  # noqa: E402
 from projects.kmax.engine.launch import existing_file  # noqa: E402
+from projects.kmax.engine.model_cost import build_on_meta  # noqa: E402
 from projects.kmax.models import KMaXDeepLab  # noqa: E402
 
-SHOWN = 5
 RECIPES = dict(deeplab2='the original', port='the PyTorch port')
 
 
@@ -53,10 +55,20 @@ def parse_args() -> Namespace:
     parser.add_argument(
         '--config', required=True, type=existing_file, help='config of the same model'
     )
+    parser.add_argument(
+        '--verbose', action='store_true', help='list every tensor, in the summary and in errors'
+    )
     args = parser.parse_args()
     if args.dst.is_dir() or not args.dst.parent.is_dir():
         parser.error(f'{args.dst} must be a file in a folder that exists')
+    if is_of_source(args.dst.resolve(), args.src.resolve()):
+        parser.error(f'{args.dst} would replace or join the checkpoint {args.src}')
     return args
+
+
+def is_of_source(dst: Path, src: Path) -> bool:
+    """Return whether a file to write is a checkpoint, one of its files, or in its folder."""
+    return without_ending(dst) == without_ending(src) or (src.is_dir() and src in dst.parents)
 
 
 def track(tasks: list[Any]) -> Iterator[Any]:
@@ -71,24 +83,26 @@ def track(tasks: list[Any]) -> Iterator[Any]:
     print(file=sys.stderr)
 
 
-def account(reasons: dict[str, str]) -> Iterator[str]:
-    """Yield for each reason how many tensors there are, and the first."""
+def account(reasons: dict[str, str], shown: int | None) -> Iterator[str]:
+    """Yield for each reason how many tensors there are, and the first or all."""
     for reason, items in groupby(sorted(reasons.items(), key=lambda x: x[1]), lambda x: x[1]):
         names = [name for name, _ in items]
-        shown = ', '.join(names[:SHOWN]) + (', ...' if len(names) > SHOWN else '')
-        yield f'  {len(names)}: {reason}: {shown}'
+        yield f'  {len(names)}: {reason}: {shorten(names, shown)}'
 
 
 def report(args: Namespace, result: Conversion) -> Iterable[str]:
     """Yield the lines of the summary."""
     plan = result.plan
+    shown = None if args.verbose else SHOWN
     yield f'used        {len(plan.targets)} of {len(plan.targets) + len(plan.left_out)} tensors'
+    if args.verbose:
+        yield from (f'  {source} -> {name}' for source, name in plan.targets.items())
     yield f'left out    {len(plan.left_out)}'
-    yield from account(plan.left_out)
+    yield from account(plan.left_out, shown)
     counters = len(result.state) - len(plan.targets)
     yield f'filled      {len(plan.targets)} weights; {counters} counters of batch norms start at 0'
     yield f'not filled  {len(result.not_filled)}'
-    yield from account(result.not_filled)
+    yield from account(result.not_filled, shown)
     yield f'written     {args.dst} ({args.dst.stat().st_size / 2**20:.1f} MiB)'
     if result.not_filled:
         yield f"use it as   load_from = '{args.dst}', or as --help says"
@@ -96,18 +110,25 @@ def report(args: Namespace, result: Conversion) -> Iterable[str]:
 
 def check_recipe(args: Namespace, config: Config) -> None:
     """Warn where weights of one code base come into the network of the other; shapes are equal."""
-    port = config.model.panoptic_head.pixel_decoder.get('dilation') == 1
-    if args.format in RECIPES and (args.format == 'port') != port:
+    if args.format not in RECIPES:
+        return
+    differing = other_settings(config.model, args.format == 'port')
+    if differing:
         print(
-            f'warning: {args.config} is the network of {RECIPES["port" if port else "deeplab2"]}, '
-            f'which computes otherwise than the one of {RECIPES[args.format]} that these weights '
-            "were trained in: they give the published figures with that one's configs only",
+            f'warning: {args.config} differs from the network of {RECIPES[args.format]}, in which '
+            f'these weights were trained, in model.{", model.".join(differing)}: they give the '
+            "published figures with that one's configs only",
             file=sys.stderr,
         )
 
 
-def convert_file(args: Namespace, model: KMaXDeepLab) -> Conversion:
+def convert_file(
+    args: Namespace, config: Config, model: KMaXDeepLab
+) -> tuple[Conversion, dict[str, Any]]:
     """Read and convert the checkpoint.
+
+    Returns:
+        The weights, and what to note beside them.
 
     Raises:
         ConversionError: Says, where the checkpoint has another format, which.
@@ -117,7 +138,13 @@ def convert_file(args: Namespace, model: KMaXDeepLab) -> Conversion:
     try:
         with form.open(args.src) as weights:
             print(f'converting  {len(weights)} tensors for {args.config}', flush=True)
-            return convert(form, weights, model, track)
+            meta: dict[str, Any] = {}
+            # Names alone tell weights of a whole model; the values take longest.
+            if not form.plan(list(weights), model).not_filled:
+                check_recipe(args, config)
+                meta['dataset_meta'] = dataset_meta(config, model)
+            shown = None if args.verbose else SHOWN
+            return convert(form, weights, model, track, shown), meta
     except ConversionError as error:
         found = looks_like(args.src, FORMATS, model)
         if not found or args.format in found:
@@ -132,16 +159,12 @@ def run(args: Namespace) -> Conversion:
     """Convert as the command line says."""
     config = Config.fromfile(args.config)
     init_default_scope(config.get('default_scope', 'mmdet'))
-    model = MODELS.build(config.model)
+    model = build_on_meta(config.model)
     if not isinstance(model, KMaXDeepLab):
         raise ConversionError(
             f'{args.config} is the config of {type(model).__name__}, not KMaXDeepLab'
         )
-    result = convert_file(args, model)
-    meta: dict[str, Any] = {}
-    if not result.not_filled:
-        check_recipe(args, config)
-        meta['dataset_meta'] = dataset_meta(config, model)
+    result, meta = convert_file(args, config, model)
     meta['cfg'] = config.pretty_text
     save_checkpoint(args.dst, result.state, meta)
     return result

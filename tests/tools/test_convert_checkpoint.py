@@ -5,6 +5,7 @@ import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import sys
 import tarfile
 import types
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,9 @@ def tool(monkeypatch, variables, convert_checkpoint):
         get_tensor=lambda name: variables[name].numpy(),
     )
     train = types.SimpleNamespace(load_checkpoint=lambda prefix: reader)
-    monkeypatch.setitem(sys.modules, 'tensorflow', types.SimpleNamespace(train=train))
+    # torch looks for the specification of a module that is there.
+    fake = types.SimpleNamespace(train=train, __spec__=ModuleSpec('tensorflow', None))
+    monkeypatch.setitem(sys.modules, 'tensorflow', fake)
     return convert_checkpoint
 
 
@@ -173,6 +176,50 @@ def test_unknown_variable_stops_the_command(
     variables['pixel_decoder/_new' + SUFFIX] = torch.zeros(1)
     error = conversion_error('deeplab2', checkpoint, tmp_path / 'x.pth', '--config', config)
     assert f'1 are unknown: pixel_decoder/_new{SUFFIX}' in error
+
+
+def test_all_tensors_are_listed_where_asked_for(
+    tool, checkpoint, config, tmp_path, variables, conversion_error, capsys
+):
+    arguments = ('deeplab2', checkpoint, tmp_path / 'x.pth', '--config', config)
+    lost = sorted(variables)[-9:]
+    for i in range(9):
+        variables[f'optimizer/{i}' + SUFFIX] = torch.zeros(1)
+    tool(*arguments, '--verbose')
+    printed = capsys.readouterr().out
+    assert all(f'optimizer/{i}{SUFFIX}' in printed for i in range(9))
+    assert printed.count(' -> ') == len(variables) - 10
+    for name in lost:
+        variables[f'_new/{name}'] = variables[name]
+    short = conversion_error(*arguments[:2], tmp_path / 'y.pth', *arguments[3:])
+    assert short.count('_new/') == 5 and short.endswith(', ...')
+    error = conversion_error(*arguments[:2], tmp_path / 'y.pth', *arguments[3:], '--verbose')
+    assert error.count('_new/') == 9 and not error.endswith('...')
+
+
+def test_what_is_written_is_never_the_source(tool, checkpoint, config, conversion_error):
+    archive = checkpoint.parent.parent / 'x.tar.gz'
+    archive.write_bytes(b'download')
+    folder = checkpoint.parent
+    for source, dst in (
+        (archive, archive),
+        (folder, folder / 'x.pth'),
+        (checkpoint, folder / 'ckpt-1.index'),
+        (folder / 'ckpt-1.index', folder / 'ckpt-1.data-00000-of-00001'),
+    ):
+        error = conversion_error('deeplab2', source, dst, '--config', config)
+        assert f'{dst} would replace or join the checkpoint {source}' in error
+
+
+def test_config_is_checked_before_values_are_read(
+    tool, checkpoint, config, tmp_path, conversion_error, monkeypatch
+):
+    reader = sys.modules['tensorflow'].train.load_checkpoint('')
+    monkeypatch.setattr(reader, 'get_tensor', lambda name: pytest.fail(f'{name} was read'))
+    path = tmp_path / 'model_only.py'
+    path.write_text(f"_base_ = '{config}'\ntest_dataloader = dict(_delete_=True)")
+    error = conversion_error('deeplab2', checkpoint, tmp_path / 'x.pth', '--config', path)
+    assert 'has no test_dataloader' in error
 
 
 def test_missing_tensorflow_is_told(

@@ -155,7 +155,8 @@ def test_other_recipe_is_warned_of(convert_checkpoint, released, config, tmp_pat
     )
     convert_checkpoint('port', released, tmp_path / 'x.pth', '--config', original)
     error = capsys.readouterr().err
-    assert f'warning: {original} is the network of the original' in error
+    assert f'warning: {original} differs from the network of the PyTorch port' in error
+    assert 'in model.panoptic_head.pixel_decoder.dilation: they' in error
     assert 'of the PyTorch port that these weights were trained in' in error
 
 

@@ -15,6 +15,7 @@ from .identity import differences, identify
 
 COUNTER = '.num_batches_tracked'
 SHOWN = 5
+"""Most names in an error or a line of a summary, where all are not asked for."""
 NO_SEMANTIC_DECODER = 'the config has no auxiliary semantic decoder'
 BACKBONE_ONLY = {'panoptic_head.': 'ImageNet weights are the backbone only'}
 
@@ -107,6 +108,7 @@ def convert(
     weights: Mapping[str, Tensor],
     model: nn.Module,
     track: Callable[[list[Any]], Iterable[Any]] = iter,
+    shown: int | None = SHOWN,
 ) -> Conversion:
     """Convert a checkpoint to weights of a model.
 
@@ -115,6 +117,7 @@ def convert(
         weights: Its tensors.
         model: The model; only names and shapes of its weights are used.
         track: Wraps the list of tensors to show progress.
+        shown: Most names in an error; None for all.
 
     Raises:
         ConversionError: When the checkpoint is one of another model, or a tensor on either side is
@@ -122,9 +125,9 @@ def convert(
     """
     own = model.state_dict()
     plan = form.plan(weights, model)
-    _check_known(plan, weights)
+    _check_known(plan, weights, shown)
     _check_identity(form, plan, weights, own)
-    not_filled = _check_places(plan, own)
+    not_filled = _check_places(plan, own, shown)
     found = _lay_out(form, plan, weights, model, track)
     wrong = [
         f'{source}: {tuple(found[name].shape)} instead of the {tuple(own[name].shape)} of {name}'
@@ -133,14 +136,14 @@ def convert(
     ]
     if wrong:
         raise ConversionError(
-            f'{len(wrong)} tensors have other shapes than in the config: {_list(wrong)}'
+            f'{len(wrong)} tensors have other shapes than in the config: {shorten(wrong, shown)}'
         )
     state = {}
     for name, value in own.items():
         if name in found:
             state[name] = found[name]
         elif name.endswith(COUNTER) and name.replace(COUNTER, '.running_mean') in found:
-            state[name] = torch.zeros_like(value)
+            state[name] = torch.zeros_like(value, device='cpu')
     return Conversion(state, plan, not_filled)
 
 
@@ -164,13 +167,13 @@ def _lay_out(
     return found
 
 
-def _check_known(plan: Plan, weights: Collection[str]) -> None:
+def _check_known(plan: Plan, weights: Collection[str], shown: int | None) -> None:
     """Refuse tensors that no rule knows."""
     strangers = [name for name in weights if name not in plan.targets and name not in plan.left_out]
     if strangers:
         raise ConversionError(
             f'of the {len(weights)} tensors in the checkpoint {len(strangers)} are unknown: '
-            f'{_list(strangers)}'
+            f'{shorten(strangers, shown)}'
         )
 
 
@@ -186,13 +189,14 @@ def _check_identity(
         raise ConversionError(differing)
 
 
-def _check_places(plan: Plan, own: Mapping[str, Tensor]) -> dict[str, str]:
+def _check_places(plan: Plan, own: Mapping[str, Tensor], shown: int | None) -> dict[str, str]:
     """Refuse a plan that does not fit the model; return our weights that may stay unfilled."""
     faults = []
     misfits = [f'{name} ({ours})' for name, ours in plan.targets.items() if ours not in own]
     if misfits:
         faults.append(
-            f"{len(misfits)} tensors without a place in the config's model: {_list(misfits)}"
+            f"{len(misfits)} tensors without a place in the config's model: "
+            f'{shorten(misfits, shown)}'
         )
     filled: dict[str, str] = {}
     for name, ours in plan.targets.items():
@@ -209,7 +213,9 @@ def _check_places(plan: Plan, own: Mapping[str, Tensor]) -> dict[str, str]:
         else:
             missing.append(name)
     if missing:
-        faults.append(f"{len(missing)} of the model's weights are missing: {_list(missing)}")
+        faults.append(
+            f"{len(missing)} of the model's weights are missing: {shorten(missing, shown)}"
+        )
     if faults:
         raise ConversionError(
             'the checkpoint is not one of the model in the config: ' + '; '.join(faults)
@@ -217,5 +223,6 @@ def _check_places(plan: Plan, own: Mapping[str, Tensor]) -> dict[str, str]:
     return not_filled
 
 
-def _list(names: list[str]) -> str:
-    return ', '.join(names[:SHOWN]) + (', ...' if len(names) > SHOWN else '')
+def shorten(names: list[str], shown: int | None = SHOWN) -> str:
+    """Join the first of some names; all where ``shown`` is None."""
+    return ', '.join(names[:shown]) + (', ...' if names[:shown] != names else '')
