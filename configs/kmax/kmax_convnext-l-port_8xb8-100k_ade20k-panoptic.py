@@ -1,6 +1,6 @@
 _base_ = [
     './_base_/models/kmax_convnext-l-port.py',
-    './_base_/models/ade20k.py',
+    './_base_/models/ade20k_port.py',
     './_base_/datasets/ade20k_panoptic_port.py',
     './_base_/schedules/schedule_100k_port.py',
     './_base_/default_runtime.py',

@@ -228,6 +228,9 @@ def test_settings_are_the_published_ones(name, on_meta):
         expected |= {'model.test_cfg.thing_area_limit': 0, 'model.test_cfg.stuff_area_limit': 0}
         expected |= {'param_scheduler.start_factor': 0.001, 'model.test_cfg.postprocess': 'port'}
         expected |= {'optim_wrapper.optimizer.eps': 1e-8}
+        # Absent it would be 128.
+        assert config.model.train_cfg.get('max_things', 128) is None
+        expected |= {'model.train_cfg.max_things': None}
     if data_set == 'ade20k' and '-port_' not in name:
         size = int(name[-4:].lstrip('x')) if name.endswith('1281') else 641
         expected |= {

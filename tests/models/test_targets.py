@@ -43,6 +43,14 @@ def test_things_beyond_the_limit_stay_labelled_without_mask(image):
     assert (targets.semantic[:, [3, 5]] == 1).all()
 
 
+def test_without_a_limit_every_thing_has_a_mask(image):
+    image.gt_segments.labels = torch.zeros(200, dtype=torch.int64)
+    (targets,) = build_targets([image], num_things_classes=2, max_things=None)
+    assert targets.labels.tolist() == [0] * 200
+    (targets,) = build_targets([image], num_things_classes=2)
+    assert targets.labels.tolist() == [0] * 128
+
+
 def test_small_things_weigh_more_by_their_area_in_the_input(image):
     image.gt_panoptic_seg.ids[0, 1:, 8:12] = 0
     (targets,) = build_targets(

@@ -18,7 +18,7 @@ def build_targets(
     batch_data_samples: Sequence[DetDataSample],
     num_things_classes: int,
     stride: int = 4,
-    max_things: int = 128,
+    max_things: int | None = 128,
     small_instance_area: int = 0,
     small_instance_weight: float = 1.0,
 ) -> list[KMaXTargets]:
@@ -37,7 +37,7 @@ def build_targets(
             padded with void at the bottom and on the right.
         num_things_classes: Labels below it are things.
         stride: The id map is sampled at every ``stride``-th pixel, starting with the first.
-        max_things: Most thing masks of one image.
+        max_things: Most thing masks of one image; None for no limit.
         small_instance_area: Instances with fewer pixels of the input than this weigh more in the
             semantic loss; 0 for none.
         small_instance_weight: Weight of their pixels.
@@ -113,7 +113,7 @@ def _image_targets(
     labels: list[int],
     num_things: int,
     stride: int,
-    max_things: int,
+    max_things: int | None,
     small_area: int,
     small_weight: float,
 ) -> KMaXTargets:
@@ -140,7 +140,9 @@ def _image_targets(
     )
 
 
-def _mask_rows(labels: list[int], num_things: int, max_things: int) -> tuple[list[int], list[int]]:
+def _mask_rows(
+    labels: list[int], num_things: int, max_things: int | None
+) -> tuple[list[int], list[int]]:
     """Row of the mask of each segment (-1: none) and the label of each mask, things first."""
     things = [i for i, label in enumerate(labels) if label < num_things][:max_things]
     stuff = sorted({label for label in labels if label >= num_things})

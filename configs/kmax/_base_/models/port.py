@@ -14,5 +14,7 @@ model_of_port = dict(
             loss_semantic=dict(num_samples=4096, sample_temperature=2.0),
         ),
     ),
+    # With more masks than queries the best matched stay.
+    train_cfg=dict(max_things=None),
     test_cfg=dict(postprocess='port', thing_area_limit=0, stuff_area_limit=0),
 )
