@@ -131,5 +131,5 @@ def test_commands_download_convert_and_evaluate_every_row(tmp_path):
         config = f'configs/kmax/{name}.py'
         expected += [f'curl --fail --location --remote-name {url}'] if url else []
         convert = f'tools/convert_checkpoint.py {form} {file} {name}.pth --config {config}'
-        expected += [f'python {convert}', f'python tools/test.py {config} {name}.pth']
+        expected += [f'python {convert}', f'python tools/test.py {config} {name}.pth --all-tasks']
     assert calls.read_text().splitlines() == expected
