@@ -1,3 +1,5 @@
+"""MaX-S. Train it from ImageNet weights: ``load_from`` a file of tools/convert_checkpoint.py."""
+
 _base_ = [
     './_base_/models/kmax_axial-r50.py',
     './_base_/models/cityscapes.py',

@@ -76,6 +76,21 @@ def test_readme_and_metafile_have_the_same_figures():
         assert bool(weights) == bool(results) == ('-port_' not in name)
 
 
+def test_imagenet_weights_of_every_backbone_are_listed():
+    rows = re.findall(r'\| \[`(\w+)`\]\((\S+)\) \| `(\S+)` \|', README.read_text())
+    assert all(url.endswith(f'/checkpoint/{archive}.tar.gz') for archive, url, _ in rows)
+    configs = [config for *_, config in rows]
+    assert {*configs} <= {*MODELS}
+    backbones = {name.split('_')[1] for name in MODELS if '-port_' not in name}
+    assert sorted(config.split('_')[1] for config in configs) == sorted(backbones)
+
+
+def test_configs_of_max_s_say_that_they_need_weights():
+    paths = [*(ROOT / 'configs/kmax').glob('kmax_axial-r50_*.py')]
+    (line,) = {path.read_text().splitlines()[0] for path in paths}
+    assert 'from ImageNet weights: ``load_from`` a file of tools/convert_checkpoint.py' in line
+
+
 def test_every_figure_says_where_it_is_from():
     known = {'model', 'config', 'weights'}
     for row in ROWS.values():
