@@ -21,6 +21,7 @@ from projects.kmax.datasets import (
 from projects.kmax.datasets.panoptic_json import parse_segments
 from projects.kmax.datasets.transforms.loading import _contiguous_ids
 from projects.kmax.models.data_preprocessor import KMaXDataPreprocessor
+from projects.kmax.models.targets import _pad_to_batch
 from projects.kmax.models.targets import build_targets
 
 EVALUATIONS = ('coco_like', 'coco_down', 'cityscapes_like')
@@ -71,7 +72,8 @@ def test_evaluation_equals_the_original(recorded, case):
     )
     restored = (batch['inputs'][0] + 1).permute(1, 2, 0).double() * 127.5
     np.testing.assert_allclose(restored, recorded[f'eval/{case}/image'], rtol=0, atol=1e-3)
-    padded_ids = batch['data_samples'][0].gt_panoptic_seg.ids[0]
+    (data_sample,) = batch['data_samples']
+    padded_ids = _pad_to_batch(data_sample.gt_panoptic_seg.ids[0], data_sample)
     np.testing.assert_array_equal(padded_ids, recorded[f'eval/{case}/label'][..., 0])
 
 

@@ -71,16 +71,16 @@ def adapt_to_machine(cfg: Config) -> None:
     """Make a config written for GPUs run without one, distributed or not.
 
     Batch norm is then not synchronised, as torch can only do so on GPUs; its statistics are
-    averaged where they are used. The allocator keeps what is freed. Distributed runs use gloo,
-    initialised here because mmengine would select a GPU first
-    (https://github.com/open-mmlab/mmengine, ``mmengine/dist/utils.py``).
+    averaged where they are used. Distributed runs use gloo, initialised here because mmengine
+    would select a GPU first (https://github.com/open-mmlab/mmengine, ``mmengine/dist/utils.py``).
+    On every machine the host's allocator keeps what is freed, for the data workers too.
 
     Raises:
         RuntimeError: If the launcher is one that cannot do without GPUs.
     """
+    keep_freed_memory()
     if torch.cuda.is_available():
         return
-    keep_freed_memory()
     cfg.pop('sync_bn', None)
     if cfg.launcher == 'none':
         return
