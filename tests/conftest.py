@@ -61,12 +61,17 @@ def port_shapes():
     return {case: {name: tuple(s) for name, s, _ in rows} for case, rows in recorded.items()}
 
 
+def _module(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope='session')
 def deeplab2_variables(oracle, deeplab2_shapes):
     """Return a function from a kind of checkpoint to its variables: formula weights."""
-    spec = importlib.util.spec_from_file_location('tfweights', oracle('tf/tfweights.py'))
-    weights = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(weights)
+    weights = _module('tfweights', oracle('tf/tfweights.py'))
 
     def make(case: str) -> dict[str, torch.Tensor]:
         shapes = deeplab2_shapes[case].items()
@@ -76,13 +81,21 @@ def deeplab2_variables(oracle, deeplab2_shapes):
 
 
 @pytest.fixture(scope='session')
+def port_tensors(oracle, port_shapes):
+    """Return a function from a checkpoint of the PyTorch port to its tensors: formula weights."""
+    weights = _module('port_weights', oracle('pytorch/weights.py'))
+
+    def make(case: str) -> dict[str, torch.Tensor]:
+        shapes = port_shapes[case].items()
+        return {name: torch.as_tensor(weights.make(name, shape)) for name, shape in shapes}
+
+    return make
+
+
+@pytest.fixture(scope='session')
 def convert_checkpoint():
     """Return a function that runs tools/convert_checkpoint.py with its arguments."""
-    spec = importlib.util.spec_from_file_location(
-        'kmax_convert', ROOT / 'tools/convert_checkpoint.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = _module('kmax_convert', ROOT / 'tools/convert_checkpoint.py')
 
     def run(*arguments):
         with pytest.MonkeyPatch.context() as patch:

@@ -11,6 +11,8 @@ from mmdet.structures import DetDataSample
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
+from projects.kmax.converters import FORMATS, convert
+
 ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 COCO, CITYSCAPES = '8xb8-150k_coco-panoptic', '8xb4-60k_cityscapes-panoptic'
 ADE20K = '8xb8-100k_ade20k-panoptic'
@@ -287,13 +289,24 @@ def make_sample(config, height, width):
     return sample
 
 
+CHECKPOINTS = [
+    *(('deeplab2', case, name) for case, name in ORIGINAL.items()),
+    ('deeplab2', 'coco_convnext_large', UNLABELED),
+    *(('port', case, name) for case, name in PORT.items()),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize('name', PUBLISHED)
-def test_model_trains_and_predicts(name, on_meta):
+@pytest.mark.parametrize(('form', 'case', 'name'), CHECKPOINTS)
+def test_converted_model_trains_and_predicts(
+    form, case, name, on_meta, deeplab2_variables, port_tensors
+):
     config = on_meta(name)[0]
     init_default_scope(config.default_scope)
     torch.manual_seed(0)
     model = MODELS.build(config.model)
+    weights = (deeplab2_variables if form == 'deeplab2' else port_tensors)(case)
+    model.load_state_dict(convert(FORMATS[form], weights, model).state, strict=True)
     images = torch.randn(1, 3, 129, 161)
     losses = model.loss(images, [make_sample(config, 129, 161)])
     sum(value for key, value in losses.items() if 'loss' in key).backward()
