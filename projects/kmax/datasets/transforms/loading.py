@@ -69,7 +69,7 @@ def find_size_faults(shape: tuple[int, ...], record: dict) -> Iterator[Fault]:
             Kind.SIZE,
             f'panoptic PNG {record["seg_map_path"]} is {_size(shape)}, but image '
             f'{record["img_id"]} ({record["img_path"]}) is {_size(record["ori_shape"])}'
-            + orientation_hint(shape, record['ori_shape']),
+            + orientation_hint(shape, tuple(record['ori_shape'])),
             record['img_id'],
         )
 
@@ -81,8 +81,8 @@ def find_json_size_faults(record: dict) -> Iterator[Fault]:
         record: ``img_id``, ``img_path``, ``ann_file`` and ``ori_shape`` of the image; ``width`` and
             ``height``, where the JSON gives them.
     """
-    given = (record.get('height'), record.get('width'))
-    if None not in given and given != tuple(record['ori_shape']):
+    given = tuple(record[side] for side in ('height', 'width') if record.get(side) is not None)
+    if len(given) == 2 and given != tuple(record['ori_shape']):
         yield Fault(
             Kind.JSON_SIZE,
             f'image {record["img_id"]} ({record["img_path"]}) is {_size(record["ori_shape"])}, but '
