@@ -21,7 +21,7 @@ Of segmentation, DST is taken by ``init_detector``, ``DetInferencer``, ``tools/t
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -134,17 +134,19 @@ def convert_file(
         ConversionError: Says, where the checkpoint has another format, which.
     """
     form = FORMATS[args.format]
+    meta: dict[str, Any] = {}
+
+    def check(not_filled: Mapping[str, str]) -> None:
+        if not not_filled:
+            check_recipe(args, config)
+            meta['dataset_meta'] = dataset_meta(config, model)
+
     print(f'reading     {args.src}', flush=True)
     try:
         with form.open(args.src) as weights:
             print(f'converting  {len(weights)} tensors for {args.config}', flush=True)
-            meta: dict[str, Any] = {}
-            # Names alone tell weights of a whole model; the values take longest.
-            if not form.plan(list(weights), model).not_filled:
-                check_recipe(args, config)
-                meta['dataset_meta'] = dataset_meta(config, model)
             shown = None if args.verbose else SHOWN
-            return convert(form, weights, model, track, shown), meta
+            return convert(form, weights, model, track, shown, check), meta
     except ConversionError as error:
         found = looks_like(args.src, FORMATS, model)
         if not found or args.format in found:

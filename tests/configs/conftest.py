@@ -21,7 +21,14 @@ def _build(name: str) -> tuple[Config, nn.Module]:
     return config, build_on_meta(config.model)
 
 
+def _in_scope(name: str) -> tuple[Config, nn.Module]:
+    config, model = _build(name)
+    # What was built before may have set another.
+    init_default_scope(config.default_scope)
+    return config, model
+
+
 @pytest.fixture(scope='session')
 def on_meta():
     """Return a function from a config's name to the config and its model on the meta device."""
-    return _build
+    return _in_scope

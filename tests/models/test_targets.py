@@ -44,7 +44,7 @@ def test_things_beyond_the_limit_stay_labelled_without_mask(image):
 
 
 def test_without_a_limit_every_thing_has_a_mask(image):
-    image.gt_segments.labels = torch.zeros(200, dtype=torch.int64)
+    image.gt_segments = InstanceData(labels=torch.zeros(200, dtype=torch.int64))
     (targets,) = build_targets([image], num_things_classes=2, max_things=None)
     assert targets.labels.tolist() == [0] * 200
     (targets,) = build_targets([image], num_things_classes=2)

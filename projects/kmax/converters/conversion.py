@@ -109,6 +109,7 @@ def convert(
     model: nn.Module,
     track: Callable[[list[Any]], Iterable[Any]] = iter,
     shown: int | None = SHOWN,
+    ready: Callable[[Mapping[str, str]], None] = lambda not_filled: None,
 ) -> Conversion:
     """Convert a checkpoint to weights of a model.
 
@@ -118,6 +119,8 @@ def convert(
         model: The model; only names and shapes of its weights are used.
         track: Wraps the list of tensors to show progress.
         shown: Most names in an error; None for all.
+        ready: Called when names fit, before all values are read, with why weights of the model
+            stay unfilled.
 
     Raises:
         ConversionError: When the checkpoint is one of another model, or a tensor on either side is
@@ -128,6 +131,7 @@ def convert(
     _check_known(plan, weights, shown)
     _check_identity(form, plan, weights, own)
     not_filled = _check_places(plan, own, shown)
+    ready(not_filled)
     found = _lay_out(form, plan, weights, model, track)
     wrong = [
         f'{source}: {tuple(found[name].shape)} instead of the {tuple(own[name].shape)} of {name}'
