@@ -43,7 +43,7 @@ def test_rotated_image_agrees_with_its_ids(backend, panoptic_folder, build_datas
 
 
 @pytest.mark.parametrize('backend', ['cv2', 'pillow'])
-def test_ids_of_a_rotated_image_as_it_is_stored(backend, panoptic_folder, build_dataset):
+def test_ids_of_a_rotated_image_as_it_is_stored(backend, panoptic_folder, edit_json, build_dataset):
     path, png = panoptic_folder / 'images' / '1.png', _png(panoptic_folder)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -56,6 +56,9 @@ def test_ids_of_a_rotated_image_as_it_is_stored(backend, panoptic_folder, build_
         build_dataset(pipeline=_loading(backend))[0]
     pipeline = _loading(backend)
     pipeline[0]['color_type'] = 'color_ignore_orientation'
+    with pytest.raises(ValueError, match='is 24x40 pixels, but .*json says 40x24; the image may'):
+        build_dataset(pipeline=pipeline)[0]
+    edit_json(lambda content: content['images'][0].update(height=40, width=24))
     assert build_dataset(pipeline=pipeline)[0]['img'].shape == (40, 24, 3)
 
 

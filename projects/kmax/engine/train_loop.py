@@ -40,7 +40,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook('before_train_epoch')
         batches = self._batches()
         if self._iter == 0:
-            self._note_validated('')
+            self._forget_validated()
         elif not self._was_validated():
             # The checkpoint was saved before the validation that follows it.
             self._validate_if_due()
@@ -69,11 +69,16 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         is_due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
         if self.runner.val_loop is not None and self._iter >= self.val_begin and is_due:
             self.runner.val_loop.run()
-            self._note_validated(str(self._iter))
+            self._note_validated()
 
     @master_only
-    def _note_validated(self, iteration: str) -> None:
-        write_atomically(Path(self.runner.work_dir, LAST_VALIDATED), iteration.encode())
+    def _note_validated(self) -> None:
+        write_atomically(Path(self.runner.work_dir, LAST_VALIDATED), str(self._iter).encode())
+
+    @master_only
+    def _forget_validated(self) -> None:
+        """Remove the note of an earlier run in the same folder."""
+        Path(self.runner.work_dir, LAST_VALIDATED).unlink(missing_ok=True)
 
     def _was_validated(self) -> bool:
         """Tell, alike in all processes, whether the validation of the checkpoint was completed."""
