@@ -62,13 +62,15 @@ def parse_args() -> Namespace:
     if args.dst.is_dir() or not args.dst.parent.is_dir():
         parser.error(f'{args.dst} must be a file in a folder that exists')
     if is_of_source(args.dst.resolve(), args.src.resolve()):
-        parser.error(f'{args.dst} would replace or join the checkpoint {args.src}')
+        parser.error(f'{args.dst} would replace files of the checkpoint {args.src}')
     return args
 
 
 def is_of_source(dst: Path, src: Path) -> bool:
-    """Return whether a file to write is a checkpoint, one of its files, or in its folder."""
-    return without_ending(dst) == without_ending(src) or (src.is_dir() and src in dst.parents)
+    """Return whether a file to write is a checkpoint or would pass for one of its files."""
+    if src.is_dir():
+        return src in dst.parents and (dst.name == 'checkpoint' or without_ending(dst) != dst)
+    return without_ending(dst) == without_ending(src)
 
 
 def track(tasks: list[Any]) -> Iterator[Any]:

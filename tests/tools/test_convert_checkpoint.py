@@ -203,12 +203,13 @@ def test_what_is_written_is_never_the_source(tool, checkpoint, config, conversio
     folder = checkpoint.parent
     for source, dst in (
         (archive, archive),
-        (folder, folder / 'x.pth'),
+        (folder, folder / 'ckpt-1.index'),
+        (folder, folder / 'checkpoint'),
         (checkpoint, folder / 'ckpt-1.index'),
         (folder / 'ckpt-1.index', folder / 'ckpt-1.data-00000-of-00001'),
     ):
         error = conversion_error('deeplab2', source, dst, '--config', config)
-        assert f'{dst} would replace or join the checkpoint {source}' in error
+        assert f'{dst} would replace files of the checkpoint {source}' in error
 
 
 def test_config_is_checked_before_values_are_read(
