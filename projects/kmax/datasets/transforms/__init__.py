@@ -1,4 +1,4 @@
-"""Transforms that move an image and its panoptic id map together."""
+"""Transforms that move an image and its map, of panoptic ids or of classes, together."""
 
 from .auto_augment import KMaXAutoAugment
 from .color_jitter import KMaXColorJitter

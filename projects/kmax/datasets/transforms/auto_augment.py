@@ -22,7 +22,7 @@ POLICY = (
 
 @TRANSFORMS.register_module()
 class KMaXAutoAugment(BaseTransform):
-    """Apply the original's AutoAugment policy; only colours change, never the ids.
+    """Apply the original's AutoAugment policy; only colours change, never the map.
 
     One of five pairs of operations is drawn, then whether each of the two is applied. In any case
     the image is rounded down to uint8 first, so that training images hold integers.

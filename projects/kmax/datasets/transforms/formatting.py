@@ -9,10 +9,7 @@ from mmdet.registry import TRANSFORMS
 from mmengine.structures import InstanceData, PixelData
 
 from .arrays import contiguous, count_ids
-from .segments import keep_segments
-
-IGNORED_LABEL = 255
-"""Semantic label of void pixels, as mmdet's ``SemSegMetric`` expects it."""
+from .segments import IGNORED_LABEL, keep_segments
 
 
 @TRANSFORMS.register_module()

@@ -6,6 +6,8 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 from numpy.typing import DTypeLike
 
+from .segments import IGNORED_LABEL, VOID_ID
+
 MID_GREY = 127.5
 """Pixel that normalises to zero."""
 
@@ -15,10 +17,12 @@ class KMaXRandomPadCrop(BaseTransform):
     """Pad with mid-grey and void at a random offset, then take a random crop.
 
     A side shorter than the crop lies at a random offset within it; of a longer side a random
-    window is taken. The image becomes float32, because mid-grey is 127.5.
+    window is taken. The image becomes float32, because mid-grey is 127.5. Void is 0 in a map of
+    ids, and the ignored label 255 in a map of classes, which mmseg's loader lists in
+    ``seg_fields``.
 
-    Required keys: ``img``, ``gt_seg_map`` (optional). Modified keys: ``img``, ``gt_seg_map``,
-    ``img_shape``.
+    Required keys: ``img``, ``gt_seg_map`` and ``seg_fields`` (optional). Modified keys: ``img``,
+    ``gt_seg_map``, ``img_shape``.
 
     Args:
         crop_size: ``(height, width)`` of the result.
@@ -36,7 +40,7 @@ class KMaXRandomPadCrop(BaseTransform):
         return tuple(source for source, _ in windows), tuple(target for _, target in windows)
 
     def transform(self, results: dict) -> dict:
-        """Pad and crop the image and, where it is loaded, the id map.
+        """Pad and crop the image and, where it is loaded, the map.
 
         Args:
             results: Sample of the pipeline.
@@ -44,16 +48,8 @@ class KMaXRandomPadCrop(BaseTransform):
         Returns:
             The same dict.
         """
-        image = results['img']
-        source, target = self._draw_windows(image.shape[:2])
-        results['img'] = _place(
-            image, source, target, (*self.crop_size, image.shape[2]), MID_GREY, np.float32
-        )
-        if 'gt_seg_map' in results:
-            ids = results['gt_seg_map']
-            results['gt_seg_map'] = _place(ids, source, target, self.crop_size, 0, ids.dtype)
-        results['img_shape'] = tuple(self.crop_size)
-        return results
+        source, target = self._draw_windows(results['img'].shape[:2])
+        return _place_sample(results, source, target, self.crop_size)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(crop_size={self.crop_size})'
@@ -63,10 +59,11 @@ class KMaXRandomPadCrop(BaseTransform):
 class KMaXPad(BaseTransform):
     """Pad with mid-grey and void at the bottom and on the right, as the port does.
 
-    The image becomes float32, because mid-grey is 127.5.
+    The image becomes float32, because mid-grey is 127.5. Void is 0 in a map of ids, and the
+    ignored label 255 in a map of classes, which mmseg's loader lists in ``seg_fields``.
 
-    Required keys: ``img``, ``gt_seg_map`` (optional). Modified keys: ``img``, ``gt_seg_map``,
-    ``img_shape``.
+    Required keys: ``img``, ``gt_seg_map`` and ``seg_fields`` (optional). Modified keys: ``img``,
+    ``gt_seg_map``, ``img_shape``.
 
     Args:
         size: ``(height, width)`` of the result.
@@ -76,7 +73,7 @@ class KMaXPad(BaseTransform):
         self.size = size
 
     def transform(self, results: dict) -> dict:
-        """Pad the image and, where it is loaded, the id map.
+        """Pad the image and, where it is loaded, the map.
 
         Args:
             results: Sample of the pipeline.
@@ -84,15 +81,8 @@ class KMaXPad(BaseTransform):
         Returns:
             The same dict.
         """
-        image = results['img']
-        window = tuple(slice(0, length) for length in image.shape[:2])
-        shape = (*self.size, image.shape[2])
-        results['img'] = _place(image, window, window, shape, MID_GREY, np.float32)
-        if 'gt_seg_map' in results:
-            ids = results['gt_seg_map']
-            results['gt_seg_map'] = _place(ids, window, window, self.size, 0, ids.dtype)
-        results['img_shape'] = tuple(self.size)
-        return results
+        window = tuple(slice(0, length) for length in results['img'].shape[:2])
+        return _place_sample(results, window, window, self.size)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(size={self.size})'
@@ -105,6 +95,23 @@ def _draw_window(size: int, crop: int) -> tuple[slice, slice]:
     # The original never draws the last possible offset.
     start = np.random.randint(max(crop - size, 1))
     return slice(0, size), slice(start, start + size)
+
+
+def _place_sample(
+    results: dict,
+    source: tuple[slice, ...],
+    target: tuple[slice, ...],
+    size: tuple[int, int],
+) -> dict:
+    """Place windows of the image and, where it is loaded, the map on a canvas."""
+    image = results['img']
+    results['img'] = _place(image, source, target, (*size, image.shape[2]), MID_GREY, np.float32)
+    if 'gt_seg_map' in results:
+        grid = results['gt_seg_map']
+        void = IGNORED_LABEL if 'gt_seg_map' in results.get('seg_fields', ()) else VOID_ID
+        results['gt_seg_map'] = _place(grid, source, target, tuple(size), void, grid.dtype)
+    results['img_shape'] = tuple(size)
+    return results
 
 
 def _place(

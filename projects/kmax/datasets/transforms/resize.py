@@ -53,7 +53,7 @@ def resize_nearest(ids: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _resize_sample(results: dict, height: int, width: int) -> dict:
-    """Resize the image and, where it is loaded, the id map."""
+    """Resize the image and, where it is loaded, the map."""
     if (height, width) != results['img'].shape[:2]:
         results['img'] = resize_bilinear(results['img'], height, width)
         if 'gt_seg_map' in results:
@@ -83,7 +83,7 @@ class KMaXResize(BaseTransform):
         self.crop_size = crop_size
 
     def transform(self, results: dict) -> dict:
-        """Resize the image and, where it is loaded, the id map.
+        """Resize the image and, where it is loaded, the map.
 
         Args:
             results: Sample of the pipeline.
@@ -136,7 +136,7 @@ class KMaXRandomScale(BaseTransform):
         return np.random.choice(self.scales)
 
     def transform(self, results: dict) -> dict:
-        """Resize the image and, where it is loaded, the id map.
+        """Resize the image and, where it is loaded, the map.
 
         Args:
             results: Sample of the pipeline.

@@ -14,7 +14,7 @@ class KMaXResizeScale(BaseTransform):
     """Resize to fit into a randomly scaled target size, keeping the aspect ratio, as the port does.
 
     The image is interpolated by Pillow, which low-pass filters when it shrinks, and stays uint8;
-    the id map takes the pixels Pillow's nearest filter takes. The scale is drawn from numpy.
+    the map takes the pixels Pillow's nearest filter takes. The scale is drawn from numpy.
 
     Required keys: ``img``, ``ori_shape``, ``gt_seg_map`` (optional). Modified keys: ``img``,
     ``gt_seg_map``, ``img_shape``. Added key: ``scale_factor``.
@@ -33,7 +33,7 @@ class KMaXResizeScale(BaseTransform):
         return np.random.uniform(*self.scale_range)
 
     def transform(self, results: dict) -> dict:
-        """Resize the image and, where it is loaded, the id map.
+        """Resize the image and, where it is loaded, the map.
 
         Args:
             results: Sample of the pipeline.

@@ -1,7 +1,12 @@
-"""Renumbering of the segments of an id map."""
+"""The numbers in id maps and semantic maps."""
 
 import numpy as np
 from numpy.typing import NDArray
+
+VOID_ID = 0
+"""Id of void pixels in id maps."""
+IGNORED_LABEL = 255
+"""Label of void pixels in semantic maps, as mmdet's and mmseg's metrics expect it."""
 
 
 def keep_segments(ids: NDArray, labels: NDArray, kept: NDArray) -> tuple[NDArray, NDArray]:
