@@ -1,17 +1,18 @@
-_base_ = './kmax_r50_8xb8-100k_ade20k-semantic-641x641.py'
+"""Semantic segmentation in mmseg, every class one mask."""
 
+_base_ = [
+    './_base_/models/kmax_convnext-l_seg.py',
+    './_base_/models/ade20k_641x641.py',
+    './_base_/datasets/ade20k_semantic_641.py',
+    './_base_/schedules/schedule_100k.py',
+    './_base_/default_runtime_seg.py',
+]
+
+head = _base_.model_on_ade20k.panoptic_head
+head.num_classes = head.pop('num_things_classes') + head.pop('num_stuff_classes')
 model = dict(
-    backbone=dict(
-        _delete_=True,
-        type='mmdet.KMaXConvNeXt',
-        arch='large',
-        drop_path_rate=0.7,
-        init_cfg=dict(
-            type='Pretrained',
-            prefix='backbone.',
-            checkpoint='https://download.openmmlab.com/mmclassification/v0/convnext/'
-            'convnext-large_in21k-pre-3rdparty_in1k-384px_20221219-6d38dd66.pth',
-        ),
-    ),
-    decode_head=dict(in_channels=[192, 192, 384, 768, 1536], semantic_decoder=dict(act='gelu')),
+    data_preprocessor=dict(size=_base_.crop_size, test_cfg=dict(size=_base_.crop_size)),
+    backbone=dict(drop_path_rate=0.7),
+    decode_head=head,
 )
+del head

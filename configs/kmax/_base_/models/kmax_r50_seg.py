@@ -1,24 +1,15 @@
-"""kmax_r50.py in mmseg's EncoderDecoder; configs add the number of classes and the input's size."""
+"""kmax_r50.py in mmseg's EncoderDecoder; configs add num_classes and the input's size."""
 
-_base_ = './kmax_r50.py'
+_base_ = ['./kmax_r50.py', './seg.py']
 
+head = _base_.model.panoptic_head
 model = dict(
-    _delete_=True,
-    type='EncoderDecoder',
-    data_preprocessor=dict(
-        type='SegDataPreProcessor',
-        mean=[127.5] * 3,
-        std=[127.5] * 3,
-        bgr_to_rgb=True,
-        # Mid-grey, as images are padded when they are normalised.
-        pad_val=0,
-        seg_pad_val=255,
-    ),
+    _base_.model_in_mmseg,
     backbone=dict(_base_.model.backbone, type='mmdet.KMaXResNet'),
     decode_head=dict(
-        {name: x for name, x in _base_.model.panoptic_head.items() if 'classes' not in name},
+        {name: value for name, value in head.items() if 'classes' not in name},
         type='KMaXSegHead',
-        semantic_decoder=dict(type='KMaXSemanticDecoder'),
+        semantic_decoder=dict(head.semantic_decoder, num_classes=None),
     ),
-    test_cfg=dict(mode='whole'),
 )
+del head

@@ -1,0 +1,16 @@
+"""What mmseg's EncoderDecoder has around every head, see kmax_r50_seg.py."""
+
+model_in_mmseg = dict(
+    _delete_=True,
+    type='EncoderDecoder',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor',
+        mean=[127.5] * 3,
+        std=[127.5] * 3,
+        bgr_to_rgb=True,
+        # Mid-grey, as images are padded when they are normalised.
+        pad_val=0,
+        seg_pad_val=255,
+    ),
+    test_cfg=dict(mode='whole'),
+)
