@@ -10,4 +10,4 @@ model = dict(
     data_preprocessor=dict(size=_base_.crop_size, test_cfg=dict(size=_base_.crop_size)),
     decode_head=dict(num_classes=11),
 )
-train_cfg = dict(max_iters=2400, val_interval=2400)
+train_cfg = dict(max_iters=1200, val_interval=1200)

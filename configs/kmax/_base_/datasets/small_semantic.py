@@ -1,0 +1,20 @@
+"""A semantic data set in one folder: images and label PNGs per split."""
+
+_base_ = './semantic.py'
+
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
+    dataset=dict(
+        type='BaseSegDataset',
+        data_prefix=dict(img_path='train', seg_map_path='semantic_train'),
+    ),
+)
+val_dataloader = dict(
+    num_workers=1,
+    dataset=dict(
+        type='BaseSegDataset',
+        data_prefix=dict(img_path='val', seg_map_path='semantic_val'),
+    ),
+)
+test_dataloader = val_dataloader

@@ -1,0 +1,13 @@
+"""kmax_r18_camvid-semantic.py in the PyTorch port's recipe."""
+
+_base_ = [
+    './_base_/models/kmax_nano_scratch-port_seg.py',
+    './_base_/datasets/camvid_semantic_port.py',
+    './_base_/schedules/schedule_small_port_seg.py',
+]
+
+model = dict(
+    data_preprocessor=dict(size=_base_.crop_size, test_cfg=dict(size=_base_.crop_size)),
+    decode_head=dict(num_classes=11),
+)
+train_cfg = dict(max_iters=1200, val_interval=1200)
