@@ -15,7 +15,7 @@ train_pipeline = [
     # Near the images' own size: nuclei are 20 pixels wide.
     dict(type='mmdet.KMaXResize', crop_size=crop_size),
     dict(type='mmdet.KMaXRandomScale', scale_range=(0.8, 1.25), num_scales=10),
-    dict(type='PhotoMetricDistortion'),
+    dict(type='mmdet.KMaXAutoAugment'),
     dict(type='mmdet.KMaXRandomPadCrop', crop_size=crop_size),
     dict(
         type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
@@ -48,8 +48,6 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    dataset=dict(
-        data_root=data_root, img_suffix='.png', metainfo=metainfo, pipeline=test_pipeline
-    ),
+    dataset=dict(data_root=data_root, img_suffix='.png', metainfo=metainfo, pipeline=test_pipeline),
 )
 test_dataloader = val_dataloader
