@@ -1,4 +1,4 @@
-"""Cell nuclei of the 2018 Data Science Bowl, 256x256 to 360x360, as a semantic data set of mmseg."""
+"""Cell nuclei of the 2018 Data Science Bowl as a semantic data set of mmseg."""
 
 _base_ = './small_semantic.py'
 

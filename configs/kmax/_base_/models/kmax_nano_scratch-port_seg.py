@@ -1,4 +1,4 @@
-"""kmax_nano_scratch-port.py in mmseg's EncoderDecoder; configs add num_classes and the input's size."""
+"""kmax_nano_scratch-port.py in EncoderDecoder; configs add num_classes and the size."""
 
 _base_ = ['./kmax_nano_scratch-port.py', './seg.py']
 
