@@ -4,7 +4,11 @@ import json
 import cv2
 import pytest
 
-from projects.kmax.visualization.training_curve import draw_training_curve, read_training_log
+from projects.kmax.visualization.training_curve import (
+    compare_trainings,
+    draw_training_curve,
+    read_training_log,
+)
 
 
 def write_run(work_dir, name, records, tail=''):
@@ -55,3 +59,22 @@ def test_picture_is_written(tmp_path, records):
 def test_nothing_logged(tmp_path):
     with pytest.raises(FileNotFoundError, match='no losses in'):
         read_training_log(tmp_path)
+
+
+def test_trainings_of_mmdet_and_mmseg_are_compared(tmp_path):
+    write_run(tmp_path / 'panoptic', 'run', [train(10), val(10, 40.0), train(20), val(20, 50.0)])
+    seg = {'lr': 1e-3, 'loss': 2.0, 'decode.loss_cls': 1.0, 'step': 10}
+    write_run(tmp_path / 'semantic', 'run', [seg, {'mIoU': 60.0, 'step': 10}])
+    assert read_training_log(tmp_path / 'semantic').val == [{'mIoU': 60.0, 'step': 10}]
+    compare_trainings([tmp_path / 'panoptic', tmp_path / 'semantic'], tmp_path / 'comparison.png')
+    assert cv2.imread(str(tmp_path / 'comparison.png')).shape[1] == 1440
+    draw_training_curve(tmp_path / 'semantic', tmp_path / 'curve.png')
+    assert cv2.imread(str(tmp_path / 'curve.png')).shape[1] == 1440
+
+
+def test_nothing_is_compared_with_an_empty_folder(tmp_path):
+    write_run(tmp_path / 'panoptic', 'run', [train(10)])
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(FileNotFoundError, match='no losses in .*empty'):
+        compare_trainings([tmp_path / 'panoptic', tmp_path / 'empty'], tmp_path / 'curve.png')
+    assert not (tmp_path / 'curve.png').exists()

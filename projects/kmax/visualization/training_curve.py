@@ -1,7 +1,7 @@
-"""The training curve, from what mmengine logs."""
+"""Training curves, from what mmengine logs."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-QUALITIES = {'PQ': 'all classes', 'PQ_th': 'things', 'PQ_st': 'stuff'}
+QUALITIES = {'PQ': 'PQ', 'PQ_th': 'PQ of things', 'PQ_st': 'PQ of stuff', 'mIoU': 'mIoU'}
+SEG_PREFIX = 'decode.'
+"""What mmseg puts before the names of a decode head's losses."""
 STYLE: Any = {
     'axes.spines.top': False,
     'axes.spines.right': False,
@@ -82,22 +84,24 @@ def _quality(record: Record, name: str) -> float | None:
     return None
 
 
-def _plot(axes: Axes, records: list[Record], values: list[float | None], label: str) -> None:
+def _plot(
+    axes: Axes, records: list[Record], values: list[float | None], label: str, **style: Any
+) -> None:
     points = [(r['step'], v) for r, v in zip(records, values, strict=True) if v is not None]
     if points:
         steps, heights = zip(*points, strict=True)
-        axes.plot(
-            steps, heights, label=label, linewidth=1.5, marker='o' if len(points) < 30 else ''
-        )
+        marker = 'o' if len(points) < 30 else ''
+        axes.plot(steps, heights, label=label, linewidth=1.5, marker=marker, **style)
 
 
 def _plot_losses(axes: Axes, train: list[Record]) -> None:
-    names = [name for name in train[-1] if name == 'loss' or name.startswith('loss_')]
-    for name in names:
-        label = 'total of all layers' if name == 'loss' else name.removeprefix('loss_')
-        _plot(axes, train, [record.get(name) for record in train], label)
+    for key in train[-1]:
+        name = key.removeprefix(SEG_PREFIX)
+        if name == 'loss' or name.startswith('loss_'):
+            label = 'total of all layers' if name == 'loss' else name.removeprefix('loss_')
+            _plot(axes, train, [record.get(key) for record in train], label)
     axes.set(title='Losses of the final prediction', xlabel='iteration', yscale='log')
-    axes.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.12), ncols=3)
+    _add_legend(axes)
     rate = axes.twinx()
     steps, values = [record['step'] for record in train], [record['lr'] for record in train]
     rate.plot(steps, values, color='0.6', linestyle=':')
@@ -110,18 +114,26 @@ def _plot_losses(axes: Axes, train: list[Record]) -> None:
 def _plot_quality(axes: Axes, val: list[Record]) -> None:
     for name, label in QUALITIES.items():
         _plot(axes, val, [_quality(record, name) for record in val], label)
-    axes.set(title='Panoptic quality on validation images', xlabel='iteration', ylim=(0, 100))
+    _finish_quality(axes)
+
+
+def _finish_quality(axes: Axes) -> None:
+    axes.set(title='Quality on validation images', xlabel='iteration', ylim=(0, 100))
     if not axes.lines:
         axes.text(0.5, 0.5, 'no validation yet', transform=axes.transAxes, ha='center')
         return
-    axes.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.12), ncols=3)
+    _add_legend(axes)
     for line in axes.lines:
         x, y = np.asarray(line.get_xydata())[-1]
         axes.text(x, y, f'   {y:.1f}', color=line.get_color(), va='center')
 
 
+def _add_legend(axes: Axes, columns: int = 3) -> None:
+    axes.legend(frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.12), ncols=columns)
+
+
 def draw_training_curve(work_dir: Path | str, out_file: Path | str) -> None:
-    """Write a picture of the losses (left) and the panoptic quality (right) over iterations.
+    """Write a picture of the losses (left) and the quality (right) over iterations.
 
     Args:
         work_dir: Folder of an mmengine training; resumed runs are joined.
@@ -132,9 +144,46 @@ def draw_training_curve(work_dir: Path | str, out_file: Path | str) -> None:
     """
     log = read_training_log(work_dir)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(12, 4.5), layout='constrained')
-        left, right = figure.subplots(1, 2, sharex=True)
+        figure, left, right = _new_figure()
         _plot_losses(left, log.train)
         _plot_quality(right, log.val)
         left.set_xlim(left=0)
         figure.savefig(out_file, dpi=120)
+
+
+def compare_trainings(work_dirs: Sequence[Path | str], out_file: Path | str) -> None:
+    """Write a picture of the total loss (left) and the quality (right) of several trainings.
+
+    PQ is drawn where it was measured, mIoU dashed. Losses of different recipes are sums of
+    different terms.
+
+    Args:
+        work_dirs: Folders of mmengine trainings, whose names are the labels.
+        out_file: PNG to write.
+
+    Raises:
+        FileNotFoundError: If one of them has logged nothing.
+    """
+    logs = {Path(work_dir).name: read_training_log(work_dir) for work_dir in work_dirs}
+    with matplotlib.rc_context(STYLE):
+        figure, left, right = _new_figure()
+        for index, (name, log) in enumerate(logs.items()):
+            style = {'color': f'C{index}'}
+            _plot(left, log.train, [record.get('loss') for record in log.train], name, **style)
+            for quality, line in (('PQ', '-'), ('mIoU', '--')):
+                values = [_quality(record, quality) for record in log.val]
+                _plot(right, log.val, values, quality, linestyle=line, **style)
+        left.set(title='Total loss', xlabel='iteration', yscale='log', xlim=(0, None))
+        _add_legend(left, columns=2)
+        _finish_quality(right)
+        # One entry for each line style; the legend on the left tells the colours.
+        handles, labels = right.get_legend_handles_labels()
+        one_of_each = dict(zip(labels, handles, strict=True))
+        right.legend(one_of_each.values(), one_of_each.keys(), frameon=False, loc='lower right')
+        figure.savefig(out_file, dpi=120)
+
+
+def _new_figure() -> tuple[Figure, Axes, Axes]:
+    figure = Figure(figsize=(12, 4.5), layout='constrained')
+    left, right = figure.subplots(1, 2, sharex=True)
+    return figure, left, right
