@@ -173,7 +173,7 @@ def compare_trainings(work_dirs: Sequence[Path | str], out_file: Path | str) -> 
             for quality, line in (('PQ', '-'), ('mIoU', '--')):
                 values = [_quality(record, quality) for record in log.val]
                 _plot(right, log.val, values, quality, linestyle=line, **style)
-        left.set(title='Total loss', xlabel='iteration', yscale='log', xlim=(0, None))
+        left.set(title='Total loss', xlabel='iteration', xlim=(0, None))
         _add_legend(left, columns=2)
         _finish_quality(right)
         # One entry for each line style; the legend on the left tells the colours.
