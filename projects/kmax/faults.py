@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Kind(Enum):
+class FaultKind(Enum):
     """What is wrong; see :attr:`stops_training`."""
 
     CONFIG = 'config and data differ'
@@ -44,13 +44,13 @@ class Kind(Enum):
 
 
 _SURVIVED = {
-    Kind.AREA,
-    Kind.BBOX,
-    Kind.MANY_SEGMENTS,
-    Kind.VOID_ONLY,
-    Kind.CROWD_ONLY,
-    Kind.NEVER_ANNOTATED,
-    Kind.LEAK,
+    FaultKind.AREA,
+    FaultKind.BBOX,
+    FaultKind.MANY_SEGMENTS,
+    FaultKind.VOID_ONLY,
+    FaultKind.CROWD_ONLY,
+    FaultKind.NEVER_ANNOTATED,
+    FaultKind.LEAK,
 }
 
 
@@ -64,7 +64,7 @@ class Fault:
         image_id: The image concerned, if it is one.
     """
 
-    kind: Kind
+    kind: FaultKind
     message: str
     image_id: int | str | None = None
 

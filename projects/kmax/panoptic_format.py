@@ -11,7 +11,7 @@ from mmengine.fileio import get, get_text
 from numpy.typing import NDArray
 
 from .atomic_file import write_atomically
-from .faults import Fault, Kind, refuse
+from .faults import Fault, FaultKind, refuse
 from .field_types import ANNOTATION_TYPES, SEGMENT_TYPES, find_wrong_types, usable_id
 
 VOID = 0
@@ -105,13 +105,13 @@ def find_annotation_faults(annotations: Iterable[dict], path: str | Path) -> Ite
         image_id = usable_id(given)
         described = f'the annotation of image {given} in {path}'
         for text in find_wrong_types(annotation, ANNOTATION_TYPES):
-            yield Fault(Kind.WRONG_TYPE, f'{described} {text}', image_id)
+            yield Fault(FaultKind.WRONG_TYPE, f'{described} {text}', image_id)
         missing = [field for field in ANNOTATION_FIELDS if field not in annotation]
         if missing:
-            yield Fault(Kind.MISSING_FIELD, f'{described} lacks {missing}', image_id)
+            yield Fault(FaultKind.MISSING_FIELD, f'{described} lacks {missing}', image_id)
         if image_id in seen:
             message = f'image {image_id} of {path} has two annotations'
-            yield Fault(Kind.DUPLICATE_ANNOTATION, message, image_id)
+            yield Fault(FaultKind.DUPLICATE_ANNOTATION, message, image_id)
         if image_id is not None:
             seen.add(image_id)
 
@@ -155,27 +155,27 @@ def find_segment_faults(
 
 def _segment_faults(
     segment: dict, seen: set[int], categories: Collection[int], fields: Collection[str]
-) -> Iterator[tuple[Kind, str]]:
+) -> Iterator[tuple[FaultKind, str]]:
     wrong = list(find_wrong_types(segment, SEGMENT_TYPES))
     for text in wrong:
-        yield Kind.WRONG_TYPE, text
+        yield FaultKind.WRONG_TYPE, text
     if wrong:
         return
     missing = [field for field in fields if field not in segment]
     if missing:
-        yield Kind.MISSING_FIELD, f'lacks the fields {missing}'
+        yield FaultKind.MISSING_FIELD, f'lacks the fields {missing}'
     category = segment.get('category_id')
     if category is not None and category not in categories:
         known = f'known are {sorted(categories)}'
-        yield Kind.UNKNOWN_CATEGORY, f'has the unknown category {category}; {known}'
+        yield FaultKind.UNKNOWN_CATEGORY, f'has the unknown category {category}; {known}'
     segment_id = segment.get('id')
     if segment_id is None:
         return
     if not VOID < segment_id <= MAX_ID:
         bounds = f'between {VOID + 1} and {MAX_ID}: {VOID} is void'
-        yield Kind.BAD_ID, f'must have an id {bounds}'
+        yield FaultKind.BAD_ID, f'must have an id {bounds}'
     elif segment_id in seen:
-        yield Kind.DUPLICATE_ID, 'shares its id with another'
+        yield FaultKind.DUPLICATE_ID, 'shares its id with another'
     seen.add(segment_id)
 
 
@@ -205,13 +205,13 @@ def find_id_faults(
     present, listed = set(present), set(listed)
     for value in sorted(present - listed - {VOID}):
         yield Fault(
-            Kind.ID_NOT_IN_JSON,
+            FaultKind.ID_NOT_IN_JSON,
             f'panoptic PNG {png} holds id {value}, which is not among the segments_info of {image}',
             image_id,
         )
     for value in sorted(listed - present):
         yield Fault(
-            Kind.ID_NOT_IN_PNG,
+            FaultKind.ID_NOT_IN_PNG,
             f'panoptic PNG {png} has no pixel of id {value}, which is among the segments_info of '
             f'{image}',
             image_id,

@@ -13,7 +13,7 @@ import pytest
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
-from projects.kmax.faults import Kind
+from projects.kmax.faults import FaultKind
 from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 
 ROOT = Path(projects.kmax.__file__).parents[2]
@@ -196,97 +196,109 @@ def _plant_leak(plant, number):
 
 JSON = r'.*panoptic_train\.json'
 PLANTED = {
-    Kind.MISSING_IMAGE: (
+    FaultKind.MISSING_IMAGE: (
         lambda plant, n: plant.image(n).unlink(),
         r'image {n} \(.*train/{name}\.jpg\) of ' + JSON + ': .*No such file',
     ),
-    Kind.BROKEN_IMAGE: (
+    FaultKind.BROKEN_IMAGE: (
         lambda plant, n: plant.truncate(plant.image(n)),
         r'image {n} \(.*train/{name}\.jpg\) of ' + JSON,
     ),
-    Kind.MISSING_PNG: (
+    FaultKind.MISSING_PNG: (
         lambda plant, n: plant.png(n).unlink(),
         r'PNG .*panoptic_train/{name}\.png of image {n} in ' + JSON + ' does not exist',
     ),
-    Kind.BROKEN_PNG: (
+    FaultKind.BROKEN_PNG: (
         lambda plant, n: plant.truncate(plant.png(n)),
         r'PNG .*panoptic_train/{name}\.png of image {n} in ' + JSON + ' is truncated',
     ),
-    Kind.SIZE: (
+    FaultKind.SIZE: (
         lambda plant, n: plant.paint(n, lambda ids: ids[:, :-1]),
         r'PNG .*/{name}\.png is 29x20 pixels, but image {n} \(.*/{name}\.jpg\) is 30x20 pixels',
     ),
-    Kind.ID_NOT_IN_JSON: (
+    FaultKind.ID_NOT_IN_JSON: (
         lambda plant, n: plant.paint(n, _add_id),
         r'PNG .*/{name}\.png holds id 77, which is not among .* of image {n} in ' + JSON,
     ),
-    Kind.ID_NOT_IN_PNG: (
+    FaultKind.ID_NOT_IN_PNG: (
         lambda plant, n: plant.paint(n, lambda ids: np.where(ids == 5, 0, ids)),
         r'PNG .*/{name}\.png has no pixel of id 5, which is among .* image {n} in ' + JSON,
     ),
-    Kind.UNKNOWN_CATEGORY: (
+    FaultKind.UNKNOWN_CATEGORY: (
         lambda plant, n: plant.segment(n, category_id=9),
         r'segment 70000 of image {n} \({name}\.png\) in ' + JSON + ' has the unknown category 9',
     ),
-    Kind.BAD_ID: (
+    FaultKind.BAD_ID: (
         lambda plant, n: plant.segment(n, id=0),
         r'segment 0 of image {n} \({name}\.png\) in ' + JSON + ' must have an id between 1 and',
     ),
-    Kind.DUPLICATE_ID: (
+    FaultKind.DUPLICATE_ID: (
         lambda plant, n: plant.segment(n, id=5),
         r'segment 5 of image {n} \({name}\.png\) in ' + JSON + ' shares its id with another',
     ),
-    Kind.MISSING_FIELD: (
+    FaultKind.MISSING_FIELD: (
         lambda plant, n: plant.edit(n, lambda a: a['segments_info'][1].pop('category_id')),
         r'segment 5 of image {n} \({name}\.png\) in ' + JSON + r" lacks .*\['category_id'\]",
     ),
-    Kind.WRONG_TYPE: (
+    FaultKind.WRONG_TYPE: (
         lambda plant, n: plant.segment(n, id='70000'),
         r'segment 70000 of image {n} \({name}\.png\) in '
         + JSON
         + ' has "id": "70000", which must be a whole number',
     ),
-    Kind.DUPLICATE_IMAGE: (_plant_duplicate_image, JSON + ' has several images with the id {n}'),
-    Kind.DUPLICATE_ANNOTATION: (
+    FaultKind.DUPLICATE_IMAGE: (
+        _plant_duplicate_image,
+        JSON + ' has several images with the id {n}',
+    ),
+    FaultKind.DUPLICATE_ANNOTATION: (
         _plant_duplicate_annotation,
         'image {n} of ' + JSON + ' has two annotations',
     ),
-    Kind.NO_ANNOTATION: (
+    FaultKind.NO_ANNOTATION: (
         _plant_no_annotation,
         r'image {n} \({name}\.jpg\) of ' + JSON + ' has no annotation',
     ),
-    Kind.NO_IMAGE: (
+    FaultKind.NO_IMAGE: (
         _plant_no_image,
         r'the annotation {name}\.png of ' + JSON + ' belongs to image {n}, which is not among',
     ),
-    Kind.AREA: (
+    FaultKind.AREA: (
         lambda plant, n: plant.segment(n, area=199),
         r'segment 70000 of image {n} in '
         + JSON
         + r' has area 199, but 200 pixels in .*/{name}\.png',
     ),
-    Kind.BBOX: (
+    FaultKind.BBOX: (
         lambda plant, n: plant.segment(n, bbox=[0, 0, 15, 20]),
         r'segment 70000 of image {n} in ' + JSON + r' has bbox \[0, 0, 15, 20\], but is at '
         r'\[0, 0, 10, 20\] in .*/{name}\.png',
     ),
-    Kind.JSON_SIZE: (
+    FaultKind.JSON_SIZE: (
         _plant_json_size,
         r'image {n} \(.*train/{name}\.jpg\) is 30x20 pixels, but ' + JSON + ' says 31x20',
     ),
-    Kind.MANY_SEGMENTS: (
+    FaultKind.MANY_SEGMENTS: (
         _plant_many,
         'image {n} in ' + JSON + ' has 6 segments, but the model has only num_queries=3: 3 cannot',
     ),
-    Kind.VOID_ONLY: (_plant_void, r'{name}\.png of image {n} in ' + JSON + ' holds nothing but'),
-    Kind.CROWD_ONLY: (_plant_crowd, 'all segments of image {n} in ' + JSON + ' are crowd'),
-    Kind.LEAK: (
+    FaultKind.VOID_ONLY: (
+        _plant_void,
+        r'{name}\.png of image {n} in ' + JSON + ' holds nothing but',
+    ),
+    FaultKind.CROWD_ONLY: (_plant_crowd, 'all segments of image {n} in ' + JSON + ' are crowd'),
+    FaultKind.LEAK: (
         _plant_leak,
         r'image 1 \(.*val/01\.jpg\) of .*val\.json is the same as image {n} \(.*/{name}\.jpg\) in',
     ),
 }
 # What can only be planted in the whole of a data set is tested below.
-ALONE = {Kind.CONFIG, Kind.BROKEN_JSON, Kind.CATEGORIES, Kind.NOTHING_LEFT, Kind.NEVER_ANNOTATED}
+ALONE = {
+    FaultKind.CONFIG,
+    FaultKind.BROKEN_JSON,
+    FaultKind.CATEGORIES,
+    FaultKind.NOTHING_LEFT,
+    FaultKind.NEVER_ANNOTATED,
+}
 
 
 def _message(kind, number):
@@ -296,7 +308,7 @@ def _message(kind, number):
 
 
 def test_every_kind_of_fault_is_planted():
-    assert set(PLANTED) | ALONE == set(Kind)
+    assert set(PLANTED) | ALONE == set(FaultKind)
 
 
 def test_no_fault_in_sound_data(check):
@@ -312,7 +324,7 @@ def test_no_fault_in_sound_data(check):
 def test_all_faults_are_found_in_one_run(folder, check):
     plant = Planter(folder)
     # Records are taken out last, where others are found by their place.
-    taking = (Kind.NO_ANNOTATION, Kind.NO_IMAGE)
+    taking = (FaultKind.NO_ANNOTATION, FaultKind.NO_IMAGE)
     kinds = sorted(PLANTED, key=lambda kind: kind in taking)
     for number, kind in enumerate(kinds, start=1):
         PLANTED[kind][0](plant, number)
@@ -405,7 +417,7 @@ def test_wrong_types_are_listed_and_stop_training(change, message, folder, check
     path.write_text(json.dumps(content))
     code, printed, _ = check()
     assert code == 1
-    assert re.search(message, printed.partition(f'{Kind.WRONG_TYPE.value}: 1')[2])
+    assert re.search(message, printed.partition(f'{FaultKind.WRONG_TYPE.value}: 1')[2])
     with pytest.raises(ValueError, match=message):
         _build(folder)
 

@@ -28,7 +28,7 @@ from projects.kmax.dataset_preparation.command import (  # noqa: E402
     show_progress,
 )
 from projects.kmax.dataset_preparation.image_files import measure_all  # noqa: E402
-from projects.kmax.faults import Fault, Kind  # noqa: E402
+from projects.kmax.faults import Fault, FaultKind  # noqa: E402
 from projects.kmax.panoptic_format import read_panoptic_json  # noqa: E402
 
 DOWNLOADS = ('leftImg8bit_trainvaltest.zip', 'gtFine_trainvaltest.zip')
@@ -55,7 +55,7 @@ def find_missing(out: Path, split: str) -> list[Fault]:
     }
     if not images and not annotated:
         message = f'{out} holds no {split} images: {" and ".join(DOWNLOADS)} are needed'
-        return [Fault(Kind.MISSING_IMAGE, message)]
+        return [Fault(FaultKind.MISSING_IMAGE, message)]
     missing = [
         out / 'gtFine' / split / images[name] / f'{name}{INSTANCES}'
         for name in sorted(images.keys() - annotated)
@@ -63,7 +63,7 @@ def find_missing(out: Path, split: str) -> list[Fault]:
         out / 'leftImg8bit' / split / annotated[name] / f'{name}{IMAGE}'
         for name in sorted(annotated.keys() - images)
     ]
-    return [Fault(Kind.MISSING_IMAGE, f'{path} is missing') for path in missing]
+    return [Fault(FaultKind.MISSING_IMAGE, f'{path} is missing') for path in missing]
 
 
 def make_panoptic(gt_dir: Path, split: str, workers: int) -> list[Fault]:

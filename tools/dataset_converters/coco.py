@@ -24,7 +24,7 @@ from projects.kmax.dataset_preparation.command import (  # noqa: E402
     show_progress,
 )
 from projects.kmax.dataset_preparation.image_files import list_images, measure_all  # noqa: E402
-from projects.kmax.faults import Fault, Kind  # noqa: E402
+from projects.kmax.faults import Fault, FaultKind  # noqa: E402
 
 ANNOTATIONS = 'panoptic_annotations_trainval2017.zip'
 URL = 'http://images.cocodataset.org/'
@@ -54,7 +54,7 @@ def find_missing(out: Path, src: Path, splits: list[str]) -> list[Fault]:
                     f'{URL}annotations/{ANNOTATIONS}'
                 )
     return [
-        Fault(Kind.MISSING_IMAGE, f'{out / name} is missing: download {url} into {src}')
+        Fault(FaultKind.MISSING_IMAGE, f'{out / name} is missing: download {url} into {src}')
         for name, url in needed.items()
         if not (out / name).exists()
     ]

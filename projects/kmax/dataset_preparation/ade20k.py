@@ -17,7 +17,7 @@ from mmdet.datasets import ADE20KInstanceDataset, ADE20KPanopticDataset, ADE20KS
 from mmdet.datasets.ade20k import ADE_PALETTE
 from numpy.typing import NDArray
 
-from ..faults import Fault, Kind
+from ..faults import Fault, FaultKind
 from ..panoptic_format import VOID, write_panoptic_png
 from .image_files import measure
 
@@ -73,7 +73,7 @@ class Split:
         present = [{path.stem for path in kind('*').parent.glob(kind('*').name)} for kind in kinds]
         names = sorted(set().union(*present))
         faults = [
-            Fault(Kind.MISSING_IMAGE, f'{kind(name)} is missing', name)
+            Fault(FaultKind.MISSING_IMAGE, f'{kind(name)} is missing', name)
             for kind, found in zip(kinds, present, strict=True)
             for name in names
             if name not in found
@@ -138,22 +138,22 @@ def _find_faults(
     ):
         if grid is None or grid.ndim != dims or grid.dtype != np.uint8:
             message = f'{path} is damaged or not a PNG of {"grey" if dims == 2 else "RGB"} bytes'
-            yield Fault(Kind.BROKEN_PNG, message, name)
+            yield Fault(FaultKind.BROKEN_PNG, message, name)
         elif grid.shape[1::-1] != size:
             message = '{} is {}x{} pixels, but its image is {}x{}'
-            yield Fault(Kind.SIZE, message.format(path, *grid.shape[1::-1], *size), name)
+            yield Fault(FaultKind.SIZE, message.format(path, *grid.shape[1::-1], *size), name)
     if semantic is not None and semantic.max(initial=0) > len(ADE_PALETTE):
         message = f'{split.semantic(name)} holds class {semantic.max()} of {len(ADE_PALETTE)}'
-        yield Fault(Kind.UNKNOWN_CATEGORY, message, name)
+        yield Fault(FaultKind.UNKNOWN_CATEGORY, message, name)
     if instance is not None and instance.ndim == 3:
         pairs = find_instances(instance)
         for category, number in pairs.tolist():
             described = f'instance {number} of {split.instance(name)}'
             if not 0 < category <= len(thing_classes()):
                 message = f'{described} is of category {category} of {len(thing_classes())}'
-                yield Fault(Kind.UNKNOWN_CATEGORY, message, name)
+                yield Fault(FaultKind.UNKNOWN_CATEGORY, message, name)
             if (pairs[:, 1] == number).sum() > 1:
-                yield Fault(Kind.DUPLICATE_ID, f'{described} is of several categories', name)
+                yield Fault(FaultKind.DUPLICATE_ID, f'{described} is of several categories', name)
 
 
 def find_instances(instance: NDArray[np.uint8]) -> NDArray[np.int64]:

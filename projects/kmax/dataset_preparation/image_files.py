@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..faults import Fault, Kind
+from ..faults import Fault, FaultKind
 from ..parallel import Progress, run_parallel
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
@@ -46,11 +46,11 @@ def number_images(names: list[str]) -> dict[str, int]:
 def measure(path: Path) -> tuple[int, int] | Fault:
     """Read an image whole and return its width and height as it is shown, or what is wrong."""
     if not path.is_file():
-        return Fault(Kind.MISSING_IMAGE, f'image {path} does not exist')
+        return Fault(FaultKind.MISSING_IMAGE, f'image {path} does not exist')
     content = path.read_bytes()
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
     if image is None:
-        return Fault(Kind.BROKEN_IMAGE, f'image {path} is truncated or not an image')
+        return Fault(FaultKind.BROKEN_IMAGE, f'image {path} is truncated or not an image')
     return image.shape[1], image.shape[0]
 
 

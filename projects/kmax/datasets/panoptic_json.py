@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from ..faults import Fault, Kind, refuse
+from ..faults import Fault, FaultKind, refuse
 from ..field_types import CATEGORY_TYPES, IMAGE_TYPES, find_wrong_types, fits, usable_id
 from ..panoptic_format import check_segments, index_annotations
 
@@ -95,18 +95,18 @@ def find_image_faults(images: list[dict], path: str) -> Iterator[Fault]:
             known = image if isinstance(image, dict) else {}
             name = known.get('file_name', f'number {index}')
             message = f'image {name} of {path} {text}'
-            yield Fault(Kind.WRONG_TYPE, message, usable_id(known.get('id')))
+            yield Fault(FaultKind.WRONG_TYPE, message, usable_id(known.get('id')))
     images = [image for image in images if fits(image, IMAGE_TYPES)]
     for index, image in enumerate(images):
         missing = [name for name in IMAGE_FIELDS if name not in image]
         if missing:
             name = image.get('file_name', f'number {index}')
             message = f'image {name} of {path} lacks the fields {missing}'
-            yield Fault(Kind.MISSING_FIELD, message, image.get('id'))
+            yield Fault(FaultKind.MISSING_FIELD, message, image.get('id'))
     identified = [image for image in images if 'id' in image]
     for value in _shared_values(identified, 'id'):
         message = f'{path} has several images with the id {value!r}'
-        yield Fault(Kind.DUPLICATE_IMAGE, message, value)
+        yield Fault(FaultKind.DUPLICATE_IMAGE, message, value)
 
 
 def check_unique(records: list[dict], fields: tuple[str, ...], kind: str, path: str) -> None:
@@ -155,7 +155,7 @@ def find_unpaired(images: list[dict], annotations: dict[int, dict], path: str) -
     for image_id, annotation in annotations.items():
         if image_id not in ids:
             yield Fault(
-                Kind.NO_IMAGE,
+                FaultKind.NO_IMAGE,
                 f'the annotation {annotation["file_name"]} of {path} belongs to image {image_id}, '
                 'which is not among its images',
                 image_id,
@@ -163,7 +163,7 @@ def find_unpaired(images: list[dict], annotations: dict[int, dict], path: str) -
     for image in images:
         if image['id'] not in annotations:
             message = f'image {image["id"]} ({image["file_name"]}) of {path} has no annotation'
-            yield Fault(Kind.NO_ANNOTATION, message, image['id'])
+            yield Fault(FaultKind.NO_ANNOTATION, message, image['id'])
 
 
 def parse_segments(annotation: dict, labels: dict[int, int], num_things: int, path: str) -> dict:

@@ -7,7 +7,7 @@ from mmengine.fileio import join_path
 
 from ..datasets.panoptic import KMaXPanopticDataset
 from ..datasets.panoptic_json import complete_metainfo, find_image_faults, find_unpaired
-from ..faults import Fault, Kind
+from ..faults import Fault, FaultKind
 from ..field_types import ANNOTATION_TYPES, IMAGE_TYPES, SEGMENT_TYPES, fits, usable_id
 from ..panoptic_format import (
     ANNOTATION_FIELDS,
@@ -61,14 +61,14 @@ def inspect_annotations(dataset: KMaXPanopticDataset) -> Annotations:
             dataset.ann_file, ('images', 'annotations', 'categories'), dataset.backend_args
         )
     except (OSError, ValueError) as error:
-        found.faults.append(Fault(Kind.BROKEN_JSON, str(error)))
+        found.faults.append(Fault(FaultKind.BROKEN_JSON, str(error)))
         return found
     _read_categories(found, dataset.metainfo, content['categories'])
     found.faults += find_image_faults(content['images'], found.ann_file)
     found.faults += find_annotation_faults(content['annotations'], found.ann_file)
     _pair(found, dataset, content)
     if not content['images']:
-        found.faults.append(Fault(Kind.NOTHING_LEFT, f'no image of {found.ann_file} is left'))
+        found.faults.append(Fault(FaultKind.NOTHING_LEFT, f'no image of {found.ann_file} is left'))
     return found
 
 
@@ -76,7 +76,7 @@ def _read_categories(found: Annotations, metainfo: dict, categories: list[dict])
     try:
         found.metainfo = complete_metainfo(metainfo, categories, found.ann_file)
     except ValueError as error:
-        found.faults.append(Fault(Kind.CATEGORIES, str(error)))
+        found.faults.append(Fault(FaultKind.CATEGORIES, str(error)))
         ids = [usable_id(category.get('id')) for category in categories]
         found.labels = {value: label for label, value in enumerate(ids) if value is not None}
         return
@@ -96,7 +96,7 @@ def _pair(found: Annotations, dataset: KMaXPanopticDataset, content: dict[str, A
         whole = all(name in annotation for name in ANNOTATION_FIELDS)
         if whole and fits(annotation, ANNOTATION_TYPES):
             annotations.setdefault(annotation['image_id'], annotation)
-    unread = (Kind.MISSING_FIELD, Kind.WRONG_TYPE)
+    unread = (FaultKind.MISSING_FIELD, FaultKind.WRONG_TYPE)
     faulty = {fault.image_id for fault in found.faults if fault.kind in unread}
     unpaired = find_unpaired(images, annotations, found.ann_file)
     found.faults += [fault for fault in unpaired if fault.image_id not in faulty]

@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from ..datasets.panoptic import KMaXPanopticDataset
 from ..engine.hooks.check_classes import HEADS, check_classes
-from ..faults import Fault, Kind
+from ..faults import Fault, FaultKind
 from ..models.transformer_decoder import KMaXTransformerDecoder
 from ..parallel import Progress
 from .datasets import DatasetReport, find_leaks, find_never_annotated, inspect_dataset
@@ -99,10 +99,10 @@ def _find_class_faults(cfg: Config, reports: list[DatasetReport]) -> Iterator[Fa
         try:
             check_classes(SimpleNamespace(**heads), dataset)
         except ValueError as error:
-            yield Fault(Kind.CONFIG, str(error))
+            yield Fault(FaultKind.CONFIG, str(error))
         if found.classes and first.classes and found.classes != first.classes:
             message = f'{found.ann_file} has the classes {found.classes}, but {first.ann_file} has '
-            yield Fault(Kind.CONFIG, message + str(first.classes))
+            yield Fault(FaultKind.CONFIG, message + str(first.classes))
 
 
 def _find_evaluator_faults(cfg: Config) -> Iterator[Fault]:
@@ -111,4 +111,4 @@ def _find_evaluator_faults(cfg: Config) -> Iterator[Fault]:
         try:
             METRICS.build(evaluator)
         except (OSError, ValueError) as error:
-            yield Fault(Kind.CONFIG, str(error))
+            yield Fault(FaultKind.CONFIG, str(error))

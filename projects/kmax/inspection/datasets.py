@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from ..datasets.panoptic import KMaXPanopticDataset
-from ..faults import Fault, Kind
+from ..faults import Fault, FaultKind
 from ..parallel import Progress, run_parallel
 from .annotations import Annotations, inspect_annotations
 from .images import Expectations, ImageReport, inspect_image
@@ -80,7 +80,7 @@ def find_never_annotated(train: list[DatasetReport]) -> Iterable[Fault]:
         names = ', '.join(files[classes])
         for label in np.flatnonzero(count == 0):
             message = f'no segment in {names} is of class "{classes[label]}"'
-            yield Fault(Kind.NEVER_ANNOTATED, message)
+            yield Fault(FaultKind.NEVER_ANNOTATED, message)
 
 
 def find_leaks(train: list[DatasetReport], val: list[DatasetReport]) -> Iterable[Fault]:
@@ -100,9 +100,9 @@ def find_leaks(train: list[DatasetReport], val: list[DatasetReport]) -> Iterable
                     f'image {record["img_id"]} ({record["img_path"]}) of {record["ann_file"]} is '
                     f'the same as image {other["img_id"]} ({other["img_path"]}) in training'
                 )
-                yield Fault(Kind.LEAK, message, record['img_id'])
+                yield Fault(FaultKind.LEAK, message, record['img_id'])
 
 
-def count_kinds(faults: Iterable[Fault]) -> Counter[Kind]:
+def count_kinds(faults: Iterable[Fault]) -> Counter[FaultKind]:
     """Count faults of each kind."""
     return Counter(fault.kind for fault in faults)

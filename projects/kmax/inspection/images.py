@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..datasets.reading_errors import naming_image
 from ..datasets.transforms.loading import find_json_size_faults, find_size_faults
-from ..faults import Fault, Kind
+from ..faults import Fault, FaultKind
 from ..panoptic_format import VOID, describe_segments, find_id_faults, read_panoptic_png
 
 BBOX_TOLERANCE = 1
@@ -73,9 +73,9 @@ def inspect_image(expected: Expectations, record: dict) -> ImageReport:
     try:
         ids = read_panoptic_png(record['seg_map_path'], _describe(record), expected.backend_args)
     except FileNotFoundError as error:
-        report.faults.append(Fault(Kind.MISSING_PNG, str(error), record['img_id']))
+        report.faults.append(Fault(FaultKind.MISSING_PNG, str(error), record['img_id']))
     except ValueError as error:
-        report.faults.append(Fault(Kind.BROKEN_PNG, str(error), record['img_id']))
+        report.faults.append(Fault(FaultKind.BROKEN_PNG, str(error), record['img_id']))
     else:
         _compare(report, ids, expected)
     return report
@@ -92,7 +92,7 @@ def _read_image(report: ImageReport, backend_args: dict | None) -> None:
             loaded = LoadImageFromFile(backend_args=backend_args)({'img_path': record['img_path']})
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
-        kind = Kind.MISSING_IMAGE if missing else Kind.BROKEN_IMAGE
+        kind = FaultKind.MISSING_IMAGE if missing else FaultKind.BROKEN_IMAGE
         report.faults.append(Fault(kind, str(error), record['img_id']))
         return
     height, width = loaded['ori_shape']
@@ -134,12 +134,12 @@ def _find_measure_faults(record: dict, found: dict[int, dict[str, Any]]) -> Iter
                 f'{described} has area {segment["area"]}, but {pixels} pixels in '
                 f'{record["seg_map_path"]}; panoptic quality is computed from the former'
             )
-            yield Fault(Kind.AREA, message, record['img_id'])
+            yield Fault(FaultKind.AREA, message, record['img_id'])
         if 'bbox' in segment:
             given = segment['bbox']
             if len(given) != 4 or np.abs(np.subtract(given, box)).max() > BBOX_TOLERANCE:
                 message = f'{described} has bbox {given}, but is at {box} in '
-                yield Fault(Kind.BBOX, message + record['seg_map_path'], record['img_id'])
+                yield Fault(FaultKind.BBOX, message + record['seg_map_path'], record['img_id'])
 
 
 def _merge_stuff(
@@ -162,10 +162,10 @@ def _merge_stuff(
 def _find_emptiness(record: dict, areas: dict[int, int], crowd: set[int]) -> Iterator[Fault]:
     if set(areas) == {VOID}:
         message = f'{record["seg_map_path"]} of {_describe(record)} holds nothing but void'
-        yield Fault(Kind.VOID_ONLY, message, record['img_id'])
+        yield Fault(FaultKind.VOID_ONLY, message, record['img_id'])
     elif crowd and all(segment['id'] in crowd for segment in record['segments']):
         message = f'all segments of {_describe(record)} are crowd: nothing is learned from it'
-        yield Fault(Kind.CROWD_ONLY, message, record['img_id'])
+        yield Fault(FaultKind.CROWD_ONLY, message, record['img_id'])
 
 
 def _find_excess(report: ImageReport, expected: Expectations) -> Iterator[Fault]:
@@ -175,4 +175,4 @@ def _find_excess(report: ImageReport, expected: Expectations) -> Iterator[Fault]
             f'{_describe(report.record)} has {count} segments, but the model has only '
             f'num_queries={expected.num_queries}: {count - expected.num_queries} cannot be learned'
         )
-        yield Fault(Kind.MANY_SEGMENTS, message, report.record['img_id'])
+        yield Fault(FaultKind.MANY_SEGMENTS, message, report.record['img_id'])

@@ -11,7 +11,7 @@ from jinja2 import Environment
 from mmdet.visualization.palette import get_palette
 
 from ..atomic_file import write_atomically
-from ..faults import Fault, Kind
+from ..faults import Fault, FaultKind
 from .charts import draw_classes, draw_distributions
 from .configs import Inspection
 from .datasets import DatasetReport
@@ -21,9 +21,9 @@ from .report_template import TEMPLATE
 MAX_LISTED = 500
 
 
-def group_faults(faults: list[Fault]) -> list[tuple[Kind, list[str]]]:
+def group_faults(faults: list[Fault]) -> list[tuple[FaultKind, list[str]]]:
     """Bring the messages of each kind together, those that stop training first."""
-    order = list(Kind)
+    order = list(FaultKind)
     faults = sorted(faults, key=lambda fault: order.index(fault.kind))
     return [
         (kind, [fault.message for fault in group])

@@ -6,7 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
-from ...faults import Fault, Kind, refuse
+from ...faults import Fault, FaultKind, refuse
 from ...panoptic_format import check_ids, orientation_hint, read_panoptic_png
 
 
@@ -66,7 +66,7 @@ def find_size_faults(shape: tuple[int, ...], record: dict) -> Iterator[Fault]:
     """
     if shape != tuple(record['ori_shape']):
         yield Fault(
-            Kind.SIZE,
+            FaultKind.SIZE,
             f'panoptic PNG {record["seg_map_path"]} is {_size(shape)}, but image '
             f'{record["img_id"]} ({record["img_path"]}) is {_size(record["ori_shape"])}'
             + orientation_hint(shape, tuple(record['ori_shape'])),
@@ -84,7 +84,7 @@ def find_json_size_faults(record: dict) -> Iterator[Fault]:
     given = tuple(record[side] for side in ('height', 'width') if record.get(side) is not None)
     if len(given) == 2 and given != tuple(record['ori_shape']):
         yield Fault(
-            Kind.JSON_SIZE,
+            FaultKind.JSON_SIZE,
             f'image {record["img_id"]} ({record["img_path"]}) is {_size(record["ori_shape"])}, but '
             f'{record["ann_file"]} says {given[1]}x{given[0]}'
             + orientation_hint(given, record['ori_shape']),
