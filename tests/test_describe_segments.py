@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.kmax.panoptic_format import MAX_ID, describe_segments
+from projects.kmax.id_runs import describe_segments
+from projects.kmax.panoptic_format import MAX_ID
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (1, 7), (9, 1), (40, 60)], ids=str)
@@ -21,7 +22,7 @@ def test_each_segment_is_described(shape, kind):
     assert describe_segments(ids) == expected
 
 
-def test_a_run_over_the_end_of_a_row_is_two():
+def test_a_run_over_the_end_of_a_row_spans_it():
     ids = np.array([[0, 0, MAX_ID], [MAX_ID, 0, 0]])
     assert describe_segments(ids) == {
         0: dict(area=4, bbox=[0, 0, 3, 2]),

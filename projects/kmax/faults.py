@@ -1,4 +1,4 @@
-"""Faults of data sets: what training refuses, one by one, and what an inspection lists."""
+"""Faults of data sets: what stops training, and what both training and an inspection warn of."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ class FaultKind(Enum):
     NOTHING_LEFT = 'no image to train on'
     AREA = 'wrong area'
     BBOX = 'wrong bbox'
+    # Legitimate, but worth knowing:
     MANY_SEGMENTS = 'more segments than queries'
     VOID_ONLY = 'image of nothing but void'
     CROWD_ONLY = 'image of nothing but crowd'
@@ -39,13 +40,11 @@ class FaultKind(Enum):
 
     @property
     def stops_training(self) -> bool:
-        """Whether training stops with the same message when it meets the fault."""
-        return self not in _SURVIVED
+        """Whether training stops with the same message when it meets one; else its log has it."""
+        return self not in _WARNINGS
 
 
-_SURVIVED = {
-    FaultKind.AREA,
-    FaultKind.BBOX,
+_WARNINGS = {
     FaultKind.MANY_SEGMENTS,
     FaultKind.VOID_ONLY,
     FaultKind.CROWD_ONLY,
@@ -62,11 +61,18 @@ class Fault:
         kind: What is wrong.
         message: The same with the names of file, image and id.
         image_id: The image concerned, if it is one.
+        tolerated: Whether the data set is told to go on without comparing.
     """
 
     kind: FaultKind
     message: str
     image_id: int | str | None = None
+    tolerated: bool = False
+
+    @property
+    def stops_training(self) -> bool:
+        """Whether training stops with the same message when it meets the fault."""
+        return self.kind.stops_training and not self.tolerated
 
 
 def refuse(faults: Iterable[Fault]) -> None:

@@ -275,30 +275,3 @@ def prediction_ids(panoptic: NDArray[np.integer], kept: NDArray[np.bool_]) -> ND
         kept: Which of them are segments, not void.
     """
     return np.where(kept, panoptic + 1, VOID)
-
-
-def describe_segments(ids: NDArray[np.integer]) -> dict[int, dict[str, Any]]:
-    """Return ``area`` and ``bbox`` ``[x, y, width, height]`` of each id, in one pass.
-
-    Args:
-        ids: ``(H, W)``. Void is described as well where it occurs.
-    """
-    if not ids.size:
-        return {}
-    width, flat = ids.shape[1], ids.ravel()
-    # Runs of equal neighbours within a row are few.
-    begins = np.ones(flat.size, bool)
-    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
-    begins[::width] = True
-    starts = np.flatnonzero(begins)
-    lengths = np.diff(starts, append=flat.size)
-    order = np.argsort(flat[starts], kind='stable')
-    starts, lengths = starts[order], lengths[order]
-    rows, lefts = np.divmod(starts, width)
-    values, first = np.unique(flat[starts], return_index=True)
-    left, right = np.minimum.reduceat(lefts, first), np.maximum.reduceat(lefts + lengths, first)
-    top, bottom = np.minimum.reduceat(rows, first), np.maximum.reduceat(rows, first) + 1
-    boxes = np.stack([left, top, right - left, bottom - top], axis=1)
-    areas = np.add.reduceat(lengths, first)
-    described = zip(values.tolist(), areas.tolist(), boxes.tolist(), strict=True)
-    return {value: dict(area=area, bbox=box) for value, area, box in described}

@@ -43,7 +43,7 @@ def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:
     dataset = DATASETS.build({**cfg, 'lazy_init': True, 'pipeline': []})
     report = inspect_dataset(name, dataset, None, workers, show_progress)
     print(f'{name}: {len(report.images)} images')
-    return [fault for fault in report.faults if fault.kind.stops_training]
+    return [fault for fault in report.faults if fault.stops_training]
 
 
 def finish(faults: list[Fault], done: str) -> None:

@@ -4,13 +4,13 @@ from mmdet.datasets import ADE20KInstanceDataset, ADE20KPanopticDataset
 from mmdet.datasets.ade20k import ADE_PALETTE
 from mmdet.registry import DATASETS
 
-from .panoptic import KMaXPanopticDataset
+from .published import PublishedPanopticDataset
 
 _THING_COLORS = ADE20KInstanceDataset.METAINFO['palette']
 
 
 @DATASETS.register_module()
-class KMaXADE20KPanopticDataset(KMaXPanopticDataset):
+class KMaXADE20KPanopticDataset(PublishedPanopticDataset):
     """ADE20K panoptic: 100 thing and 50 stuff classes, things first.
 
     ``ann_file`` is written by mmdet's ``ade20k2coco.py`` or Mask2Former's

@@ -2,7 +2,7 @@
 
 from mmdet.registry import DATASETS
 
-from .panoptic import KMaXPanopticDataset
+from .published import PublishedPanopticDataset
 
 _THINGS = ('person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle')
 _STUFF = (
@@ -19,7 +19,7 @@ _PALETTE = [
 
 
 @DATASETS.register_module()
-class KMaXCityscapesPanopticDataset(KMaXPanopticDataset):
+class KMaXCityscapesPanopticDataset(PublishedPanopticDataset):
     """Cityscapes panoptic: 8 thing and 11 stuff classes, things first.
 
     ``ann_file`` is written by cityscapesScripts' ``createPanopticImgs``, with or without its

@@ -3,11 +3,11 @@
 from mmdet.datasets import CocoPanopticDataset
 from mmdet.registry import DATASETS
 
-from .panoptic import KMaXPanopticDataset
+from .published import PublishedPanopticDataset
 
 
 @DATASETS.register_module()
-class KMaXCocoPanopticDataset(KMaXPanopticDataset):
+class KMaXCocoPanopticDataset(PublishedPanopticDataset):
     """COCO panoptic: 80 thing and 53 stuff classes."""
 
     METAINFO = CocoPanopticDataset.METAINFO

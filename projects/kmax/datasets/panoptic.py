@@ -12,6 +12,7 @@ from .panoptic_json import (
     annotations_of_images,
     check_images,
     complete_metainfo,
+    measures_of,
     parse_segments,
 )
 from .reading_errors import naming_image
@@ -29,6 +30,9 @@ class KMaXPanopticDataset(BaseDetDataset):
         data_prefix: Folders ``img`` of the images and ``seg`` of the panoptic PNGs.
         filter_cfg: For training, ``filter_empty_gt`` drops images without a segment that is not
             crowd, ``min_size`` those with a shorter side.
+        check_measures: Whether ``LoadPanopticIds`` refuses a PNG in which a segment has another
+            ``area`` or ``bbox`` than in the JSON, where the JSON gives them. An inspection lists
+            both either way.
         **kwargs: Arguments of mmdet's ``BaseDetDataset``.
     """
 
@@ -37,8 +41,10 @@ class KMaXPanopticDataset(BaseDetDataset):
         ann_file: str,
         data_prefix: dict[str, str],
         filter_cfg: dict | None = None,
+        check_measures: bool = True,
         **kwargs: Any,
     ) -> None:
+        self.check_measures = check_measures
         super().__init__(
             ann_file=ann_file, data_prefix=data_prefix, filter_cfg=filter_cfg, **kwargs
         )
@@ -74,10 +80,13 @@ class KMaXPanopticDataset(BaseDetDataset):
 
     def _segment_record(self, annotation: dict, labels: dict[int, int]) -> dict:
         num_things = len(self._metainfo['thing_classes'])
-        return {
+        record = {
             'seg_map_path': join_path(self.data_prefix['seg'], annotation['file_name']),
             **parse_segments(annotation, labels, num_things, self.ann_file),
         }
+        if self.check_measures:
+            record |= measures_of(annotation['segments_info'])
+        return record
 
     def filter_data(self) -> list[dict]:
         """Drop training images as ``filter_cfg`` asks for.

@@ -200,3 +200,15 @@ def parse_segments(annotation: dict, labels: dict[int, int], num_things: int, pa
         ids.append(segment['id'])
         rows.append(row)
     return {'segment_ids': ids, 'segment_rows': rows, 'segment_labels': row_labels}
+
+
+def measures_of(segments: list[dict]) -> dict[str, list]:
+    """Return what the JSON says about the size and the place of segments.
+
+    Returns:
+        ``segment_areas`` and ``segment_boxes`` in the JSON's order, None where it has none.
+    """
+    return {
+        'segment_areas': [segment.get('area') for segment in segments],
+        'segment_boxes': [segment.get('bbox') for segment in segments],
+    }

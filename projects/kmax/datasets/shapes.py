@@ -21,7 +21,7 @@ from projects.kmax.datasets.shapes_textures import (
     pixel_grid,
     smooth_noise,
 )
-from projects.kmax.panoptic_format import describe_segments
+from projects.kmax.id_runs import describe_segments
 
 MIN_SIDE = 64
 MIN_AREA = 40  # design pixels; what shows less than this is void

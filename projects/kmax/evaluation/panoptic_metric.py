@@ -14,7 +14,8 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
-from ..panoptic_format import VOID, describe_segments, prediction_ids
+from ..id_runs import describe_segments
+from ..panoptic_format import VOID, prediction_ids
 from .export import PanopticExport
 from .ground_truth import PanopticGroundTruth
 from .image_metric import ImageMetric

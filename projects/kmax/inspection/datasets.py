@@ -1,14 +1,14 @@
 """Faults and statistics of one data set of a config."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
+from ..datasets.data_warnings import warn_of_leak, warn_of_never_annotated
 from ..datasets.panoptic import KMaXPanopticDataset
-from ..faults import Fault, FaultKind
+from ..faults import Fault
 from ..parallel import Progress, run_parallel
 from .annotations import Annotations, inspect_annotations
 from .images import Expectations, ImageReport, inspect_image
@@ -59,7 +59,13 @@ def inspect_dataset(
         progress: Shows the progress of an iterable with a title and a length.
     """
     found = inspect_annotations(dataset)
-    expected = Expectations(found.labels, found.num_things, num_queries, dataset.backend_args)
+    expected = Expectations(
+        found.labels,
+        found.num_things,
+        num_queries,
+        dataset.check_measures,
+        dataset.backend_args,
+    )
     results = run_parallel(partial(inspect_image, expected), found.records, workers)
     images = list(progress(results, f'reading {name}', len(found.records)))
     report = DatasetReport(name, found, images, list(found.faults))
@@ -69,18 +75,15 @@ def inspect_dataset(
 
 
 def find_never_annotated(train: list[DatasetReport]) -> Iterable[Fault]:
-    """Yield classes without a segment in all the training data of the same classes."""
-    counts: dict[tuple[str, ...], np.ndarray] = {}
-    files: dict[tuple[str, ...], list[str]] = {}
-    for report in train:
-        classes = report.annotations.classes
-        counts[classes] = counts.get(classes, 0) + report.count_classes()[:, 1]
-        files.setdefault(classes, []).append(report.annotations.ann_file)
-    for classes, count in counts.items():
-        names = ', '.join(files[classes])
-        for label in np.flatnonzero(count == 0):
-            message = f'no segment in {names} is of class "{classes[label]}"'
-            yield Fault(FaultKind.NEVER_ANNOTATED, message)
+    """Return classes without a segment in all the training data of the same classes."""
+    return warn_of_never_annotated(
+        (
+            report.annotations.classes,
+            report.annotations.ann_file,
+            report.count_classes()[:, 1].tolist(),
+        )
+        for report in train
+    )
 
 
 def find_leaks(train: list[DatasetReport], val: list[DatasetReport]) -> Iterable[Fault]:
@@ -95,14 +98,4 @@ def find_leaks(train: list[DatasetReport], val: list[DatasetReport]) -> Iterable
             continue
         for image in report.images:
             if image.digest is not None and image.digest in seen:
-                record, other = image.record, seen[image.digest]
-                message = (
-                    f'image {record["img_id"]} ({record["img_path"]}) of {record["ann_file"]} is '
-                    f'the same as image {other["img_id"]} ({other["img_path"]}) in training'
-                )
-                yield Fault(FaultKind.LEAK, message, record['img_id'])
-
-
-def count_kinds(faults: Iterable[Fault]) -> Counter[FaultKind]:
-    """Count faults of each kind."""
-    return Counter(fault.kind for fault in faults)
+                yield warn_of_leak(image.record, seen[image.digest])

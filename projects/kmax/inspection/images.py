@@ -10,12 +10,17 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.fileio import get
 from numpy.typing import NDArray
 
+from ..datasets.data_warnings import warn_of_crowd, warn_of_excess, warn_of_void
+from ..datasets.panoptic_json import measures_of
 from ..datasets.reading_errors import naming_image
-from ..datasets.transforms.loading import find_json_size_faults, find_size_faults
+from ..datasets.transforms.loading import (
+    find_json_size_faults,
+    find_measure_faults,
+    find_size_faults,
+)
 from ..faults import Fault, FaultKind
-from ..panoptic_format import VOID, describe_segments, find_id_faults, read_panoptic_png
-
-BBOX_TOLERANCE = 1
+from ..id_runs import describe_segments
+from ..panoptic_format import VOID, find_id_faults, read_panoptic_png
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,14 @@ class Expectations:
         labels: Label of each category id.
         num_things: Number of thing classes, which have the smallest labels.
         num_queries: Most segments a model can learn from; None for any number.
+        check_measures: Whether a training compares areas and boxes.
         backend_args: Arguments of mmengine's file backend.
     """
 
     labels: dict[int, int]
     num_things: int
     num_queries: int | None = None
+    check_measures: bool = True
     backend_args: dict | None = None
 
 
@@ -113,7 +120,7 @@ def _compare(report: ImageReport, ids: NDArray[np.uint32], expected: Expectation
     report.faults += find_id_faults(
         areas, listed, record['seg_map_path'], _describe(record), record['img_id']
     )
-    report.faults += _find_measure_faults(record, described)
+    report.faults += _find_measure_faults(record, described, not expected.check_measures)
     crowd = {s['id'] for s in record['segments'] if s.get('iscrowd', 0)}
     report.void = areas.get(VOID, 0) / ids.size
     report.crowd = sum(areas.get(segment_id, 0) for segment_id in crowd) / ids.size
@@ -122,24 +129,13 @@ def _compare(report: ImageReport, ids: NDArray[np.uint32], expected: Expectation
     report.faults += _find_excess(report, expected)
 
 
-def _find_measure_faults(record: dict, found: dict[int, dict[str, Any]]) -> Iterator[Fault]:
-    """Yield areas and boxes in the JSON that are not those of the PNG."""
-    for segment in record['segments']:
-        if segment['id'] not in found:
-            continue
-        pixels, box = (found[segment['id']][name] for name in ('area', 'bbox'))
-        described = f'segment {segment["id"]} of {_describe(record)}'
-        if 'area' in segment and segment['area'] != pixels:
-            message = (
-                f'{described} has area {segment["area"]}, but {pixels} pixels in '
-                f'{record["seg_map_path"]}; panoptic quality is computed from the former'
-            )
-            yield Fault(FaultKind.AREA, message, record['img_id'])
-        if 'bbox' in segment:
-            given = segment['bbox']
-            if len(given) != 4 or np.abs(np.subtract(given, box)).max() > BBOX_TOLERANCE:
-                message = f'{described} has bbox {given}, but is at {box} in '
-                yield Fault(FaultKind.BBOX, message + record['seg_map_path'], record['img_id'])
+def _find_measure_faults(
+    record: dict, found: dict[int, dict[str, Any]], tolerated: bool
+) -> Iterator[Fault]:
+    segments = record['segments']
+    measured = [(segment_id, *measures.values()) for segment_id, measures in found.items()]
+    listed = {'segment_ids': [segment['id'] for segment in segments], **measures_of(segments)}
+    return find_measure_faults(measured, {**record, **listed}, _describe(record), tolerated)
 
 
 def _merge_stuff(
@@ -161,18 +157,12 @@ def _merge_stuff(
 
 def _find_emptiness(record: dict, areas: dict[int, int], crowd: set[int]) -> Iterator[Fault]:
     if set(areas) == {VOID}:
-        message = f'{record["seg_map_path"]} of {_describe(record)} holds nothing but void'
-        yield Fault(FaultKind.VOID_ONLY, message, record['img_id'])
+        yield warn_of_void(record)
     elif crowd and all(segment['id'] in crowd for segment in record['segments']):
-        message = f'all segments of {_describe(record)} are crowd: nothing is learned from it'
-        yield Fault(FaultKind.CROWD_ONLY, message, record['img_id'])
+        yield warn_of_crowd(record)
 
 
 def _find_excess(report: ImageReport, expected: Expectations) -> Iterator[Fault]:
     count = len(report.segments)
     if expected.num_queries is not None and count > expected.num_queries:
-        message = (
-            f'{_describe(report.record)} has {count} segments, but the model has only '
-            f'num_queries={expected.num_queries}: {count - expected.num_queries} cannot be learned'
-        )
-        yield Fault(FaultKind.MANY_SEGMENTS, message, report.record['img_id'])
+        yield warn_of_excess(report.record, count, expected.num_queries)

@@ -8,7 +8,8 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import PixelData
 from numpy.typing import NDArray
 
-from ..panoptic_format import VOID, describe_segments, prediction_ids
+from ..id_runs import describe_segments
+from ..panoptic_format import VOID, prediction_ids
 
 
 @dataclass(frozen=True)
