@@ -12,6 +12,7 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type='CheckClassesHook'),
+    dict(type='WarnAboutDataHook'),
     dict(type='CheckFiniteHook'),
     dict(type='GradientNormHook'),
     # An average of the weights, which the original does not take:

@@ -8,6 +8,7 @@ from projects.kmax.engine.hooks import (
     CheckFiniteHook,
     GradientNormHook,
     MapClassesHook,
+    WarnAboutDataHook,
 )
 from projects.kmax.engine.latest_checkpoint import find_whole_checkpoint
 from projects.kmax.engine.launch import adapt_to_machine
@@ -32,6 +33,7 @@ __all__ = [
     'ResumableBatchSampler',
     'ResumableTrainLoop',
     'SeededDataset',
+    'WarnAboutDataHook',
     'WarmupPolyLR',
     'adapt_to_machine',
     'find_whole_checkpoint',

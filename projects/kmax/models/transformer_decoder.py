@@ -166,6 +166,7 @@ class KMaXTransformerDecoder(nn.Module):
         self.mask_channels = mask_channels
         self.norm_eps = norm_eps
         self.with_cp = with_cp
+        self.num_queries = num_queries
         self.cluster_centers = nn.Embedding(num_queries, embed_dims)
         self.stage_of_layer = [
             stage for stage, count in enumerate(num_layers) for _ in range(count)

@@ -6,6 +6,7 @@ from projects.kmax.engine.hooks.check_classes import CheckClassesHook
 from projects.kmax.engine.hooks.check_finite import CheckFiniteHook
 from projects.kmax.engine.hooks.gradient_norm import GradientNormHook
 from projects.kmax.engine.hooks.map_classes import MapClassesHook
+from projects.kmax.engine.hooks.warn_about_data import WarnAboutDataHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -14,4 +15,5 @@ __all__ = [
     'CheckFiniteHook',
     'GradientNormHook',
     'MapClassesHook',
+    'WarnAboutDataHook',
 ]
