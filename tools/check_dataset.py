@@ -1,7 +1,8 @@
 """Look at a config's data sets before training: ``python tools/check_dataset.py CONFIG``.
 
-Reads every image and annotation of the training and the validation data, lists all faults, and
-writes an HTML report with pictures. Ends with status 1 where there are faults.
+Reads every image and annotation of the training and the validation data, lists all faults, at
+which a training stops, and warnings, with which it goes on, and writes an HTML report with
+pictures. Ends with status 1 where there are faults or warnings.
 """
 
 import os
@@ -18,6 +19,7 @@ from rich.progress import track  # noqa: E402
 
 from projects.kmax.engine.config_check import check_keys  # noqa: E402
 from projects.kmax.engine.launch import existing_file  # noqa: E402
+from projects.kmax.faults import FaultKind  # noqa: E402
 from projects.kmax.inspection.configs import Inspection, inspect_config  # noqa: E402
 from projects.kmax.inspection.report import group_faults, summarise, write_report  # noqa: E402
 
@@ -58,15 +60,21 @@ def print_summary(inspection: Inspection) -> None:
         print(f'\n{report.name}')
         for name, value in summarise(report).items():
             print(f'  {name:<22}{value}')
-    groups = group_faults(inspection.faults)
+    findings = group_faults(inspection.faults)
+    print_groups('FAULTS: training stops at the first that it meets', findings.faults)
+    print_groups('WARNINGS: training goes on', findings.warnings)
+    print(f'\n{findings.count()}')
+
+
+def print_groups(title: str, groups: list[tuple[FaultKind, list[str]]]) -> None:
+    """Print the first messages of each kind below a title, if there are any."""
+    if groups:
+        print(f'\n{title}')
     for kind, messages in groups:
-        effect = 'stops training' if kind.stops_training else 'training goes on'
-        print(f'\n{kind.value}: {len(messages)} ({effect})')
+        print(f'\n{kind.value}: {len(messages)}')
         print(*(f'  {message}' for message in messages[:SHOWN]), sep='\n')
         if len(messages) > SHOWN:
             print(f'  and {len(messages) - SHOWN} more')
-    total = len(inspection.faults)
-    print(f'\n{total} faults of {len(groups)} kinds' if total else '\nno faults found')
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """The report of an inspection: one HTML file, pictures included."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,42 @@ from .report_template import TEMPLATE
 MAX_LISTED = 500
 
 
-def group_faults(faults: list[Fault]) -> list[tuple[FaultKind, list[str]]]:
-    """Bring the messages of each kind together, those that stop training first."""
+@dataclass(frozen=True)
+class Findings:
+    """The messages of each kind of fault and of warning.
+
+    Attributes:
+        faults: Those that stop training.
+        warnings: Those with which it goes on.
+    """
+
+    faults: list[tuple[FaultKind, list[str]]]
+    warnings: list[tuple[FaultKind, list[str]]]
+
+    def count(self) -> str:
+        """Say how many there are, or that there are none."""
+        named = {'fault': self.faults, 'warning': self.warnings}
+        counts = [_count(name, groups) for name, groups in named.items() if groups]
+        return ', '.join(counts) or 'no faults found'
+
+
+def _count(name: str, groups: list[tuple[FaultKind, list[str]]]) -> str:
+    total = sum(len(messages) for _, messages in groups)
+    kinds = f'{len(groups)} kind{"s" if len(groups) > 1 else ""}'
+    return f'{total} {name}{"s" if total > 1 else ""} of {kinds}'
+
+
+def group_faults(faults: list[Fault]) -> Findings:
+    """Tell faults from warnings and bring the messages of each kind together."""
     order = list(FaultKind)
     faults = sorted(faults, key=lambda fault: order.index(fault.kind))
+    return Findings(
+        _group(fault for fault in faults if fault.stops_training),
+        _group(fault for fault in faults if not fault.stops_training),
+    )
+
+
+def _group(faults: Iterable[Fault]) -> list[tuple[FaultKind, list[str]]]:
     return [
         (kind, [fault.message for fault in group])
         for kind, group in groupby(faults, lambda fault: fault.kind)
@@ -60,16 +93,16 @@ def write_report(path: Path, title: str, inspection: Inspection, num_pictures: i
         inspection: What was found.
         num_pictures: Pictures of each data set, and again as many of faulty images.
     """
-    groups = group_faults(inspection.faults)
+    findings = group_faults(inspection.faults)
     html = (
         Environment(autoescape=True)
         .from_string(TEMPLATE)
         .render(
             title=title,
             num_queries=inspection.num_queries,
-            num_faults=len(inspection.faults),
-            stops=any(kind.stops_training for kind, _ in groups),
-            groups=[(k, len(found), found[:MAX_LISTED]) for k, found in groups],
+            count=findings.count(),
+            sections=dict(Faults=findings.faults, Warnings=findings.warnings),
+            max_listed=MAX_LISTED,
             summaries=[(report.name, summarise(report)) for report in inspection.datasets],
             distributions=_embed(
                 draw_distributions(inspection.datasets, inspection.num_queries), 'png'
@@ -86,17 +119,20 @@ def _embed(content: bytes, kind: str) -> str:
 
 
 def _draw(report: DatasetReport, count: int) -> dict[str, Any]:
-    faulty = {fault.image_id for fault in report.faults} - {None}
-    chosen = {'': choose_images(report, count), 'Faulty': choose_faulty_images(report, count)}
+    chosen = {
+        'Pictures': choose_images(report, count),
+        'Faults and warnings': choose_faulty_images(report, count),
+    }
     pictures = [
-        (title, [_describe_image(image, report, faulty) for image in images])
+        (title, [_describe_image(image, report) for image in images])
         for title, images in chosen.items()
         if images
     ]
     return dict(name=report.name, pictures=pictures)
 
 
-def _describe_image(image: Any, report: DatasetReport, faulty: set) -> dict[str, Any]:
+def _describe_image(image: Any, report: DatasetReport) -> dict[str, Any]:
+    found = [fault for fault in report.faults if fault.image_id == image.record['img_id']]
     return dict(
         source=_embed(draw_image(image, report.annotations), 'jpeg'),
         name=Path(image.record['img_path']).name,
@@ -104,7 +140,7 @@ def _describe_image(image: Any, report: DatasetReport, faulty: set) -> dict[str,
         size='{}×{}'.format(*image.size),
         segments=len(image.segments),
         void=f'{100 * image.void:.1f}',
-        faulty=image.record['img_id'] in faulty,
+        kinds=sorted({fault.kind.value for fault in found}),
     )
 
 

@@ -16,27 +16,22 @@ tr:hover td { background: #f5f5f5 } th { border-bottom: 1px solid #ccc }
 .verdict { padding: .6em 1em; border-radius: 6px; background: #e6f4ea }
 .verdict.warn { background: #fff4df } .verdict.bad { background: #fde7e9 }
 .badge { font-size: .8em; padding: .1em .5em; border-radius: 4px; background: #fff4df }
-.badge.bad { background: #fde7e9; color: #b00020 }
 .swatch { display: inline-block; width: .9em; height: .9em; border-radius: 2px;
   margin-right: .4em; vertical-align: -.05em }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 1em }
 li { overflow-wrap: anywhere } summary { cursor: pointer }
 </style></head><body>
 <h1>Data sets of {{ title }}</h1>
-<p class="verdict {{ 'bad' if stops else 'warn' if num_faults else '' }}">
-{%- if num_faults %}{{ num_faults }} fault{{ 's' if num_faults > 1 }} of {{ groups|length }}
-kind{{ 's' if groups|length > 1 }};
-{%- if stops %} training stops at the first that it meets of those marked so.
-{%- else %} training goes on all the same.{% endif %}
-{%- else %}No faults found.{% endif %}</p>
-{% if groups %}<h2>Faults</h2>
-{% for kind, count, messages in groups %}<details {{ 'open' if loop.index <= 5 }}>
-<summary><b>{{ kind.value }}</b>: {{ count }}
-{% if kind.stops_training %}<span class="badge bad">stops training</span>
-{% else %}<span class="badge">training goes on</span>{% endif %}</summary>
-<ul>{% for message in messages %}<li>{{ message }}</li>{% endfor %}
-{% if count > messages|length %}<li>and {{ count - messages|length }} more</li>{% endif %}</ul>
-</details>{% endfor %}{% endif %}
+<p class="verdict {{ 'bad' if sections.Faults else 'warn' if sections.Warnings else '' }}">
+{{- count[0]|upper }}{{ count[1:] }}.</p>
+{% for heading, groups in sections.items() if groups %}<h2>{{ heading }}</h2>
+<p class="note">{% if heading == 'Faults' %}Training stops at the first that it meets.
+{%- else %}Training goes on.{% endif %}</p>
+{% for kind, messages in groups %}<details {{ 'open' if loop.index <= 5 }}>
+<summary><b>{{ kind.value }}</b>: {{ messages|length }}</summary>
+<ul>{% for message in messages[:max_listed] %}<li>{{ message }}</li>{% endfor %}
+{% if messages|length > max_listed %}<li>and {{ messages|length - max_listed }} more</li>
+{% endif %}</ul></details>{% endfor %}{% endfor %}
 <h2>Contents</h2>
 <table><tr><th></th>{% for name, _ in summaries %}<th>{{ name }}</th>{% endfor %}</tr>
 {% for key in summaries[0][1] %}<tr><td>{{ key }}</td>
@@ -56,13 +51,14 @@ can find, and learn from, in one image.</p>{% endif %}
 <td class="n{{ ' zero' if not count }}">{{ count }}</td>{% endfor %}{% endfor %}</tr>
 {% endfor %}</table></details>{% endfor %}
 {% for dataset in datasets %}{% for heading, pictures in dataset.pictures %}
-<h2>{{ heading or 'Pictures' }} of {{ dataset.name }}</h2>
+<h2>{{ heading }} of {{ dataset.name }}</h2>
 <p class="note">Right: segments in the colours of their classes; grey is void, crowd, or an id that
 the JSON lacks.</p>
 <div class="grid">{% for picture in pictures %}<figure><img alt="" src="{{ picture.source }}">
 <figcaption>{{ picture.name }} (id {{ picture.id }}), {{ picture.size }},
 {{ picture.segments }} segments, {{ picture.void }} % void
-{%- if picture.faulty %} <span class="badge bad">faulty</span>{% endif %}</figcaption></figure>
+{%- for kind in picture.kinds %} <span class="badge">{{ kind }}</span>{% endfor %}
+</figcaption></figure>
 {% endfor %}</div>{% endfor %}{% endfor %}
 </body></html>
 """

@@ -1,0 +1,177 @@
+"""A tiny data set, what damages it, and the command that looks at it."""
+
+import projects.kmax  # noqa: I001  (before anything of mmdet)
+
+import importlib.util
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmdet.registry import DATASETS
+from mmengine.registry import init_default_scope
+
+from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+CONFIG = """
+_base_ = '{root}/configs/kmax/kmax_nano_shapes-panoptic.py'
+train_dataloader = dict(dataset=dict(data_root='{folder}/'))
+val_dataloader = dict(dataset=dict(data_root='{folder}/'))
+test_dataloader = val_dataloader
+val_evaluator = dict(
+    _delete_=True,
+    type='KMaXPanopticMetric',
+    ann_file='{folder}/panoptic_val.json',
+    seg_prefix='{folder}/panoptic_val',
+)
+test_evaluator = val_evaluator
+model = dict(
+    panoptic_head=dict(
+        num_things_classes=1,
+        num_stuff_classes={stuff},
+        transformer_decoder=dict(num_queries=3),
+    )
+)
+"""
+CATEGORIES = [
+    {'id': 1, 'name': 'cat', 'isthing': 1, 'color': [255, 0, 0]},
+    {'id': 2, 'name': 'sky', 'isthing': 0, 'color': [0, 0, 255]},
+]
+SIZE = {'height': 20, 'width': 30}
+SEGMENTS = [
+    {'id': 70000, 'category_id': 1, 'iscrowd': 0, 'area': 200, 'bbox': [0, 0, 10, 20]},
+    {'id': 5, 'category_id': 2, 'iscrowd': 0, 'area': 300, 'bbox': [10, 0, 15, 20]},
+]
+
+
+def _write_split(folder, split, count, rng):
+    ids = np.zeros((20, 30), np.int64)
+    ids[:, :10], ids[:, 10:25] = 70000, 5
+    (folder / split).mkdir(parents=True)
+    names = [f'{number:02d}' for number in range(1, count + 1)]
+    for name in names:
+        image = rng.integers(0, 256, (20, 30, 3), np.uint8)
+        cv2.imwrite(str(folder / split / f'{name}.jpg'), image)
+        write_panoptic_png(folder / f'panoptic_{split}' / f'{name}.png', ids)
+    content = {
+        'images': [{'id': int(n), 'file_name': f'{n}.jpg', **SIZE} for n in names],
+        'annotations': [
+            {'image_id': int(n), 'file_name': f'{n}.png', 'segments_info': SEGMENTS} for n in names
+        ],
+        'categories': CATEGORIES,
+    }
+    (folder / f'panoptic_{split}.json').write_text(json.dumps(content))
+
+
+@pytest.fixture
+def num_images():
+    """Return the number of training images: one for each kind of fault."""
+    return 23
+
+
+@pytest.fixture
+def folder(tmp_path, num_images):
+    """Write the training images and one of validation."""
+    rng = np.random.default_rng(0)
+    _write_split(tmp_path, 'train', num_images, rng)
+    _write_split(tmp_path, 'val', 1, rng)
+    return tmp_path
+
+
+@pytest.fixture
+def write_config(folder):
+    """Return a function that writes a config for the folder, and more to its end."""
+
+    def write(stuff, more):
+        path = folder / 'config.py'
+        path.write_text(CONFIG.format(root=ROOT, folder=folder, stuff=stuff) + more)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def check(folder, write_config, monkeypatch, capsys):
+    """Return a function that runs the command; ``more`` is added to its config."""
+    path = ROOT / 'tools' / 'check_dataset.py'
+    spec = importlib.util.spec_from_file_location('check_dataset', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, 'SHOWN', 100)
+
+    def run(*options, stuff=1, more='', draw=False):
+        config = write_config(stuff, more)
+        report = folder / 'report.html'
+        if not draw:  # Charts take most of the time.
+            monkeypatch.setattr(module, 'write_report', lambda *args: None)
+        arguments = ['check_dataset.py', config, '--out', report, '--workers', 1, *options]
+        monkeypatch.setattr('sys.argv', [str(argument) for argument in arguments])
+        with pytest.raises(SystemExit) as stopped:
+            module.main()
+        html = report.read_text() if report.exists() else ''
+        return stopped.value.code, capsys.readouterr().out, html
+
+    return run
+
+
+@pytest.fixture
+def build(folder):
+    """Return a function that builds the training data with a loading pipeline."""
+    init_default_scope('mmdet')
+
+    def build(**kwargs):
+        settings = dict(
+            type='KMaXPanopticDataset',
+            data_root=str(folder),
+            ann_file='panoptic_train.json',
+            data_prefix=dict(img='train/', seg='panoptic_train/'),
+            pipeline=[dict(type='LoadImageFromFile'), dict(type='LoadPanopticIds')],
+        )
+        return DATASETS.build(settings | kwargs)
+
+    return build
+
+
+@pytest.fixture
+def plant(folder):
+    """Return what damages the training data."""
+    return Planter(folder)
+
+
+class Planter:
+    """Damages the training data, one image after the other."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.json = folder / 'panoptic_train.json'
+
+    def image(self, number):
+        return self.folder / 'train' / f'{number:02d}.jpg'
+
+    def png(self, number):
+        return self.folder / 'panoptic_train' / f'{number:02d}.png'
+
+    def rewrite(self, change, split='train'):
+        """Change the content of a JSON."""
+        path = self.folder / f'panoptic_{split}.json'
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+
+    def edit(self, number, change):
+        """Change the annotation of an image."""
+        self.rewrite(lambda c: change(next(a for a in c['annotations'] if a['image_id'] == number)))
+
+    def segment(self, number, **values):
+        self.edit(number, lambda a: a['segments_info'][0].update(values))
+
+    def paint(self, number, change):
+        """Change the ids of an image."""
+        ids = read_panoptic_png(self.png(number), '').copy()
+        write_panoptic_png(self.png(number), change(ids))
+
+    def truncate(self, path):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
