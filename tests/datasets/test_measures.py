@@ -4,8 +4,8 @@ import pytest
 
 AREA = (
     r'segment 300 of image 1 in .*panoptic\.json has area 167, but 168 pixels in '
-    r'.*panoptic/1\.png; panoptic quality is computed from the former: correct the JSON, or set check_measures=False '
-    'of the data set$'
+    r'.*panoptic/1\.png; panoptic quality is computed from the former: correct the JSON, or set '
+    'check_measures=False of the data set$'
 )
 BBOX = (
     r'segment 300 of image 1 in .*panoptic\.json has bbox \[{}\], but is at \[7, 0, 7, 24\] in '

@@ -89,11 +89,17 @@ def test_wrapped_data_sets_are_looked_at_together(write):
 
 
 def test_images_that_training_leaves_out_are_no_concern_of_it(write):
-    cfg = write('train', {1: 'a'}, [], build=False)
-    assert FaultKind.VOID_ONLY in kinds(DATASETS.build(cfg))
-    crowd = write('train', {1: 'a'}, [{**CAT, 'iscrowd': 1}, SKY], build=False)
-    (fault,) = find_warnings(DATASETS.build(crowd))
+    cfg = write('train', {1: 'a', 2: 'b'}, [], build=False)
+    assert kinds(DATASETS.build(cfg)).count(FaultKind.VOID_ONLY) == 2
+    assert kinds(DATASETS.build({**cfg, 'indices': 1})).count(FaultKind.VOID_ONLY) == 1
+
+
+def test_crowd_counts_as_no_segment_of_its_class(write):
+    (fault,) = find_warnings(write('train', {1: 'a'}, [{**CAT, 'iscrowd': 1}, SKY]))
     assert 'is of class "cat"' in fault.message
+    first, *_ = find_warnings(write('train', {1: 'a'}, [{**CAT, 'iscrowd': 1}]))
+    assert first.kind is FaultKind.CROWD_ONLY
+    assert 'all segments of image 1 in ' in first.message
 
 
 def test_data_of_other_formats_pass(write):
