@@ -16,6 +16,7 @@ from projects.kmax.compat import (  # noqa: E402
     mmengine_packages,
     mmpretrain_models,
     panopticapi,
+    seg_inferencer,
     torch_load,
 )
 
@@ -26,3 +27,4 @@ torch_load.apply()
 mmpretrain_models.apply()
 mmdet_import.apply()
 det_inferencer.apply()
+seg_inferencer.apply()

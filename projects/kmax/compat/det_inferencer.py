@@ -71,8 +71,11 @@ def draws_bgr(inferencer_class: Any) -> bool:
     visualizer = SimpleNamespace(
         add_datasample=lambda name, image, *args, **kwargs: drawn.append(image),
         get_image=lambda: None,
+        set_dataset_meta=lambda: None,
     )
-    inferencer = SimpleNamespace(visualizer=visualizer, num_visualized_imgs=0)
+    inferencer = SimpleNamespace(
+        visualizer=visualizer, num_visualized_imgs=0, model=SimpleNamespace(dataset_meta={})
+    )
     blue = np.array([[[255, 0, 0]]], dtype=np.uint8)
     with suppress(AttributeError, TypeError):
         inferencer_class.visualize(inferencer, [blue], [None], return_vis=True)

@@ -70,6 +70,19 @@ def move_class_rows(
         weights[name] = moved
 
 
+def drop_other_class_layers(weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
+    """Remove class layers of other shapes than a model's, in place, so that its own stay.
+
+    Args:
+        weights: The checkpoint's weights by name.
+        own: The model's weights by name.
+    """
+    for name in filter(CLASS_LAYERS.fullmatch, list(weights)):
+        new = own.get(name.removeprefix('module.'))
+        if new is not None and weights[name].shape != new.shape:
+            del weights[name]
+
+
 def _short_names(names: Sequence[str]) -> list[str]:
     short = [name.partition(',')[0].strip().casefold() for name in names]
     return [SYNONYMS.get(name, name) for name in short]

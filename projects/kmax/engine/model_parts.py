@@ -5,9 +5,7 @@ from typing import Any
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
 
-from projects.kmax.models.seg_head import KMaXSegHead
-
-PANOPTIC_HEAD, SEMANTIC_HEAD = 'panoptic_head.', 'decode_head.'
+from projects.kmax.models import KMaXSegHead, rename_panoptic_head
 
 
 def unwrap_model(model: Any) -> Any:
@@ -26,7 +24,5 @@ def rename_for_model(weights: dict[str, Tensor], model: nn.Module) -> None:
     """
     if not isinstance(getattr(model, 'decode_head', None), KMaXSegHead):
         return
-    for name in list(weights):
-        prefix, found, rest = name.partition(PANOPTIC_HEAD)
-        if found and prefix in ('', 'module.'):
-            weights[prefix + SEMANTIC_HEAD + rest] = weights.pop(name)
+    for prefix in ('', 'module.'):
+        rename_panoptic_head(weights, prefix, name='decode_head')

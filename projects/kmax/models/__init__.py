@@ -7,6 +7,7 @@ from .fusion_head import KMaXFusionHead
 from .kmax_head import KMaXHead
 from .kmeans_attention import KMeansCrossAttention
 from .losses import KMaXCriterion
+from .panoptic_checkpoint import rename_panoptic_head
 from .pixel_decoder import KMaXPixelDecoder
 from .seg_head import KMaXSegHead
 from .semantic_decoder import KMaXSemanticDecoder, KMaXSemanticHead
@@ -33,4 +34,5 @@ __all__ = [
     'KMaXTargets',
     'KMaXTransformerDecoder',
     'KMeansCrossAttention',
+    'rename_panoptic_head',
 ]

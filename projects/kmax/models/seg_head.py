@@ -15,13 +15,21 @@ from .kmax_head import KMaXHead
 from .layers import full_precision
 from .postprocess.slots import resized_rows
 
+# The option that says how many rows a layer has, and how many of them are for void.
+CLASS_LAYERS = {
+    'predictor.class_head.weight': ('num_classes', 1),
+    'semantic_decoder.head.final.weight': ('semantic_decoder.num_classes', 0),
+}
+
 
 @MODELS.register_module()
 class KMaXSegHead(KMaXHead):
     """kMaX-DeepLab's head as a decode head of mmseg: every class is one mask.
 
     Classes are in the order of mmseg's data set. The modules within are those of mmdet's registry
-    and need no prefix.
+    and need no prefix. Its model also loads checkpoints of panoptic models; mmseg's ``init_model``
+    and inferencer, which take the names of classes from the checkpoint, then keep its order, and
+    :class:`.MapClassesHook` changes to that of the data set.
 
     Args:
         num_classes: Number of classes.
@@ -85,6 +93,19 @@ class KMaXSegHead(KMaXHead):
             for rows, logits in resized_rows(masks, size):
                 output[:, rows] = (classes.t() @ logits.softmax(1)).transpose(0, 1)
         return evidence
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        """Refuse weights for other classes: mmengine would leave them out and only warn."""
+        own = self.state_dict(prefix=prefix)
+        for name, (option, void) in CLASS_LAYERS.items():
+            old, new = state_dict.get(prefix + name), own.get(prefix + name)
+            if old is not None and new is not None and len(old) != len(new):
+                raise ValueError(
+                    f'{prefix}{name} of the checkpoint is for {len(old) - void} classes, but '
+                    f'{prefix}{option} is {len(new) - void}: correct it in the config, or '
+                    'fine-tune to other classes with load_from and tools/train.py --new-classes'
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _panoptic_sample(self, sample: SegDataSample) -> DetDataSample:
         """Number the classes of a semantic map as :func:`.targets.build_targets` reads segments."""

@@ -8,7 +8,11 @@ from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
-from projects.kmax.engine.class_rows import match_names, move_class_rows
+from projects.kmax.engine.class_rows import (
+    drop_other_class_layers,
+    match_names,
+    move_class_rows,
+)
 from projects.kmax.engine.model_parts import rename_for_model, unwrap_model
 
 
@@ -37,16 +41,18 @@ class MapClassesHook(Hook):
         rename_for_model(weights, model)
         old = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
         new = _classes_of_data(runner)
+        starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         if old is None or new is None:
             if self.new_classes:
                 _warn_of_missing_names('checkpoint' if old is None else 'data set')
+                if starts:
+                    drop_other_class_layers(weights, model.state_dict())
             return
         if list(old) == list(new):
             return
         rows = match_names(old, new)
         found = [name for name, row in zip(new, rows, strict=True) if row is not None]
         is_permutation = len(found) == len(new) == len(old)
-        starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         if not is_permutation and not (self.new_classes and starts):
             _warn_of_other_names(old, new)
             return
