@@ -1,7 +1,7 @@
-"""ADE20K panoptic as the scripts of mmdet (ade20k2coco.py) and Mask2Former lay it out."""
+"""ADE20K panoptic as the original prepares it."""
 
-dataset_type = 'KMaXADE20KPanopticDataset'
-data_root = 'data/ADEChallengeData2016/'
+_base_ = './ade20k_panoptic_files.py'
+
 crop_size = (1281, 1281)
 
 train_pipeline = [
@@ -49,38 +49,6 @@ tta_pipeline = [
     ),
 ]
 
-train_dataloader = dict(
-    batch_size=8,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ade20k_panoptic_train.json',
-        data_prefix=dict(img='images/training/', seg='ade20k_panoptic_train/'),
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='ade20k_panoptic_val.json',
-        data_prefix=dict(img='images/validation/', seg='ade20k_panoptic_val/'),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(
-    type='KMaXPanopticMetric',
-    ann_file=data_root + 'ade20k_panoptic_val.json',
-    seg_prefix=data_root + 'ade20k_panoptic_val/',
-)
-test_evaluator = val_evaluator

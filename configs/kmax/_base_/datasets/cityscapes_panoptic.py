@@ -1,7 +1,7 @@
-"""Cityscapes panoptic, laid out by cityscapesScripts' createPanopticImgs."""
+"""Cityscapes panoptic as the original prepares it."""
 
-dataset_type = 'KMaXCityscapesPanopticDataset'
-data_root = 'data/cityscapes/'
+_base_ = './cityscapes_panoptic_files.py'
+
 crop_size = (1025, 2049)
 
 train_pipeline = [
@@ -46,38 +46,6 @@ tta_pipeline = [
     ),
 ]
 
-train_dataloader = dict(
-    batch_size=4,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='gtFine/cityscapes_panoptic_train.json',
-        data_prefix=dict(img='leftImg8bit/train/', seg='gtFine/cityscapes_panoptic_train/'),
-        pipeline=train_pipeline,
-    ),
-)
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type=dataset_type,
-        data_root=data_root,
-        ann_file='gtFine/cityscapes_panoptic_val.json',
-        data_prefix=dict(img='leftImg8bit/val/', seg='gtFine/cityscapes_panoptic_val/'),
-        pipeline=test_pipeline,
-        test_mode=True,
-    ),
-)
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
-val_evaluator = dict(
-    type='KMaXPanopticMetric',
-    ann_file=data_root + 'gtFine/cityscapes_panoptic_val.json',
-    seg_prefix=data_root + 'gtFine/cityscapes_panoptic_val/',
-)
-test_evaluator = val_evaluator

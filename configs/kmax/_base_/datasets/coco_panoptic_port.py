@@ -1,55 +1,11 @@
 """COCO panoptic as the PyTorch port prepares it."""
 
-_base_ = './coco_panoptic.py'
+_base_ = ['./coco_panoptic_files.py', './port_pipelines.py']
 
-crop_size = _base_.crop_size
-train_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-    dict(type='LoadPanopticIds'),
-    dict(type='KMaXResizeScale', target_size=crop_size, scale_range=(0.2, 2.0)),
-    dict(type='KMaXColorJitter'),
-    dict(type='RandomCrop', crop_size=crop_size[::-1], allow_negative_crop=True),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='KMaXPad', size=crop_size),
-    dict(
-        type='KMaXPanopticCopyPaste',
-        draw_from='segments',
-        source_pipeline=[
-            dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-            dict(type='LoadPanopticIds'),
-            # Half of the scales above.
-            dict(type='KMaXResizeScale', target_size=crop_size, scale_range=(0.1, 1.0)),
-            dict(type='KMaXColorJitter'),
-            dict(type='RandomCrop', crop_size=crop_size[::-1], allow_negative_crop=True),
-            dict(type='RandomFlip', prob=0.5),
-            dict(type='KMaXPad', size=crop_size),
-        ],
-    ),
-    dict(type='KMaXFilterLabels', min_pixels=4096),
-    dict(type='PackKMaXInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-    dict(type='Resize', scale=crop_size, keep_ratio=True, backend='pillow'),
-    dict(type='PackKMaXInputs'),
-]
-# The plain view first: it sets the resolution.
-tta_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='Resize', scale=crop_size, keep_ratio=True, backend='pillow'),
-                dict(type='Resize', scale=(961, 961), keep_ratio=True, backend='pillow'),
-                dict(type='Resize', scale=(1601, 1601), keep_ratio=True, backend='pillow'),
-            ],
-            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
-            [dict(type='PackKMaXInputs')],
-        ],
-    ),
-]
+train_pipeline = _base_.train_pipeline
+train_pipeline[2].scale_range = (0.2, 2.0)
+train_pipeline[-3].source_pipeline[2].scale_range = (0.1, 1.0)
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=_base_.test_pipeline))
 test_dataloader = val_dataloader
