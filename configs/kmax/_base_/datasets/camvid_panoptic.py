@@ -10,21 +10,9 @@ train_pipeline = [
     dict(type='LoadPanopticIds'),
     # Straight from 480x360 to 0.75 ... 1.5 times the test size.
     dict(type='KMaXRandomScale', scale_range=(0.4, 0.8), num_scales=11),
-    dict(type='KMaXAutoAugment'),
+    dict(type='PhotoMetricDistortion'),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
-    dict(
-        type='KMaXPanopticCopyPaste',
-        source_pipeline=[
-            dict(type='LoadImageFromFile'),
-            dict(type='LoadPanopticIds'),
-            # Half of the scales above.
-            dict(type='KMaXRandomScale', scale_range=(0.2, 0.4), num_scales=11),
-            dict(type='KMaXAutoAugment'),
-            dict(type='KMaXRandomPadCrop', crop_size=crop_size),
-            dict(type='RandomFlip', prob=0.5),
-        ],
-    ),
     dict(type='PackKMaXInputs'),
 ]
 test_pipeline = [

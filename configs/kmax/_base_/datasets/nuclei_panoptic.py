@@ -4,7 +4,6 @@ _base_ = './small_panoptic.py'
 
 data_root = 'data/nuclei_panoptic/'
 crop_size = (257, 257)
-flips = dict(prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal'])
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -12,21 +11,10 @@ train_pipeline = [
     # Near the images' own size: nuclei are 20 pixels wide.
     dict(type='KMaXResize', crop_size=crop_size),
     dict(type='KMaXRandomScale', scale_range=(0.8, 1.25), num_scales=10),
-    dict(type='KMaXAutoAugment'),
+    dict(type='PhotoMetricDistortion'),
     dict(type='KMaXRandomPadCrop', crop_size=crop_size),
-    dict(type='RandomFlip', **flips),
     dict(
-        type='KMaXPanopticCopyPaste',
-        source_pipeline=[
-            dict(type='LoadImageFromFile'),
-            dict(type='LoadPanopticIds'),
-            dict(type='KMaXResize', crop_size=crop_size),
-            # Half of the scales above.
-            dict(type='KMaXRandomScale', scale_range=(0.4, 0.625), num_scales=10),
-            dict(type='KMaXAutoAugment'),
-            dict(type='KMaXRandomPadCrop', crop_size=crop_size),
-            dict(type='RandomFlip', **flips),
-        ],
+        type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']
     ),
     dict(type='PackKMaXInputs'),
 ]
