@@ -3,11 +3,13 @@
 Writes COCO panoptic annotations of the images in the folder IMAGES: ``OUT.json`` and PNGs in the
 folder ``OUT``, for instance with OUT = data/coco/annotations/panoptic_unlabeled2017. Unsure
 segments become void, images of mostly void are left out. Started again after an interruption, it
-goes on where it stopped. ``OUT.json`` appears when all is done.
+goes on where it stopped. ``OUT.json`` appears when all is done. Several processes share the work
+with ``--shard``.
 """
 
+import re
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -19,7 +21,7 @@ from mmengine.device import get_device  # noqa: E402
 
 from projects.kmax.dataset_preparation.command import show_progress  # noqa: E402
 from projects.kmax.engine.launch import check_weights, existing_file, read_weights  # noqa: E402
-from projects.kmax.pseudo_labels import Selection, label_images  # noqa: E402
+from projects.kmax.pseudo_labels import Selection, Shard, label_images  # noqa: E402
 
 ONLY_PANOPTIC = {
     'model.test_cfg.panoptic_on': True,
@@ -54,6 +56,13 @@ def parse_args() -> Namespace:
         help='least share of an image that segments must cover (default: %(default)s)',
     )
     parser.add_argument('--workers', type=int, default=2, help='processes that read images')
+    parser.add_argument(
+        '--shard',
+        type=parse_shard,
+        metavar='I/N',
+        help='label only every N-th image from the I-th on (the first is 0), as one of N processes '
+        'on as many GPUs or machines; then run without it to write the JSON',
+    )
     parser.add_argument('--device', default=get_device(), help='default: a GPU where there is one')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, help='override settings of the config'
@@ -66,6 +75,14 @@ def parse_args() -> Namespace:
     if args.out.is_file() or args.out.suffix == '.json':
         parser.error(f'{args.out} must be a folder; the JSON is written beside it')
     return args
+
+
+def parse_shard(text: str) -> Shard:
+    """Read ``I/N``."""
+    match = re.fullmatch(r'(\d+)/(\d+)', text)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise ArgumentTypeError(f'must be I/N with I from 0 to N - 1, such as 0/4, not {text!r}')
+    return int(match[1]), int(match[2])
 
 
 def describe_weights(path: str) -> str:
@@ -92,13 +109,17 @@ def main() -> None:
             describe_weights(args.checkpoint),
             args.workers,
             show_progress,
+            args.shard,
         )
     except (OSError, ValueError) as error:
         sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
+    place = f'{args.out}.json' if args.shard is None else 'this shard'
     print(
-        f'{counts["labelled"]} images are labelled in {args.out}.json, {counts["unsure"]} left out '
-        f'as unsure, {counts["unreadable"]} could not be read (named in its "info")'
+        f'{counts["labelled"]} images are labelled in {place}, {counts["unsure"]} left out as '
+        f'unsure, {counts["unreadable"]} could not be read (named in the "info" of the JSON)'
     )
+    if args.shard is not None:
+        print(f'when all shards are done, run without --shard to write {args.out}.json')
 
 
 if __name__ == '__main__':

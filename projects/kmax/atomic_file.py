@@ -38,9 +38,15 @@ def open_atomically(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
         _sync_folder(path.parent)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all, without waiting for the disk."""
-    with open_atomically(path, sync=False) as file:
+def write_atomically(path: Path, content: bytes, sync: bool = False) -> None:
+    """Write a file that appears whole or not at all.
+
+    Args:
+        path: Its name; missing folders are made.
+        content: What it holds.
+        sync: Whether to wait until it is on the disk.
+    """
+    with open_atomically(path, sync) as file:
         file.write(content)
 
 

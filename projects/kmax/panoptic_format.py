@@ -259,11 +259,17 @@ def orientation_hint(ids: tuple[int, ...], image: tuple[int, ...]) -> str:
     )
 
 
-def write_panoptic_png(path: Path, ids: NDArray[np.integer]) -> None:
-    """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears whole or not at all."""
+def write_panoptic_png(path: Path, ids: NDArray[np.integer], sync: bool = False) -> None:
+    """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears whole or not at all.
+
+    Args:
+        path: The file.
+        ids: Id of each pixel.
+        sync: Whether to wait until it is on the disk.
+    """
     colors = np.ascontiguousarray(ids, dtype='<u4').view(np.uint8).reshape(*ids.shape, 4)
     _, encoded = cv2.imencode('.png', cv2.cvtColor(colors, cv2.COLOR_RGBA2BGR))
-    write_atomically(path, encoded.tobytes())
+    write_atomically(path, encoded.tobytes(), sync)
 
 
 def prediction_ids(panoptic: NDArray[np.integer], kept: NDArray[np.bool_]) -> NDArray[np.integer]:

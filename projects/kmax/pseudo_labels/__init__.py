@@ -2,5 +2,6 @@
 
 from .labelling import label_images
 from .selection import Selection
+from .shards import Shard
 
-__all__ = ['Selection', 'label_images']
+__all__ = ['Selection', 'Shard', 'label_images']

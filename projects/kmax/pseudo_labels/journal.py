@@ -1,38 +1,45 @@
 """A record of what is done, line by line, that survives being killed."""
 
+import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 
 class Journal:
     """A file of JSON lines: the settings of the work, then one entry for each finished part.
 
-    A line that a killed process left unfinished is dropped when the file is opened again.
+    A line that a killed process left unfinished is dropped when the file is opened again. The file
+    is locked as long as it is open.
 
     Args:
         path: The file.
         settings: What the entries depend on.
 
     Raises:
-        ValueError: If the file was begun with other settings.
+        ValueError: If another process has it open, it was begun with other settings, or it is
+            damaged.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = path.read_bytes() if path.exists() else b''
-        whole = content[: content.rfind(b'\n') + 1]
-        lines = [json.loads(line) for line in whole.splitlines()]
-        if lines:
-            check_settings(path, lines[0], settings)
-        self.entries: list[dict[str, Any]] = lines[1:]
-        self._file = path.open('r+b' if path.exists() else 'wb')
-        self._file.truncate(len(whole))
-        self._file.seek(len(whole))
-        if not lines:
-            self._write(settings)
+        self._file = path.open('a+b')
+        try:
+            _lock(self._file, path)
+            self._file.seek(0)
+            content = _whole_lines(self._file.read())
+            lines = _parse(content, path)
+            if lines:
+                check_settings(path, lines[0], settings)
+            self.entries: list[dict[str, Any]] = lines[1:]
+            self._file.truncate(len(content))
+            if not lines:
+                self._write(settings)
+        except BaseException:
+            self._file.close()
+            raise
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add an entry; it is on disk when this returns."""
@@ -51,6 +58,18 @@ class Journal:
         self._file.close()
 
 
+def read_entries(path: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the entries of a journal that another process may be writing.
+
+    Raises:
+        ValueError: If it was begun with other settings or is damaged.
+    """
+    lines = _parse(_whole_lines(path.read_bytes()), path)
+    if lines:
+        check_settings(path, lines[0], settings)
+    return lines[1:]
+
+
 def check_settings(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
     """Refuse what was made with other settings.
 
@@ -63,3 +82,30 @@ def check_settings(path: Path, found: dict[str, Any], expected: dict[str, Any]) 
                 f'{path} was begun with {name}={found.get(name)!r}, not {value!r}: give another '
                 'place to write to, or delete it to start again'
             )
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Lock a file for this process.
+
+    Not by ``flock``, whose locks the data workers inherit: they outlive a killed run by seconds.
+    """
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        message = f'{path} is in use by another run: wait for it, or give another place to write to'
+        raise ValueError(message) from error
+
+
+def _whole_lines(content: bytes) -> bytes:
+    return content[: content.rfind(b'\n') + 1]
+
+
+def _parse(content: bytes, path: Path) -> list[dict[str, Any]]:
+    lines = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            lines.append(json.loads(line))
+        except ValueError as error:
+            message = f'line {number} of {path} is damaged: delete the file to start again'
+            raise ValueError(message) from error
+    return lines

@@ -35,7 +35,7 @@ def select_segments(
     """Turn a panoptic prediction into ids and segments of COCO's form.
 
     Args:
-        prediction: ``sem_seg``, which holds ``label + instance * 1000`` and, for void,
+        prediction: On the CPU; ``sem_seg``, which holds ``label + instance * 1000`` and, for void,
             ``num_classes``; ``instance_scores`` and ``semantic_scores``; each ``(1, H, W)``.
         num_classes: Number of classes. The category of a label is ``label + 1``.
         selection: Which segments to keep.
@@ -43,12 +43,12 @@ def select_segments(
     Returns:
         The ids ``(H, W)`` and the kept segments, none where too little of the image is labelled.
     """
-    panoptic = prediction.sem_seg[0].cpu().numpy()
+    panoptic = prediction.sem_seg[0].numpy()
     values, place = np.unique(panoptic, return_inverse=True)
     place = place.reshape(panoptic.shape)
     areas = np.bincount(place.ravel())
     confidence, probability = (
-        np.bincount(place.ravel(), weights=scores[0].cpu().double().numpy().ravel()) / areas
+        np.bincount(place.ravel(), weights=scores[0].double().numpy().ravel()) / areas
         for scores in (prediction.semantic_scores, prediction.instance_scores)
     )
     scores = confidence * probability

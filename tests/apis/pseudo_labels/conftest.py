@@ -1,0 +1,112 @@
+"""The command that labels images, on five images and a tiny model."""
+
+import projects.kmax  # noqa: I001  (before anything of mmdet)
+
+import importlib.util
+import multiprocessing
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+CLASSES = ('box', 'ball', 'sky')
+KEEP_ALL = ('--min-score', '0', '--min-area', '1', '--min-labelled', '0.1')
+CONTEXT = multiprocessing.get_context('fork')
+
+
+@pytest.fixture(scope='session')
+def checkpoint(folder):
+    """The tiny model's weights with the names of its classes."""
+    path = folder / 'named.pth'
+    meta = dict(dataset_meta=dict(classes=CLASSES, palette=[(9, 9, 9), (0, 9, 9), (9, 0, 9)]))
+    state = torch.load(folder / 'weights.pth')
+    torch.save(dict(state_dict=state, meta=meta), path)
+    return path
+
+
+@pytest.fixture(scope='session')
+def images(tmp_path_factory):
+    """Five images, one of them damaged, one in a folder of its own, of different sizes."""
+    folder = tmp_path_factory.mktemp('images') / 'unlabeled'
+    (folder / 'more').mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, height in (('11.jpg', 70), ('12.png', 75), ('13.jpg', 80), ('more/14.jpg', 85)):
+        cv2.imwrite(str(folder / name), rng.integers(0, 256, (height, 90, 3), np.uint8))
+    (folder / '15.jpg').write_bytes(b'no image')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def command(folder, checkpoint, images):
+    """Return a function that runs the command in this process and returns its exit status."""
+    path = ROOT / 'tools' / 'pseudo_label.py'
+    spec = importlib.util.spec_from_file_location('pseudo_label', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(out, *options, weights=checkpoint, source=images):
+        words = ['pseudo_label.py', folder / 'everything.py', weights, source, out]
+        words += ['--workers', 0, '--device', 'cpu', *KEEP_ALL, *options]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr('sys.argv', [str(word) for word in words])
+            try:
+                module.main()
+            except SystemExit as stopped:
+                return stopped.code
+        return 0
+
+    return run
+
+
+@pytest.fixture
+def tool(command, capsys):
+    """Return a function that runs the command; it returns the exit status and what is printed."""
+
+    def run(*arguments, **changes):
+        code = command(*arguments, **changes)
+        return code, ' '.join(capsys.readouterr().out.split())
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def files_in():
+    """Return a function from a folder to the content of every file in it."""
+
+    def read(folder):
+        paths = sorted(path for path in folder.rglob('*') if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+    return read
+
+
+@pytest.fixture(scope='session')
+def whole(tmp_path_factory, command, files_in):
+    """What an undisturbed run writes, by its names."""
+    out = tmp_path_factory.mktemp('whole') / 'labels'
+    assert command(out) == 0
+    return files_in(out.parent)
+
+
+@pytest.fixture
+def fork():
+    """Return a function that starts a function in a process of its own."""
+    processes = []
+
+    def start(function, *arguments):
+        processes.append(CONTEXT.Process(target=_run, args=(function, *arguments)))
+        processes[-1].start()
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.join()
+
+
+def _run(function, *arguments):
+    torch.set_num_threads(1)
+    function(*arguments)
