@@ -16,7 +16,6 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from projects.kmax.converters.port import our_name
 from projects.kmax.engine.launch import check_weights, read_weights
 
 CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
@@ -58,25 +57,11 @@ def build(path):
 
 
 @pytest.fixture(scope='module')
-def small(tmp_path_factory, port_shapes):
+def small(tmp_path_factory, port_release):
     """A small config in the port's recipe on Cityscapes, and the tensors of a released file."""
     path = tmp_path_factory.mktemp('config') / 'small.py'
     path.write_text(SMALL)
-    own = build(path).state_dict()
-    names = {name: our_name(name) for name in port_shapes['city_r50']}
-    return path, {name: ports(ours, own[ours]) for name, ours in names.items() if ours in own}
-
-
-def ports(name, value):
-    """Random values for one of our weights, in the port's layout."""
-    if not value.is_floating_point():
-        return torch.full_like(value, 3)
-    value = torch.randn(value.shape) / max(1, value[:1].numel()) ** 0.5
-    if name.endswith('running_var'):
-        return value.abs() + 0.5
-    if name.endswith('_axis.qkv.conv.weight'):
-        return value[..., 0]
-    return value.t().contiguous() if 'cluster_centers' in name else value
+    return path, port_release('city_r50', build(path))
 
 
 @pytest.fixture

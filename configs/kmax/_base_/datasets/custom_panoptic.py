@@ -1,4 +1,4 @@
-"""Your own images at 513x513: name their folder in your config, see kmax_r18_custom-panoptic.py."""
+"""Your own images at 513x513; my_panoptic.py names their folder."""
 
 _base_ = './small_panoptic.py'
 
