@@ -10,6 +10,7 @@ from .losses import KMaXCriterion
 from .panoptic_checkpoint import rename_panoptic_head
 from .pixel_decoder import KMaXPixelDecoder
 from .seg_head import KMaXSegHead
+from .seg_tta import KMaXSegTTAModel
 from .semantic_decoder import KMaXSemanticDecoder, KMaXSemanticHead
 from .structures import KMaXOutput, KMaXPrediction, KMaXTargets
 from .transformer_decoder import KMaXTransformerDecoder
@@ -28,6 +29,7 @@ __all__ = [
     'KMaXPrediction',
     'KMaXResNet',
     'KMaXSegHead',
+    'KMaXSegTTAModel',
     'KMaXSemanticDecoder',
     'KMaXSemanticHead',
     'KMaXTTAModel',
