@@ -1,9 +1,10 @@
 """Annotations that predictions are compared with: a panoptic JSON and its PNGs."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,13 @@ from ..panoptic_format import (
     read_panoptic_json,
     read_panoptic_png,
 )
+from .recent_maps import RECENT_MAPS
 
 
 class PanopticGroundTruth:
-    """Ground truth in COCO panoptic format.
+    """Ground truth in COCO panoptic format: categories, and annotations by image id.
+
+    Metrics take it from :func:`shared_ground_truth`.
 
     Args:
         owner: Name of the metric, for error messages.
@@ -37,16 +41,12 @@ class PanopticGroundTruth:
         self.ann_file = ann_file
         self.seg_prefix = seg_prefix
         fields = ('categories',) if seg_prefix is None else ('categories', 'annotations')
-        self._json = read_panoptic_json(ann_file, fields)
-        self.categories = {category['id']: category for category in self._json['categories']}
+        content = read_panoptic_json(ann_file, fields)
+        self.categories = {category['id']: category for category in content['categories']}
+        self.annotations = index_annotations(content.get('annotations', ()), ann_file)
         if seg_prefix is not None:
             self._check_annotations()
             self._check_folder(owner, Path(seg_prefix))
-
-    @cached_property
-    def annotations(self) -> dict[Any, dict]:
-        """The annotation of each image id."""
-        return index_annotations(self._json.get('annotations', ()), self.ann_file)
 
     def categories_of(self, classes: Sequence[str]) -> list[int]:
         """Return the category id of each class, found by its name.
@@ -70,8 +70,8 @@ class PanopticGroundTruth:
             shape: Size ``(H, W)`` of its prediction.
 
         Returns:
-            The segment ids ``(H, W)``, COCO's ``segments_info``, and the name of the image for
-            messages.
+            The segment ids ``(H, W)``, not to be changed, COCO's ``segments_info``, and the name
+            of the image for messages.
 
         Raises:
             FileNotFoundError: When the PNG is missing.
@@ -82,7 +82,7 @@ class PanopticGroundTruth:
             raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
         annotation = self.annotations[img_id]
         path = Path(self.seg_prefix or '') / annotation['file_name']
-        ids = read_panoptic_png(path, f'image {img_id}')
+        ids = RECENT_MAPS.get(path, partial(read_panoptic_png, path, f'image {img_id}'))
         if ids.shape != tuple(shape):
             raise ValueError(
                 f'image {img_id}: the prediction has size {tuple(shape)}, but annotation {path} '
@@ -105,3 +105,27 @@ class PanopticGroundTruth:
                 f'seg_prefix of {owner}: the folder {folder} holds no PNG of {self.ann_file}, such '
                 f'as {names[0]}'
             )
+
+
+_SHARED: WeakValueDictionary[tuple, PanopticGroundTruth] = WeakValueDictionary()
+
+
+def shared_ground_truth(owner: str, ann_file: str, seg_prefix: str | None) -> PanopticGroundTruth:
+    """Return the ground truth of these files, read once for all metrics that compare with it.
+
+    Arguments and errors are those of :class:`PanopticGroundTruth`.
+    """
+    key = (ann_file, seg_prefix, _version(ann_file))
+    truth = _SHARED.get(key)
+    if truth is None:
+        truth = _SHARED[key] = PanopticGroundTruth(owner, ann_file, seg_prefix)
+    return truth
+
+
+def _version(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from one that was written over it; None for URLs."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
 
+from .recent_maps import RECENT_MAPS
+
 MAX_THREADS = 4
 
 
@@ -90,6 +92,7 @@ class ImageMetric(BaseMetric):
             # Other metrics and the data loader may fork processes: no thread may be alive then.
             for metric in list(self._busy):
                 metric._end_threads()
+            RECENT_MAPS.clear()
         # mmengine drops results where processes have different numbers of them.
         self.results = [self.results]
         return super().evaluate(get_world_size())

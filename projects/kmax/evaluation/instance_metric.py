@@ -16,7 +16,7 @@ from pycocotools import mask as coco_mask
 from terminaltables import AsciiTable
 
 from ..atomic_file import write_atomically
-from .ground_truth import PanopticGroundTruth
+from .ground_truth import shared_ground_truth
 from .image_metric import ImageMetric
 from .instance import evaluate_instances
 
@@ -89,7 +89,7 @@ class KMaXInstanceMetric(ImageMetric):
         self.format_only = format_only
         self.json_file = Path(f'{outfile_prefix}.segm.json') if outfile_prefix else None
         folder = None if format_only else seg_prefix
-        self.ground_truth = PanopticGroundTruth(type(self).__name__, ann_file, folder)
+        self.ground_truth = shared_ground_truth(type(self).__name__, ann_file, folder)
 
     def examine(self, sample: dict) -> Callable[[], InstanceOutcome]:
         """Take the predictions of one image.

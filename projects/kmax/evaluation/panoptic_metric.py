@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..id_runs import describe_segments
 from ..panoptic_format import VOID, prediction_ids
 from .export import PanopticExport
-from .ground_truth import PanopticGroundTruth
+from .ground_truth import shared_ground_truth
 from .image_metric import ImageMetric
 from .matching import (
     Matches,
@@ -86,7 +86,7 @@ class KMaXPanopticMetric(ImageMetric):
         self.classwise = classwise
         self.format_only = format_only
         folder = None if format_only else seg_prefix
-        self.ground_truth = PanopticGroundTruth(type(self).__name__, ann_file, folder)
+        self.ground_truth = shared_ground_truth(type(self).__name__, ann_file, folder)
         self.export = PanopticExport(outfile_prefix) if outfile_prefix else None
 
     def examine(self, sample: dict) -> Callable[[], PanopticOutcome]:

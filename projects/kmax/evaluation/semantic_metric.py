@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger, print_log
 from numpy.typing import NDArray
 from terminaltables import AsciiTable
 
-from .ground_truth import PanopticGroundTruth
+from .ground_truth import shared_ground_truth
 from .image_metric import ImageMetric
 from .matching import count_overlaps
 from .semantic import summarise_areas
@@ -49,7 +49,7 @@ class KMaXSemanticMetric(ImageMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.classwise = classwise
-        self.ground_truth = PanopticGroundTruth(type(self).__name__, ann_file, seg_prefix)
+        self.ground_truth = shared_ground_truth(type(self).__name__, ann_file, seg_prefix)
 
     def examine(self, sample: dict) -> Callable[[], NDArray[np.int64]]:
         """Take the prediction of one image.
