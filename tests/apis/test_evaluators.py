@@ -145,3 +145,20 @@ def test_format_only_writes_and_needs_no_annotations(config, folder, tmp_path):
     instances = json.loads((tmp_path / 'results.segm.json').read_text())
     assert {entry['image_id'] for entry in instances} <= {1, 2, 3}
     assert not list(tmp_path.glob('*.partial'))
+
+
+def test_two_metrics_do_not_write_the_same_files(config, folder, tmp_path, capfd):
+    truth = dict(ann_file=str(folder / 'panoptic.json'), seg_prefix=str(folder / 'panoptic'))
+    work = tmp_path / 'work'
+    kinds = ('KMaXPanopticMetric', 'CocoPanopticMetric')
+    evaluators = [dict(type=kind, outfile_prefix=str(work / 'r'), **truth) for kind in kinds]
+    path = config(test_evaluator=evaluators)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
+    words = (path, folder / 'weights.pth', '--work-dir', work)
+    process = CONTEXT.Process(target=run_tool, args=words)
+    process.start()
+    process.join(120)
+    assert process.exitcode == 1
+    last = capfd.readouterr().err.strip().splitlines()[-1]
+    assert f'test_evaluator: {" and ".join(kinds)} both write to {work}/r.panoptic: give' in last
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')} == before

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from projects.kmax.evaluation.destinations import check_destinations
 from projects.kmax.evaluation.format_only import without_annotations
 
 
@@ -76,7 +77,9 @@ def test_unknown_metrics_are_named():
 )
 def test_two_that_would_write_the_same_files_are_refused(evaluators):
     first, second = (config['type'] for config in evaluators)
-    with pytest.raises(ValueError, match=f'{first} and {second} .* both write to .*work/r'):
+    with pytest.raises(
+        ValueError, match=f'--format-only: .*{first} and {second} both write to .*work/r'
+    ):
         without_annotations(evaluators, 'work/r')
 
 
@@ -84,3 +87,36 @@ def test_two_that_write_elsewhere_may_write_the_same_kind():
     evaluators = [dict(type='KMaXPanopticMetric', ann_file='a', outfile_prefix=p) for p in 'pq']
     made = without_annotations([*evaluators, dict(type='KMaXInstanceMetric', ann_file='a')], 'p')
     assert [config['outfile_prefix'] for config in made] == ['p', 'q', 'p']
+
+
+@pytest.mark.parametrize('section', ['val_evaluator', 'test_evaluator'])
+@pytest.mark.parametrize(
+    ('first', 'second'),
+    [
+        (
+            dict(type='KMaXPanopticMetric', outfile_prefix='work/r'),
+            dict(type='CocoPanopticMetric', outfile_prefix='./work/r'),
+        ),
+        (
+            dict(type='KMaXInstanceMetric', outfile_prefix='work/r'),
+            dict(type='mmdet.CocoMetric', outfile_prefix='work/r'),
+        ),
+        (dict(type='SemSegMetric', output_dir='work/r'),) * 2,
+    ],
+    ids=lambda config: config['type'],
+)
+def test_runs_that_evaluate_are_checked_too(section, first, second):
+    others = [dict(type='KMaXPanopticMetric', ann_file='a'), dict(type='Unknown')]
+    cfg = Config({'default_scope': 'mmdet', section: [first, *others, second]})
+    names = f'{first["type"]} and {second["type"]}'
+    with pytest.raises(ValueError, match=f'^{section}: {names} both write to .*work/r'):
+        check_destinations(cfg)
+
+
+def test_one_destination_may_hold_several_kinds():
+    kinds = ('KMaXPanopticMetric', 'KMaXInstanceMetric', 'KMaXCityscapesInstanceMetric')
+    evaluators = [dict(type=kind, outfile_prefix='r') for kind in kinds]
+    check_destinations(
+        Config(dict(default_scope='mmdet', val_evaluator=evaluators, test_evaluator=evaluators))
+    )
+    check_destinations(Config(dict(test_evaluator=dict(type='mmdet.CocoMetric'))))

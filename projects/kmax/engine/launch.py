@@ -15,6 +15,7 @@ from projects.kmax.engine.class_rows import CLASS_LAYERS
 from projects.kmax.engine.config_check import check_keys
 from projects.kmax.engine.malloc import keep_freed_memory
 from projects.kmax.engine.model_parts import rename_for_model, unwrap_model
+from projects.kmax.evaluation.destinations import check_destinations
 
 # The share of a model's weights that a checkpoint may lack: parts used in training only, or added.
 MAX_MISSING = 0.1
@@ -54,12 +55,14 @@ def load_config(args: Namespace) -> Config:
 
     Raises:
         KeyError: If it holds a misspelt setting.
+        ValueError: If two of its metrics would write the same files.
     """
     cfg = Config.fromfile(args.config)
     own_names = list(cfg)
     cfg.launcher = args.launcher
     cfg.merge_from_dict(args.cfg_options or {})
     check_keys(cfg, own_names, args.cfg_options or {})
+    check_destinations(cfg)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
