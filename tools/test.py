@@ -68,7 +68,7 @@ def main() -> None:
     cfg = load_config(args)
     cfg.load_from = args.checkpoint
     if args.all_tasks:
-        add_all_tasks(cfg)
+        add_all_tasks(cfg, args.format_only)
     if args.format_only:
         prefix = args.outfile_prefix or f'{cfg.work_dir}/results'
         scope = cfg.get('default_scope') or 'mmengine'

@@ -1,6 +1,7 @@
 """Which metrics --all-tasks adds on Cityscapes; tests/apis/test_evaluators.py has the others."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import copy
 import sys
 import types
 from importlib.machinery import ModuleSpec
@@ -10,6 +11,7 @@ import pytest
 from mmengine.config import Config
 
 from projects.kmax.evaluation import all_tasks
+from projects.kmax.evaluation.format_only import without_annotations
 
 CONFIG = 'configs/kmax/kmax_r50_8xb4-60k_cityscapes-panoptic.py'
 
@@ -51,6 +53,34 @@ def test_what_the_ap_of_cityscapes_lacks_is_named(cfg, warnings, tmp_path, monke
     (warning,) = warnings
     assert 'the AP of COCO, not the one published for Cityscapes' in warning
     assert f'{tmp_path}/val/ with its *_gtFine_instanceIds.png and cityscapesScripts' in warning
+
+
+def test_a_submission_has_the_form_of_cityscapes(cfg, warnings, tmp_path):
+    (tmp_path / 'val').rmdir()
+    all_tasks.add_all_tasks(cfg, format_only=True)
+    written = without_annotations(cfg.test_evaluator, 'r')
+    assert [config['type'] for config in written] == [
+        'KMaXPanopticMetric',
+        'KMaXCityscapesInstanceMetric',
+    ]
+    assert written[1] == dict(
+        type='KMaXCityscapesInstanceMetric', outfile_prefix='r', format_only=True
+    )
+    assert not warnings
+
+
+def test_a_submission_without_cityscapesscripts_is_refused(cfg, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'cityscapesscripts', None)
+    before = copy.deepcopy(cfg.test_evaluator)
+    with pytest.raises(ModuleNotFoundError, match=r'not installed: pip .* leave out --all-tasks'):
+        all_tasks.add_all_tasks(cfg, format_only=True)
+    assert cfg.test_evaluator == before
+
+
+def test_a_submission_of_other_data_sets_has_the_form_of_coco(cfg):
+    cfg.test_dataloader.dataset.type = 'KMaXPanopticDataset'
+    all_tasks.add_all_tasks(cfg, format_only=True)
+    assert cfg.test_evaluator[1].type == 'KMaXInstanceMetric'
 
 
 def test_metrics_that_are_there_are_not_added(cfg, warnings, tmp_path):

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 CITYSCAPES = 'KMaXCityscapesPanopticDataset'
 
 
-def add_all_tasks(cfg: Config) -> None:
+def add_all_tasks(cfg: Config, format_only: bool = False) -> None:
     """Make a config that evaluates panoptic results also predict and evaluate the others.
 
     AP and mIoU are computed from the panoptic annotations of the config's panoptic metric, except
@@ -21,8 +21,11 @@ def add_all_tasks(cfg: Config) -> None:
 
     Args:
         cfg: The config; its ``model.test_cfg`` and ``test_evaluator`` are changed.
+        format_only: Whether predictions are written instead of evaluated. Instances of Cityscapes
+            are then written in its own form, for which no annotations are needed.
 
     Raises:
+        ModuleNotFoundError: When that form is to be written without cityscapesScripts.
         ValueError: When ``test_evaluator`` has no panoptic metric.
     """
     evaluators = cfg.test_evaluator
@@ -36,8 +39,9 @@ def add_all_tasks(cfg: Config) -> None:
     present = {config['type'] for config in configs}
     added = []
     if present.isdisjoint(('KMaXInstanceMetric', 'KMaXCityscapesInstanceMetric')):
-        of_cityscapes = cfg.test_dataloader.dataset.type == CITYSCAPES
-        own = _cityscapes_instance(truth['ann_file']) if of_cityscapes else None
+        own = None
+        if cfg.test_dataloader.dataset.type == CITYSCAPES:
+            own = _cityscapes_form() if format_only else _cityscapes_instance(truth['ann_file'])
         added.append(own or dict(type='KMaXInstanceMetric', **truth))
     if 'KMaXSemanticMetric' not in present:
         added.append(dict(type='KMaXSemanticMetric', **truth))
@@ -51,12 +55,27 @@ def _ground_truth(config: Mapping[str, Any]) -> dict[str, Any]:
     return {name: config[name] for name in ('ann_file', 'seg_prefix')}
 
 
+def _has_cityscapes_scripts() -> bool:
+    return importlib.util.find_spec('cityscapesscripts') is not None
+
+
+def _cityscapes_form() -> dict[str, Any]:
+    """Return the metric that writes what the test server of Cityscapes takes."""
+    if not _has_cityscapes_scripts():
+        raise ModuleNotFoundError(
+            '--all-tasks --format-only writes instances as the test server of Cityscapes takes '
+            'them, for which cityscapesScripts is not installed: pip install cityscapesscripts, or '
+            'leave out --all-tasks to write panoptic results alone'
+        )
+    return dict(type='KMaXCityscapesInstanceMetric')
+
+
 def _cityscapes_instance(ann_file: str) -> dict[str, Any] | None:
     """Return the metric of Cityscapes' own AP, or warn of what it lacks."""
     split = re.match('cityscapes_panoptic_([a-z]+)', Path(ann_file).name)
     folder = Path(ann_file).parent / (split[1] if split else '{split}')
     missing = [] if folder.is_dir() else [f'{folder}/ with its *_gtFine_instanceIds.png']
-    if importlib.util.find_spec('cityscapesscripts') is None:
+    if not _has_cityscapes_scripts():
         missing.append('cityscapesScripts (pip install cityscapesscripts)')
     if not missing:
         return dict(type='KMaXCityscapesInstanceMetric', gt_folder=str(folder))
