@@ -6,7 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
+from projects.kmax.evaluation import instance
 from projects.kmax.panoptic_format import write_panoptic_png
 
 CATEGORIES = [
@@ -42,7 +45,7 @@ def annotate(rng, shape):
         area = int((ids == value).sum())
         if rng.random() < (0.9 if area else 0.1):
             category = CATEGORY_OF_LABEL[rng.choice(ANNOTATED)]
-            extra = int(rng.integers(1, 4)) if rng.random() < 0.1 else 0
+            extra = int(rng.choice([1, 2, 2000])) if rng.random() < 0.1 else 0
             crowd = int(rng.random() < 0.25)
             segments.append(
                 dict(id=value, category_id=category, iscrowd=crowd, area=area + extra or 1)
@@ -78,6 +81,18 @@ def instances(rng, panoptic):
     # Few scores, so that some are equal.
     scores = torch.from_numpy(rng.integers(1, 8, len(labels)) / 8)
     return dict(labels=torch.tensor(labels), scores=scores, masks=torch.from_numpy(np.stack(masks)))
+
+
+@pytest.fixture(params=['pycocotools', 'faster-coco-eval'])
+def evaluated_by(request, monkeypatch):
+    """Have AP computed by one package and the other; the second one is optional."""
+    classes = dict(COCO=COCO, COCOeval=COCOeval)
+    if request.param == 'faster-coco-eval':
+        reason = 'the extra "fast" is not installed'
+        package = pytest.importorskip('faster_coco_eval', reason=reason)
+        classes = dict(COCO=package.COCO, COCOeval=package.COCOeval_faster)
+    for name, value in classes.items():
+        monkeypatch.setattr(instance, name, value)
 
 
 @pytest.fixture

@@ -3,12 +3,17 @@
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import copy
 import json
+import multiprocessing
+import os
+import socket
 import sys
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MMLogger
+from torch import distributed
 
 from projects.kmax import evaluation
 from projects.kmax.compat import cityscapes_scripts
@@ -70,6 +75,7 @@ def sample(stem, seen, labels):
         img_path=f'leftImg8bit/val/aachen/{stem}_leftImg8bit.png',
         pred_panoptic_seg=dict(sem_seg=torch.from_numpy(panoptic)[None]),
         pred_instances={name: torch.as_tensor(value) for name, value in instances.items()},
+        pred_sem_seg=dict(sem_seg=torch.from_numpy(panoptic % 1000)[None]),
     )
 
 
@@ -127,6 +133,66 @@ def test_ap_equals_the_script_on_the_submission(city, monkeypatch):
         'cityscapes/mAP': pytest.approx(expected['allAp'], rel=0, abs=1e-12),
         'cityscapes/AP@50': pytest.approx(expected['allAp50%'], rel=0, abs=1e-12),
     }
+
+
+def all_figures(city, samples, prefix):
+    """Return the figures of all metrics, predictions written by those that can."""
+    folder, classes, _ = city
+    gt_folder = str(folder / 'gtFine' / 'val')
+    prefixes = {name: str(folder / f'{prefix}_{name}') for name in ('official', 'ours')}
+    official, ours = (dict(outfile_prefix=value) for value in prefixes.values())
+    figures = {}
+    for kind, options in dict(
+        KMaXPanopticMetric=truth(folder) | ours,
+        KMaXPipelinePanopticMetric=truth(folder),
+        KMaXInstanceMetric=truth(folder) | ours,
+        KMaXSemanticMetric=truth(folder),
+        KMaXCityscapesPanopticMetric=truth(folder) | official,
+        KMaXCityscapesInstanceMetric=dict(gt_folder=gt_folder) | official,
+    ).items():
+        figures |= evaluate(kind, classes, samples, **options)
+    return figures
+
+
+def written(folder, prefix):
+    """Return the contents of the files that metrics wrote."""
+    files = [path for path in sorted(folder.rglob('*')) if path.is_file()]
+    own = {str(path.relative_to(folder)): path for path in files}
+    return {
+        name.removeprefix(prefix): path.read_bytes()
+        for name, path in own.items()
+        if name.startswith(prefix)
+    }
+
+
+@pytest.mark.parametrize('shares', [(2, 1), (2, 2)], ids=['uneven', 'one_image_twice'])
+def test_two_processes_find_the_same(city, shares):
+    folder, _, samples = city
+    with socket.socket() as port:
+        port.bind(('127.0.0.1', 0))
+        address = f'tcp://127.0.0.1:{port.getsockname()[1]}'
+
+    def work(rank):
+        os.chdir(folder)
+        MMLogger._instance_dict.clear()
+        distributed.init_process_group('gloo', address, rank=rank, world_size=2)
+        own = samples[: shares[0]] if rank == 0 else samples[-shares[1] :]
+        (folder / f'found_{rank}').write_text(json.dumps(all_figures(city, own, 'two')))
+        distributed.destroy_process_group()
+
+    context = multiprocessing.get_context('fork')
+    processes = [context.Process(target=work, args=(rank,)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    expected = all_figures(city, samples, 'one')
+    assert len({name.partition('/')[0] for name in expected}) == 6
+    for rank in range(2):
+        assert json.loads((folder / f'found_{rank}').read_text()) == expected
+    assert len(written(folder, 'one')) > 6
+    assert written(folder, 'one') == written(folder, 'two')
 
 
 def test_interrupted_instances_leave_no_result(city):

@@ -17,6 +17,16 @@ from projects.kmax.evaluation.image_metric import ImageMetric
 CONTEXT = multiprocessing.get_context('fork')
 
 
+@pytest.fixture(autouse=True)
+def _no_threads_of_earlier_tests():
+    """End those of metrics that a test has left in the middle; idle ones end on their own."""
+    for metric in list(ImageMetric._busy):
+        metric._end_threads()
+    for thread in threading.enumerate():
+        if thread.name.startswith('ThreadPoolExecutor'):
+            thread.join(1)
+
+
 class Sum(ImageMetric):
     """Adds up numbers of which no order gives the same sum."""
 

@@ -8,6 +8,7 @@ import pytest
 from projects.kmax.evaluation import mask_ap
 
 
+@pytest.mark.usefixtures('evaluated_by')
 @pytest.mark.parametrize('name', ['synth60', 'coco4'])
 def test_equals_pycocotools(oracle, name):
     folder = oracle(f'instance/{name}')
@@ -36,6 +37,7 @@ def files(tmp_path):
     return tmp_path / 'gt.json', tmp_path / 'pred.json'
 
 
+@pytest.mark.usefixtures('evaluated_by')
 def test_no_predictions(files):
     assert mask_ap(*files)['AP'] == pytest.approx(1)
     files[1].write_text('[]')
