@@ -1,9 +1,10 @@
 """Prepare ADE20K panoptic: ``ade20k.py DOWNLOADS data/ADEChallengeData2016``.
 
-DOWNLOADS holds what http://sceneparsing.csail.mit.edu offers, or what was in it:
+DOWNLOADS holds what http://sceneparsing.csail.mit.edu offers and its instance challenge of 2017, or
+what was in them:
 
-    ADEChallengeData2016.zip    images and scene parsing (data/ADEChallengeData2016.zip)
-    annotations_instance.tar    instances (data/ChallengeData2017/annotations_instance.tar)
+    ADEChallengeData2016.zip    images and scene parsing
+    annotations_instance.tar    instances
 
 Writes ``ade20k_panoptic_{train,val}.json`` and the folders of the same names, as Mask2Former's
 ``prepare_ade20k_pan_seg.py`` does. The challenge's ``imgCatIds.json`` and ``categoryMapping.txt``
@@ -27,7 +28,7 @@ from projects.kmax.dataset_preparation.ade20k import (  # noqa: E402
     categories,
     convert_image,
 )
-from projects.kmax.dataset_preparation.archives import collect  # noqa: E402
+from projects.kmax.dataset_preparation.archives import collect, find_missing  # noqa: E402
 from projects.kmax.dataset_preparation.command import (  # noqa: E402
     finish,
     make_parser,
@@ -39,6 +40,9 @@ from projects.kmax.parallel import run_parallel  # noqa: E402
 
 ROOT = 'ADEChallengeData2016'
 DOWNLOADS = {f'{ROOT}.zip': ROOT, 'annotations_instance.tar': ''}
+SCENES = f'http://data.csail.mit.edu/places/ADEchallenge/{ROOT}.zip'
+INSTANCES = 'http://sceneparsing.csail.mit.edu/data/ChallengeData2017/annotations_instance.tar'
+PARTS = {'images': SCENES, 'annotations': SCENES, 'annotations_instance': INSTANCES}
 SPLITS = {'train': 'training', 'val': 'validation'}
 LEAST_AGREEMENT = 0.5
 
@@ -58,10 +62,7 @@ def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
     split = Split(out, SPLITS[name])
     names, faults = split.find_names()
     if not names:
-        raise ValueError(
-            f'{split.image("*")} matches no file: {" and ".join(DOWNLOADS)} or what was in them '
-            'must be in the folder of the downloads'
-        )
+        raise ValueError(f'{split.image("*")} matches no file')
     target = out / f'ade20k_panoptic_{name}.json'
     target.unlink(missing_ok=True)
     if faults:
@@ -98,12 +99,15 @@ def check_agreement(converted: list[Converted], split: Split) -> None:
 def main() -> None:
     """Prepare ADE20K as the command line says."""
     args = parse_args()
-    parts = ['images', 'annotations', 'annotations_instance']
     try:
-        collect(args.src, args.out, DOWNLOADS, parts, show_progress)
+        collect(args.src, args.out, DOWNLOADS, PARTS, show_progress)
         if (args.src / ROOT).is_dir():
-            collect(args.src / ROOT, args.out, {}, parts, show_progress)
-        faults = [fault for name in SPLITS for fault in convert_split(args.out, name, args.workers)]
+            collect(args.src / ROOT, args.out, {}, PARTS, show_progress)
+        folders = {f'{part}/{split}': PARTS[part] for part in PARTS for split in SPLITS.values()}
+        faults = find_missing(args.src, args.out, folders)
+        if not faults:
+            for name in SPLITS:
+                faults += convert_split(args.out, name, args.workers)
     except (OSError, ValueError) as error:
         sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
     finish(faults, f'ADE20K is ready in {args.out}')

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
 from projects.kmax.atomic_file import write_atomically  # noqa: E402
-from projects.kmax.dataset_preparation.archives import collect  # noqa: E402
+from projects.kmax.dataset_preparation.archives import collect, find_missing  # noqa: E402
 from projects.kmax.dataset_preparation.command import (  # noqa: E402
     check_split,
     finish,
@@ -31,7 +31,8 @@ from projects.kmax.dataset_preparation.image_files import measure_all  # noqa: E
 from projects.kmax.faults import Fault, FaultKind  # noqa: E402
 from projects.kmax.panoptic_format import read_panoptic_json  # noqa: E402
 
-DOWNLOADS = ('leftImg8bit_trainvaltest.zip', 'gtFine_trainvaltest.zip')
+PARTS = ('leftImg8bit', 'gtFine')
+URL = 'https://www.cityscapes-dataset.com/downloads/'
 SPLITS = ('train', 'val')
 INSTANCES = '_gtFine_instanceIds.png'
 IMAGE = '_leftImg8bit.png'
@@ -43,7 +44,12 @@ def parse_args() -> Namespace:
     return make_parser(__doc__, 'folder with the downloads', out).parse_args()
 
 
-def find_missing(out: Path, split: str) -> list[Fault]:
+def archive_of(part: str) -> str:
+    """Return the name of the download that holds a part."""
+    return f'{part}_trainvaltest.zip'
+
+
+def find_unpaired(out: Path, split: str) -> list[Fault]:
     """Return which images and annotations lack their counterpart."""
     images = {
         path.name.removesuffix(IMAGE): path.parent.name
@@ -54,8 +60,7 @@ def find_missing(out: Path, split: str) -> list[Fault]:
         for path in (out / 'gtFine' / split).glob(f'*/*{INSTANCES}')
     }
     if not images and not annotated:
-        message = f'{out} holds no {split} images: {" and ".join(DOWNLOADS)} are needed'
-        return [Fault(FaultKind.MISSING_IMAGE, message)]
+        return [Fault(FaultKind.MISSING_IMAGE, f'{out} holds no {split} images')]
     missing = [
         out / 'gtFine' / split / images[name] / f'{name}{INSTANCES}'
         for name in sorted(images.keys() - annotated)
@@ -97,8 +102,8 @@ def make_panoptic(gt_dir: Path, split: str, workers: int) -> list[Fault]:
 
 
 def prepare_split(out: Path, split: str, workers: int) -> list[Fault]:
-    """Make the panoptic annotations of one part and read all its files."""
-    faults = find_missing(out, split) or make_panoptic(out / 'gtFine', split, workers)
+    """Make the panoptic annotations of one split and read all its files."""
+    faults = find_unpaired(out, split) or make_panoptic(out / 'gtFine', split, workers)
     if faults:
         return faults
     cfg = dict(
@@ -132,11 +137,17 @@ def main() -> None:
     """Prepare Cityscapes as the command line says."""
     args = parse_args()
     try:
-        downloads = dict.fromkeys(DOWNLOADS, '')
-        collect(args.src, args.out, downloads, ['leftImg8bit', 'gtFine'], show_progress)
-        faults = [
-            fault for split in SPLITS for fault in prepare_split(args.out, split, args.workers)
-        ]
+        downloads = dict.fromkeys(map(archive_of, PARTS), '')
+        collect(args.src, args.out, downloads, PARTS, show_progress)
+        needed = {
+            f'{part}/{split}': f'{archive_of(part)} from {URL}'
+            for part in PARTS
+            for split in SPLITS
+        }
+        faults = find_missing(args.src, args.out, needed)
+        if not faults:
+            for split in SPLITS:
+                faults += prepare_split(args.out, split, args.workers)
         faults = faults or list_test_images(args.out, args.workers)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')

@@ -16,7 +16,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from projects.kmax.dataset_preparation.archives import collect, unpack  # noqa: E402
+from projects.kmax.dataset_preparation.archives import (  # noqa: E402
+    collect,
+    find_missing,
+    unpack,
+)
 from projects.kmax.dataset_preparation.command import (  # noqa: E402
     check_split,
     finish,
@@ -24,7 +28,7 @@ from projects.kmax.dataset_preparation.command import (  # noqa: E402
     show_progress,
 )
 from projects.kmax.dataset_preparation.image_files import list_images, measure_all  # noqa: E402
-from projects.kmax.faults import Fault, FaultKind  # noqa: E402
+from projects.kmax.faults import Fault  # noqa: E402
 
 ANNOTATIONS = 'panoptic_annotations_trainval2017.zip'
 URL = 'http://images.cocodataset.org/'
@@ -43,8 +47,8 @@ def parse_args() -> Namespace:
     return parser.parse_args()
 
 
-def find_missing(out: Path, src: Path, splits: list[str]) -> list[Fault]:
-    """Say which folders and annotations are missing, and which archive holds them."""
+def list_needed(splits: list[str]) -> dict[str, str]:
+    """Return the archive that holds each folder and each JSON."""
     needed = {}
     for split in splits:
         needed[f'{split}2017'] = f'{URL}zips/{split}2017.zip'
@@ -53,18 +57,16 @@ def find_missing(out: Path, src: Path, splits: list[str]) -> list[Fault]:
                 needed[f'annotations/panoptic_{split}2017{ending}'] = (
                     f'{URL}annotations/{ANNOTATIONS}'
                 )
-    return [
-        Fault(FaultKind.MISSING_IMAGE, f'{out / name} is missing: download {url} into {src}')
-        for name, url in needed.items()
-        if not (out / name).exists()
-    ]
+    return needed
 
 
 def collect_all(args: Namespace) -> None:
     """Unpack and link what there is."""
     names = [f'{split}2017' for split in args.splits]
     downloads = {ANNOTATIONS: '', **{f'{name}.zip': '' for name in names}}
-    parts = [f'annotations/panoptic_{name}{ending}' for name in names for ending in ('', '.json')]
+    # The PNGs are in archives within the one of the annotations.
+    endings = ('', '.json', '.zip')
+    parts = [f'annotations/panoptic_{name}{ending}' for name in names for ending in endings]
     collect(args.src, args.out, downloads, [*names, *parts], show_progress)
     for name in names:
         inner = args.out / 'annotations' / f'panoptic_{name}.zip'
@@ -93,7 +95,7 @@ def main() -> None:
     args = parse_args()
     try:
         collect_all(args)
-        faults = find_missing(args.out, args.src, args.splits)
+        faults = find_missing(args.src, args.out, list_needed(args.splits))
         if not faults:
             for split in args.splits:
                 faults += check(args.out, split, args.workers)

@@ -1,5 +1,6 @@
 """Unpacking of downloads; interrupted, it goes on where it stopped."""
 
+import os
 import tarfile
 import zipfile
 import zlib
@@ -10,7 +11,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..atomic_file import write_atomically
+from ..atomic_file import remove_temporaries, write_atomically
+from ..faults import Fault, FaultKind
 from ..parallel import Progress
 
 
@@ -26,6 +28,9 @@ class Member:
 def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') -> None:
     """Unpack a ``.zip`` or ``.tar``; files that are there in full are not written again.
 
+    Files appear in ``out_dir`` when all are unpacked, a new folder at once: a folder of images
+    would not tell that a part of them is missing.
+
     Args:
         archive: The file.
         out_dir: Folder to write to.
@@ -35,14 +40,35 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
     Raises:
         ValueError: If the archive is damaged or names files outside of ``out_dir``.
     """
+    unpacked = out_dir / f'.{archive.name}.unfinished'
     with _open(archive) as members:
         for member in progress(members, f'unpacking {archive.name}', len(members)):
             path = PurePosixPath(member.name)
             if path.is_absolute() or '..' in path.parts:
                 raise ValueError(f'archive {archive} names {member.name}, outside of its folder')
-            target = out_dir / (path.relative_to(strip) if path.is_relative_to(strip) else path)
-            if not target.is_file() or target.stat().st_size != member.size:
-                write_atomically(target, member.read())
+            place = path.relative_to(strip) if path.is_relative_to(strip) else path
+            if not any(_is_whole(folder / place, member) for folder in (out_dir, unpacked)):
+                write_atomically(unpacked / place, member.read())
+    for folder, _, _ in os.walk(unpacked):
+        remove_temporaries(Path(folder))
+    if unpacked.is_dir():
+        # After a loss of power files may be empty that have their names.
+        os.sync()
+        _merge(unpacked, out_dir)
+
+
+def _is_whole(path: Path, member: Member) -> bool:
+    return path.is_file() and path.stat().st_size == member.size
+
+
+def _merge(source: Path, target: Path) -> None:
+    """Move the content of a folder into another, whole folders where they are new."""
+    for path in source.iterdir():
+        if path.is_dir() and (target / path.name).is_dir():
+            _merge(path, target / path.name)
+        else:
+            path.replace(target / path.name)
+    source.rmdir()
 
 
 @contextmanager
@@ -60,7 +86,11 @@ def _open(archive: Path) -> Iterator[list[Member]]:
 
 
 def _zip_members(content: zipfile.ZipFile) -> Iterator[Member]:
-    for info in content.infolist():
+    infos = content.infolist()
+    if infos and min(info.header_offset for info in infos) > 0:
+        # Cut short, an archive of archives ends with the directory of an inner one.
+        raise zipfile.BadZipFile('its directory is that of a part of it')
+    for info in infos:
         if not info.is_dir() and not info.filename.startswith('__MACOSX'):
             yield Member(info.filename, info.file_size, partial(content.read, info))
 
@@ -104,3 +134,18 @@ def collect(
         if source.exists() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(source)
+
+
+def find_missing(src: Path, out_dir: Path, needed: dict[str, str]) -> list[Fault]:
+    """Say which parts of a data set are missing and what to download.
+
+    Args:
+        src: Folder with the downloads.
+        out_dir: Folder of the data set.
+        needed: Where each file or folder, relative to ``out_dir``, comes from.
+    """
+    return [
+        Fault(FaultKind.MISSING_IMAGE, f'{out_dir / name} is missing: download {origin} into {src}')
+        for name, origin in needed.items()
+        if not (out_dir / name).exists()
+    ]

@@ -11,7 +11,7 @@ from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
-from ..faults import Fault
+from ..faults import Fault, FaultKind
 from ..inspection.datasets import inspect_dataset
 
 SHOWN = 20
@@ -55,4 +55,7 @@ def finish(faults: list[Fault], done: str) -> None:
         print(fault.message, file=sys.stderr)
     if len(faults) > SHOWN:
         print(f'and {len(faults) - SHOWN} more', file=sys.stderr)
+    if any(fault.kind in (FaultKind.BROKEN_IMAGE, FaultKind.BROKEN_PNG) for fault in faults):
+        hint = 'delete what is damaged and start again: what is in an archive is unpacked anew'
+        print(hint, file=sys.stderr)
     sys.exit(f'{Path(sys.argv[0]).name}: error: {len(faults)} files or annotations are faulty')

@@ -1,0 +1,106 @@
+"""Killed while it unpacks, a converter leaves no folder that would pass for the whole."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+
+import multiprocessing
+import os
+import signal
+
+import pytest
+
+from projects.kmax.dataset_preparation import archives
+from projects.kmax.dataset_preparation.archives import unpack
+
+FORK = multiprocessing.get_context('fork')
+NAMES = [f'unlabeled2017/{number}.jpg' for number in range(3)] + ['unlabeled2017/more/4.jpg']
+
+
+@pytest.fixture(params=['.zip', '.tar'])
+def archive(request, tmp_path, forge):
+    """Four images, one in a folder of its own."""
+    for number, name in enumerate(NAMES):
+        forge.image(tmp_path / 'src' / name, number)
+    path = tmp_path / f'unlabeled2017{request.param}'
+    forge.pack(tmp_path / 'src', path)
+    return path
+
+
+def _unpack(archive, out):
+    unpack(archive, out, lambda items, *_: items)
+
+
+def _kill_at(module, name, call, archive, out):
+    """Unpack with a function that kills the process at one of its calls."""
+    function, calls = getattr(module, name), []
+
+    def replaced(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+
+    setattr(module, name, replaced)
+    _unpack(archive, out)
+
+
+@pytest.mark.parametrize(
+    ('module', 'name', 'call'),
+    [
+        (archives, 'write_atomically', 1),
+        (archives, 'write_atomically', 4),
+        # Within the writing of a file.
+        (os, 'replace', 2),
+        (archives, 'remove_temporaries', 1),
+    ],
+)
+def test_folder_appears_whole(module, name, call, archive, tmp_path, forge):
+    out = tmp_path / 'out'
+    process = FORK.Process(target=_kill_at, args=(module, name, call, archive, out))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert not (out / 'unlabeled2017').exists()
+    _unpack(archive, out)
+    assert sorted(forge.files(out)) == NAMES
+    _unpack(archive, tmp_path / 'undisturbed')
+    assert forge.files(out) == forge.files(tmp_path / 'undisturbed')
+
+
+def test_work_that_is_done_is_not_done_again(archive, tmp_path, monkeypatch):
+    out = tmp_path / 'out'
+    args = (archives, 'write_atomically', 4, archive, out)
+    process = FORK.Process(target=_kill_at, args=args)
+    process.start()
+    process.join(60)
+    written = []
+    write = archives.write_atomically
+
+    def record(path, content):
+        written.append(path)
+        write(path, content)
+
+    monkeypatch.setattr(archives, 'write_atomically', record)
+    _unpack(archive, out)
+    assert len(written) == 1
+    _unpack(archive, out)
+    assert len(written) == 1
+
+
+def test_damaged_archive_adds_nothing(archive, tmp_path):
+    content = bytearray(archive.read_bytes())
+    # Within the last image; a tape archive only tells where it ends early.
+    archive.write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(ValueError, match=f'archive {archive} is damaged, download it again'):
+        _unpack(archive, tmp_path / 'out')
+    assert not (tmp_path / 'out' / 'unlabeled2017').exists()
+
+
+@pytest.mark.parametrize('killed_in', ['ADEChallengeData2016.zip', 'annotations_instance.tar'])
+def test_converter_does_not_take_a_part_for_the_whole(killed_in, tmp_path, convert, forge):
+    out, downloads = tmp_path / 'ade', tmp_path / 'downloads'
+    downloads.mkdir()
+    for part in ('images', 'annotations', 'annotations_instance'):
+        forge.image(out / f'.{killed_in}.unfinished' / part / 'training' / 'a.png')
+    code, printed = convert('ade20k', downloads, out)
+    assert code == 'ade20k.py: error: 6 files or annotations are faulty'
+    assert printed.count('is missing: download http') == 6
