@@ -47,13 +47,14 @@ kmax_select_python() {
 }
 
 kmax_install_test_tools() {
-    local needed=(pytest xdist ruff mypy) optional=(cityscapesscripts faster_coco_eval)
-    kmax_imports "$PYTHON" "${needed[@]}" "${optional[@]}" && return 0
-    echo "env: installing requirements-test.txt for $PYTHON"
-    "$PYTHON" -m pip install --disable-pip-version-check -q -r "$KMAX_ROOT/requirements-test.txt" &&
-        return 0
-    kmax_imports "$PYTHON" "${needed[@]}" || return 1
-    echo "env: without ${optional[*]}, their tests are skipped" >&2
+    kmax_imports "$PYTHON" pytest xdist ruff mypy || kmax_install requirements-test.txt || return 1
+    kmax_imports "$PYTHON" cityscapesscripts faster_coco_eval || kmax_install requirements-metrics.txt ||
+        echo "env: without cityscapesScripts and faster-coco-eval, whose tests are skipped" >&2
+}
+
+kmax_install() {
+    echo "env: installing $1 for $PYTHON"
+    "$PYTHON" -m pip install --disable-pip-version-check -q -r "$KMAX_ROOT/$1"
 }
 
 kmax_select_python && { [ "${1:-}" != test ] || kmax_install_test_tools; } && export PYTHON
