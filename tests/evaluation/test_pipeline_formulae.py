@@ -1,0 +1,123 @@
+"""The pipeline's PQ against its formulae, written plainly on label maps.
+
+The original computes panoptic quality (arXiv 1801.00868, equation 1) of maps of a label and an
+instance per pixel, in which crowd is void already, after it has removed small predictions: things
+of fewer pixels than one limit, and stuff classes of fewer than another.
+"""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+
+import numpy as np
+import pytest
+import torch
+
+from projects.kmax.evaluation import KMaXPipelinePanopticMetric
+from projects.kmax.models.postprocess.maps import PostprocessConfig, large_enough
+
+THINGS = 3
+LIMITS = dict(thing_area_limit=4, stuff_area_limit=12)
+MAX_INSTANCES = 1000
+
+
+def annotated_maps(made, annotation):
+    """Return label and instance of each pixel; crowd and what has no segment is ignored."""
+    ids, ignored = made.gt_ids[annotation['image_id']], len(made.classes)
+    labels, numbers = np.full(ids.shape, ignored), np.zeros(ids.shape, np.int64)
+    for number, segment in enumerate(annotation['segments_info'], 1):
+        if not segment['iscrowd']:
+            label = made.category_of_label.index(segment['category_id'])
+            labels[ids == segment['id']] = label
+            numbers[ids == segment['id']] = number if label < THINGS else 0
+    return labels, numbers
+
+
+def without_small(labels, numbers, ignored):
+    """Apply the rules of areas."""
+    large = labels.copy()
+    for label in range(THINGS):
+        for number in np.unique(numbers[labels == label]):
+            mask = (labels == label) & (numbers == number)
+            if mask.sum() < LIMITS['thing_area_limit']:
+                large[mask] = ignored
+    for label in range(THINGS, ignored):
+        if (labels == label).sum() < LIMITS['stuff_area_limit']:
+            large[labels == label] = ignored
+    return large, np.where(large == ignored, 0, numbers)
+
+
+def add_image(truth, predicted, ignored, iou, tp, fp, fn):
+    """Add the counts of one image to those per class."""
+    truth, predicted = (labels * MAX_INSTANCES + numbers for labels, numbers in (truth, predicted))
+    void = truth // MAX_INSTANCES == ignored
+    matched = set()
+    for one in np.unique(truth[~void]):
+        label, found = one // MAX_INSTANCES, False
+        for other in np.unique(predicted[predicted // MAX_INSTANCES == label]):
+            both = ((truth == one) & (predicted == other)).sum()
+            either = ((truth == one) | ((predicted == other) & ~void)).sum()
+            if both / either > 0.5:
+                found = True
+                matched.add(other)
+                iou[label] += both / either
+        tp[label] += found
+        fn[label] += not found
+    for other in np.unique(predicted):
+        label, mask = other // MAX_INSTANCES, predicted == other
+        if label != ignored and other not in matched:
+            fp[label] += (mask & void).sum() / mask.sum() <= 0.5
+
+
+def quality(made, pairs):
+    """Return PQ, SQ and RQ in percent of all classes that occur, of things and of stuff."""
+    classes = len(made.classes)
+    iou, tp, fp, fn = (np.zeros(classes) for _ in range(4))
+    for truth, predicted in pairs:
+        add_image(truth, predicted, classes, iou, tp, fp, fn)
+    figures = {}
+    for kind, members in {
+        '': range(classes),
+        '_th': range(THINGS),
+        '_st': range(THINGS, classes),
+    }.items():
+        occurring = [label for label in members if tp[label] + fp[label] + fn[label] > 0]
+        sq = np.array([iou[label] / max(tp[label], 1) for label in occurring])
+        rq = np.array([tp[c] / (tp[c] + fp[c] / 2 + fn[c] / 2) for c in occurring])
+        for name, values in (('PQ', sq * rq), ('SQ', sq), ('RQ', rq)):
+            figures[f'pipeline_panoptic/{name}{kind}'] = 100 * values.mean() if occurring else 0
+    return figures
+
+
+def filtered(panoptic, classes):
+    """Return a panoptic map as the model gives it, without what is too small."""
+    values, inverse, areas = np.unique(panoptic, return_inverse=True, return_counts=True)
+    labels = values % 1000
+    kept = np.zeros(len(values), bool)
+    real = labels < classes
+    config = PostprocessConfig(**LIMITS)
+    kept[real] = large_enough(
+        torch.from_numpy(areas[real]), torch.from_numpy(labels[real]), config, THINGS, classes
+    ).numpy()
+    return np.where(kept, values, classes)[inverse].reshape(panoptic.shape)
+
+
+@pytest.mark.filterwarnings('ignore:panoptic quality of')
+@pytest.mark.parametrize('seed', range(12))
+def test_equals_the_formulae(random_set, seed):
+    made = random_set(seed)
+    classes = len(made.classes)
+    metric = KMaXPipelinePanopticMetric(**made.truth)
+    metric.dataset_meta = dict(classes=made.classes)
+    pairs, changed = [], False
+    for annotation, sample in zip(made.annotations, made.samples, strict=True):
+        panoptic = sample['pred_panoptic_seg']['sem_seg'][0].numpy()
+        large = filtered(panoptic, classes)
+        changed |= (large != panoptic).any()
+        sample['pred_panoptic_seg']['sem_seg'] = torch.from_numpy(large)[None]
+        plain = without_small(panoptic % 1000, panoptic // 1000, classes)
+        pairs.append((annotated_maps(made, annotation), plain))
+    metric.process({}, made.samples)
+    figures, expected = metric.evaluate(len(made.samples)), quality(made, pairs)
+    assert changed and expected['pipeline_panoptic/PQ'] < 100
+    assert figures.keys() == expected.keys()
+    for name, value in expected.items():
+        assert figures[name] == pytest.approx(value, rel=0, abs=1e-10), name
