@@ -21,10 +21,13 @@ def main() -> None:
     )
     args = parser.parse_args()
     out_file = args.out or args.work_dir[0] / 'training_curve.png'
-    if len(args.work_dir) == 1:
-        draw_training_curve(args.work_dir[0], out_file)
-    else:
-        compare_trainings(args.work_dir, out_file)
+    try:
+        if len(args.work_dir) == 1:
+            draw_training_curve(args.work_dir[0], out_file)
+        else:
+            compare_trainings(args.work_dir, out_file)
+    except OSError as error:
+        parser.error(str(error))
     print(f'training curve in {out_file}')
 
 

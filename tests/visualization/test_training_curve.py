@@ -1,8 +1,12 @@
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import pytest
+from matplotlib.figure import Figure
 
 from projects.kmax.visualization.training_curve import (
     compare_trainings,
@@ -72,9 +76,31 @@ def test_trainings_of_mmdet_and_mmseg_are_compared(tmp_path):
     assert cv2.imread(str(tmp_path / 'curve.png')).shape[1] == 1440
 
 
+def test_trainings_of_one_name_are_told_apart(tmp_path, monkeypatch):
+    for folder in ('a', 'b'):
+        write_run(tmp_path / folder / 'run', 'run', [train(10), val(10, 40.0)])
+    drawn = []
+    monkeypatch.setattr(Figure, 'savefig', lambda self, *_, **__: drawn.extend(self.axes))
+    folders = [tmp_path / 'a' / 'run', tmp_path / 'b' / 'run']
+    compare_trainings(folders, tmp_path / 'curve.png')
+    left, right = drawn
+    assert [text.get_text() for text in left.get_legend().get_texts()] == [*map(str, folders)]
+    assert len(left.lines) == len(right.lines) == 2
+
+
 def test_nothing_is_compared_with_an_empty_folder(tmp_path):
     write_run(tmp_path / 'panoptic', 'run', [train(10)])
     (tmp_path / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no losses in .*empty'):
         compare_trainings([tmp_path / 'panoptic', tmp_path / 'empty'], tmp_path / 'curve.png')
     assert not (tmp_path / 'curve.png').exists()
+
+
+def test_command_names_the_folder_without_a_log(tmp_path):
+    tool = Path(__file__).parents[2] / 'tools' / 'draw_training_curve.py'
+    result = subprocess.run(
+        [sys.executable, tool, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert f'error: no losses in {tmp_path}' in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -12,9 +12,10 @@ class PublishedPanopticDataset(KMaXPanopticDataset):
     before things cover it. Training therefore does not compare them unless told to.
 
     Args:
-        check_measures: See :class:`KMaXPanopticDataset`.
+        *args: Arguments of :class:`KMaXPanopticDataset`.
+        check_measures: As there.
         **kwargs: Its other arguments.
     """
 
-    def __init__(self, check_measures: bool = False, **kwargs: Any) -> None:
-        super().__init__(check_measures=check_measures, **kwargs)
+    def __init__(self, *args: Any, check_measures: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, check_measures=check_measures, **kwargs)

@@ -16,7 +16,7 @@ from .layers import full_precision
 from .postprocess.slots import resized_rows
 
 # The option that says how many rows a layer has, and how many of them are for void.
-CLASS_LAYERS = {
+OPTION_OF_CLASS_LAYER = {
     'predictor.class_head.weight': ('num_classes', 1),
     'semantic_decoder.head.final.weight': ('semantic_decoder.num_classes', 0),
 }
@@ -97,7 +97,7 @@ class KMaXSegHead(KMaXHead):
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         """Refuse weights for other classes: mmengine would leave them out and only warn."""
         own = self.state_dict(prefix=prefix)
-        for name, (option, void) in CLASS_LAYERS.items():
+        for name, (option, void) in OPTION_OF_CLASS_LAYER.items():
             old, new = state_dict.get(prefix + name), own.get(prefix + name)
             if old is not None and new is not None and len(old) != len(new):
                 raise ValueError(

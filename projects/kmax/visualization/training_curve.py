@@ -10,8 +10,12 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 QUALITIES = {'PQ': 'PQ', 'PQ_th': 'PQ of things', 'PQ_st': 'PQ of stuff', 'mIoU': 'mIoU'}
+LINES = {'PQ': '-', 'mIoU': '--'}
+"""What trainings are compared by, and how it is drawn."""
+
 SEG_PREFIX = 'decode.'
 """What mmseg puts before the names of a decode head's losses."""
 STYLE: Any = {
@@ -158,29 +162,35 @@ def compare_trainings(work_dirs: Sequence[Path | str], out_file: Path | str) -> 
     different terms.
 
     Args:
-        work_dirs: Folders of mmengine trainings, whose names are the labels.
+        work_dirs: Folders of mmengine trainings. Their names are the labels, their paths where
+            two have one name.
         out_file: PNG to write.
 
     Raises:
         FileNotFoundError: If one of them has logged nothing.
     """
-    logs = {Path(work_dir).name: read_training_log(work_dir) for work_dir in work_dirs}
+    logs = [read_training_log(work_dir) for work_dir in work_dirs]
     with matplotlib.rc_context(STYLE):
         figure, left, right = _new_figure()
-        for index, (name, log) in enumerate(logs.items()):
+        for index, (name, log) in enumerate(zip(_labels(work_dirs), logs, strict=True)):
             style = {'color': f'C{index}'}
             _plot(left, log.train, [record.get('loss') for record in log.train], name, **style)
-            for quality, line in (('PQ', '-'), ('mIoU', '--')):
+            for quality, line in LINES.items():
                 values = [_quality(record, quality) for record in log.val]
                 _plot(right, log.val, values, quality, linestyle=line, **style)
         left.set(title='Total loss', xlabel='iteration', xlim=(0, None))
         _add_legend(left, columns=2)
         _finish_quality(right)
-        # One entry for each line style; the legend on the left tells the colours.
-        handles, labels = right.get_legend_handles_labels()
-        one_of_each = dict(zip(labels, handles, strict=True))
-        right.legend(one_of_each.values(), one_of_each.keys(), frameon=False, loc='lower right')
+        # The legend on the left tells the colours.
+        styles = [Line2D([], [], color='black', linestyle=line) for line in LINES.values()]
+        right.legend(styles, list(LINES), frameon=False, loc='lower right')
         figure.savefig(out_file, dpi=120)
+
+
+def _labels(work_dirs: Sequence[Path | str]) -> list[str]:
+    paths = [Path(work_dir).absolute() for work_dir in work_dirs]
+    names = [path.name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in work_dirs]
 
 
 def _new_figure() -> tuple[Figure, Axes, Axes]:

@@ -1,20 +1,54 @@
 """Cityscapes panoptic as the PyTorch port prepares it."""
 
-_base_ = ['./cityscapes_panoptic_files.py', './port_pipelines.py']
+_base_ = './cityscapes_panoptic_files.py'
 
 crop_size = (1025, 2049)
-train_pipeline = _base_.train_pipeline
-test_pipeline = _base_.test_pipeline
-for step in [*train_pipeline, *train_pipeline[-3].source_pipeline, *test_pipeline]:
-    for name in {'target_size', 'size', 'scale'} & {*step}:
-        step[name] = crop_size
-    if 'crop_size' in step:
-        step.crop_size = crop_size[::-1]
-tta_pipeline = _base_.tta_pipeline
-sizes = (crop_size, (769, 1537), (1281, 2561))
-for step, size in zip(tta_pipeline[1].transforms[0], sizes, strict=True):
-    step.scale = size
-del step, name, sizes, size
+train_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='LoadPanopticIds'),
+    dict(type='KMaXResizeScale', target_size=crop_size, scale_range=(0.5, 2.0)),
+    dict(type='KMaXColorJitter'),
+    dict(type='RandomCrop', crop_size=crop_size[::-1], allow_negative_crop=True),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='KMaXPad', size=crop_size),
+    dict(
+        type='KMaXPanopticCopyPaste',
+        draw_from='segments',
+        source_pipeline=[
+            dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+            dict(type='LoadPanopticIds'),
+            # Half of the scales above.
+            dict(type='KMaXResizeScale', target_size=crop_size, scale_range=(0.25, 1.0)),
+            dict(type='KMaXColorJitter'),
+            dict(type='RandomCrop', crop_size=crop_size[::-1], allow_negative_crop=True),
+            dict(type='RandomFlip', prob=0.5),
+            dict(type='KMaXPad', size=crop_size),
+        ],
+    ),
+    dict(type='KMaXFilterLabels', min_pixels=4096),
+    dict(type='PackKMaXInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(type='Resize', scale=crop_size, keep_ratio=True, backend='pillow'),
+    dict(type='PackKMaXInputs'),
+]
+# The plain view first: it sets the resolution.
+tta_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='Resize', scale=crop_size, keep_ratio=True, backend='pillow'),
+                dict(type='Resize', scale=(769, 1537), keep_ratio=True, backend='pillow'),
+                dict(type='Resize', scale=(1281, 2561), keep_ratio=True, backend='pillow'),
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='PackKMaXInputs')],
+        ],
+    ),
+]
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -25,7 +25,7 @@ train_pipeline = [
             dict(type='KMaXPad', size=crop_size),
         ],
     ),
-    # The same share of the crop as on COCO.
+    # About the same share of the crop as on COCO.
     dict(type='KMaXFilterLabels', min_pixels=170),
     dict(type='PackKMaXInputs'),
 ]
