@@ -41,6 +41,7 @@ class KMaXPanopticDataset(BaseDetDataset):
         ann_file: str,
         data_prefix: dict[str, str],
         filter_cfg: dict | None = None,
+        *,
         check_measures: bool = True,
         **kwargs: Any,
     ) -> None:

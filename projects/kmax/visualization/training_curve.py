@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 QUALITIES = {'PQ': 'PQ', 'PQ_th': 'PQ of things', 'PQ_st': 'PQ of stuff', 'mIoU': 'mIoU'}
-LINES = {'PQ': '-', 'mIoU': '--'}
+LINES: dict[str, Any] = {'PQ': '-', 'mIoU': '--'}
 """What trainings are compared by, and how it is drawn."""
 
 SEG_PREFIX = 'decode.'
