@@ -118,18 +118,18 @@ def _plot_losses(axes: Axes, train: list[Record]) -> None:
 def _plot_quality(axes: Axes, val: list[Record]) -> None:
     for name, label in QUALITIES.items():
         _plot(axes, val, [_quality(record, name) for record in val], label)
-    _finish_quality(axes)
-
-
-def _finish_quality(axes: Axes) -> None:
-    axes.set(title='Quality on validation images', xlabel='iteration', ylim=(0, 100))
-    if not axes.lines:
-        axes.text(0.5, 0.5, 'no validation yet', transform=axes.transAxes, ha='center')
-        return
-    _add_legend(axes)
+    _title_quality(axes)
+    if axes.lines:
+        _add_legend(axes)
     for line in axes.lines:
         x, y = np.asarray(line.get_xydata())[-1]
         axes.text(x, y, f'   {y:.1f}', color=line.get_color(), va='center')
+
+
+def _title_quality(axes: Axes) -> None:
+    axes.set(title='Quality on validation images', xlabel='iteration', ylim=(0, 100))
+    if not axes.lines:
+        axes.text(0.5, 0.5, 'no validation yet', transform=axes.transAxes, ha='center')
 
 
 def _add_legend(axes: Axes, columns: int = 3) -> None:
@@ -180,10 +180,10 @@ def compare_trainings(work_dirs: Sequence[Path | str], out_file: Path | str) -> 
                 _plot(right, log.val, values, quality, linestyle=line, **style)
         left.set(title='Total loss', xlabel='iteration', xlim=(0, None))
         _add_legend(left, columns=2)
-        _finish_quality(right)
+        _title_quality(right)
         # The legend on the left tells the colours.
         styles = [Line2D([], [], color='black', linestyle=line) for line in LINES.values()]
-        right.legend(styles, list(LINES), frameon=False, loc='lower right')
+        right.legend(styles, list(LINES), frameon=False, loc='upper left')
         figure.savefig(out_file, dpi=120)
 
 
