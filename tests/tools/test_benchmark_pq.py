@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 
 import projects.kmax
 
@@ -20,6 +21,8 @@ def run(monkeypatch, capsys):
     """Return a function that runs the tool and returns what it printed."""
     # Its quiet logger must not stay the current one.
     monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
+    # Another test may have left the scope of a config.
+    monkeypatch.setattr(DefaultScope, '_instance_dict', OrderedDict())
     spec = importlib.util.spec_from_file_location('kmax_benchmark_pq', TOOL)
     tool = importlib.util.module_from_spec(spec)
     # Its data class is looked up there.
