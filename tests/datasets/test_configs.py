@@ -39,6 +39,30 @@ def test_pipeline_runs_on_real_images(name, split, real_data):
             assert data_sample.gt_sem_seg.shape == data_sample.ori_shape
 
 
+def _types_of(steps):
+    for step in steps:
+        if isinstance(step, dict):
+            yield step['type']
+            yield from _types_of(step.get('transforms', []))
+        else:
+            yield from _types_of(step)
+
+
+def test_own_data_are_validated_with_the_measures_compared():
+    """Panoptic quality is computed from areas that only the loading of ids looks at."""
+    configs = {path.stem: Config.fromfile(path) for path in CONFIGS.glob('*_panoptic*.py')}
+    own = {
+        name: config
+        for name, config in configs.items()
+        if config.get('val_dataloader', {}).get('dataset', {}).get('type') == 'KMaXPanopticDataset'
+        and 'pipeline' in config.val_dataloader.dataset
+    }
+    assert {'my_panoptic', 'camvid_panoptic', 'nuclei_panoptic', 'shapes_panoptic'} <= set(own)
+    for name, config in own.items():
+        for steps in (config.val_dataloader.dataset.pipeline, config.tta_pipeline):
+            assert 'LoadPanopticIds' in _types_of(steps), name
+
+
 @pytest.mark.parametrize(
     ('name', 'magnitude'),
     [

@@ -8,10 +8,8 @@ import torch.nn.functional as F
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
+from ..datasets.transforms.segments import IGNORED_LABEL
 from .structures import KMaXTargets
-
-IGNORED_LABEL = 255
-"""Semantic label of void pixels in mmdet's samples."""
 
 
 def build_targets(

@@ -16,7 +16,7 @@ from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 
 ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIG = """
-_base_ = '{root}/configs/kmax/kmax_nano_shapes-panoptic.py'
+_base_ = '{root}/configs/kmax/{base}.py'
 train_dataloader = dict(dataset=dict(data_root='{folder}/'))
 val_dataloader = dict(dataset=dict(data_root='{folder}/'))
 test_dataloader = val_dataloader
@@ -81,12 +81,19 @@ def folder(tmp_path, num_images):
 
 
 @pytest.fixture
-def write_config(folder):
+def base():
+    """Return the name of the config that those written here inherit from."""
+    return 'kmax_nano_shapes-panoptic'
+
+
+@pytest.fixture
+def write_config(folder, base):
     """Return a function that writes a config for the folder, and more to its end."""
 
     def write(stuff, more):
         path = folder / 'config.py'
-        path.write_text(CONFIG.format(root=ROOT, folder=folder, stuff=stuff) + more)
+        text = CONFIG.format(root=ROOT, base=base, folder=folder, stuff=stuff)
+        path.write_text(text + more)
         return path
 
     return write

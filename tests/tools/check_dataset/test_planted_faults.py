@@ -200,6 +200,25 @@ PLANTED_ALONE = {
 ALL = {**{kind: (*planted, 1) for kind, planted in PLANTED.items()}, **PLANTED_ALONE}
 
 
+VAL_JSON = r'.*panoptic_val\.json'
+# What the metric trusts: the kind, a change of the image and its first segment, the message.
+PLANTED_IN_VALIDATION = {
+    FaultKind.AREA: (
+        lambda image, segment: segment.update(area=20),
+        'segment 70000 of image 1 in ' + VAL_JSON + r' has area 20, but 200 pixels in .*/01\.png',
+    ),
+    FaultKind.BBOX: (
+        lambda image, segment: segment.update(bbox=[0, 0, 15, 20]),
+        'segment 70000 of image 1 in ' + VAL_JSON + r' has bbox \[0, 0, 15, 20\], but is at '
+        r'\[0, 0, 10, 20\] in .*/01\.png',
+    ),
+    FaultKind.JSON_SIZE: (
+        lambda image, segment: image.update(width=31),
+        r'image 1 \(.*val/01\.jpg\) is 30x20 pixels, but ' + VAL_JSON + ' says 31x20',
+    ),
+}
+
+
 def _message(kind, number):
     return re.compile(ALL[kind][1].replace('{n}', str(number)).replace('{name}', f'{number:02d}'))
 
@@ -230,6 +249,10 @@ train_dataloader.update(
 )
 train_cfg = dict(max_iters=2, val_begin=9)
 param_scheduler = None
+"""
+VALIDATION = """
+train_cfg.update(val_begin=0, val_interval=1)
+val_dataloader.update(num_workers=0, persistent_workers=False)
 """
 
 
@@ -274,6 +297,24 @@ def test_inspection_and_training_say_the_same(kind, plant, check, train):
         (line,) = train(stuff)
         assert message.search(line.partition(f' {kind.value}: ')[2])
         assert line.endswith(GOES_ON)
+
+
+@pytest.mark.parametrize('base', ['kmax_r18_custom-panoptic'])
+@pytest.mark.parametrize('num_images', [1])
+@pytest.mark.parametrize('kind', PLANTED_IN_VALIDATION, ids=lambda kind: kind.name.lower())
+def test_faults_of_validation_stop_training_too(kind, plant, check, train):
+    damage, message = PLANTED_IN_VALIDATION[kind]
+
+    def rewrite(content):
+        damage(content['images'][0], content['annotations'][0]['segments_info'][0])
+
+    plant.rewrite(rewrite, 'val')
+    code, printed, _ = check()
+    assert code == 1
+    faults = printed.partition('\nFAULTS: ')[2].partition('\nWARNINGS: ')[0]
+    assert re.search(message, faults.partition(f'\n{kind.value}: ')[2])
+    with pytest.raises(ValueError, match=message):
+        train(more=VALIDATION)
 
 
 def test_sound_data_train_without_a_warning(train):

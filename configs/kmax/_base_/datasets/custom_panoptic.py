@@ -17,6 +17,8 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='KMaXResize', crop_size=crop_size),
+    # As the metric compares: at the original resolution. It trusts areas; this looks at them.
+    dict(type='LoadPanopticIds'),
     dict(type='PackKMaXInputs'),
 ]
 # The plain view first: it sets the resolution.
@@ -31,6 +33,7 @@ tta_pipeline = [
                 dict(type='KMaXResize', crop_size=(641, 641)),
             ],
             [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='LoadPanopticIds')],
             [dict(type='PackKMaXInputs')],
         ],
     ),
