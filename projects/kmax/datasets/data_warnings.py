@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import PurePath
+from os.path import basename
+from pathlib import Path
 from typing import Any
 
 from mmengine.fileio import get
@@ -133,7 +134,8 @@ class _HeldOut:
     def __init__(self, datasets: Iterable[KMaXPanopticDataset]) -> None:
         self._by_path: dict[str, dict] = {}
         self._by_name: dict[tuple, dict] = {}
-        # Ids and names often start anew in each split: contents tell, and a few of them suffice.
+        # Ids and names often start anew in each split: contents tell, where sizes do not. Images
+        # without compression are all of one size: of these a few suffice.
         self._left = NUM_COMPARED
         for dataset in datasets:
             for whole in _records(dataset):
@@ -143,17 +145,28 @@ class _HeldOut:
 
     def find(self, trained: dict) -> Iterator[Fault]:
         """Yield a warning if a training image is one of them."""
+        path = trained['img_path']
         same_name = self._by_name.get(_id_and_name(trained))
-        if trained['img_path'] in self._by_path:
-            yield warn_of_leak(self._by_path[trained['img_path']], trained)
+        if path in self._by_path:
+            yield warn_of_leak(self._by_path[path], trained)
         elif same_name is not None and self._left > 0:
-            self._left -= 1
-            if _are_equal(same_name['img_path'], trained['img_path']):
-                yield warn_of_leak(same_name, trained)
+            other = same_name['img_path']
+            if _may_be_equal(other, path):
+                self._left -= 1
+                if _are_equal(other, path):
+                    yield warn_of_leak(same_name, trained)
 
 
 def _id_and_name(record: dict) -> tuple:
-    return record['img_id'], PurePath(record['img_path']).name
+    return record['img_id'], basename(record['img_path'])
+
+
+def _may_be_equal(*paths: str) -> bool:
+    try:
+        first, second = (Path(path).stat().st_size for path in paths)
+    except OSError:
+        return True  # Not on this machine's disks, or missing: the contents tell.
+    return first == second
 
 
 def _are_equal(*paths: str) -> bool:

@@ -12,7 +12,8 @@ from mmdet.structures import DetDataSample
 from mmengine.registry import HOOKS, init_default_scope
 from mmengine.structures import InstanceData
 
-from projects.kmax.datasets.data_warnings import find_warnings
+from projects.kmax.datasets import data_warnings
+from projects.kmax.datasets.data_warnings import NUM_COMPARED, find_warnings
 from projects.kmax.engine.resumable_data import SeededDataset
 from projects.kmax.faults import FaultKind
 
@@ -68,6 +69,33 @@ def test_same_id_and_name_are_a_leak_only_with_the_same_content(write):
     assert fault.image_id == 2
 
 
+def test_images_of_other_sizes_are_told_apart_without_reading_them(write):
+    names = range(1, 2 * NUM_COMPARED + 1)
+    train = write('train', {n: 'longer' for n in names} | {99: 'same'})
+    (fault,) = find_warnings(train, write('val', {n: 'short' for n in names} | {99: 'same'}))
+    assert fault.image_id == 99
+
+
+def test_few_images_of_one_size_are_read(write, monkeypatch):
+    read = []
+    get = data_warnings.get
+    monkeypatch.setattr(data_warnings, 'get', lambda path: read.append(path) or get(path))
+    names = range(1, 2 * NUM_COMPARED + 1)
+    assert (
+        kinds(write('train', dict.fromkeys(names, 'a')), write('val', dict.fromkeys(names, 'b')))
+        == []
+    )
+    assert len(read) == 2 * NUM_COMPARED
+
+
+def test_images_that_are_not_on_disk_are_read(write, tmp_path, monkeypatch):
+    train, val = write('train', {1: 'a'}), write('val', {1: 'a'})
+    for split in ('train', 'val'):
+        (tmp_path / split / '1.jpg').unlink()
+    monkeypatch.setattr(data_warnings, 'get', lambda path: b'a')
+    assert kinds(train, val) == [FaultKind.LEAK]
+
+
 def test_missing_images_are_left_to_those_who_load_them(write, tmp_path):
     train, val = write('train', {1: 'a'}), write('val', {1: 'a'})
     (tmp_path / 'val' / '1.jpg').unlink()
@@ -114,12 +142,13 @@ def hook(write, monkeypatch):
     monkeypatch.setattr(name, lambda message, **_: logged.append(message))
     hook = HOOKS.build(dict(type='WarnAboutDataHook'))
 
-    def start(images, segments, num_queries=2):
+    def start(images, segments, num_queries=2, iteration=0):
         decoder = SimpleNamespace(num_queries=num_queries)
         head = SimpleNamespace(transformer_decoder=decoder)
         loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=write('train', images, segments)))
         model = SimpleNamespace(panoptic_head=head) if num_queries else torch.nn.Identity()
-        hook.before_train(SimpleNamespace(model=model, train_loop=loop, val_loop=None))
+        runner = SimpleNamespace(model=model, train_loop=loop, val_loop=None, iter=iteration)
+        hook.before_train(runner)
         return hook, logged
 
     return start
@@ -151,6 +180,25 @@ def test_first_image_with_too_many_segments_is_named(hook):
     assert (
         'image 1 (train/1.jpg) has 3 segments, but the model has only num_queries=2: 1' in message
     )
+
+
+def test_processes_without_a_log_write_to_stderr(hook, monkeypatch):
+    name = 'projects.kmax.engine.hooks.warn_about_data.is_main_process'
+    monkeypatch.setattr(name, lambda: False)
+    started, logged = hook({1: 'a'}, [])
+    with pytest.warns(
+        UserWarning, match=r'image 0 .* has 3 segments.* Training goes on;'
+    ) as caught:
+        for _ in range(2):
+            started.before_train_iter(None, 0, batch(3))
+    assert len(caught) == 1 and logged == []
+
+
+def test_resumed_training_looks_at_images_but_not_at_annotations_again(hook):
+    started, logged = hook({1: 'a'}, [], iteration=5)
+    assert logged == []
+    started.before_train_iter(None, 0, batch(3))
+    assert len(logged) == 1
 
 
 @pytest.mark.parametrize('num_queries', [2, None])

@@ -1,6 +1,7 @@
 """Says in the log of a training what is legitimate in its data but worth knowing."""
 
 import logging
+import warnings
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -17,15 +18,16 @@ from projects.kmax.faults import Fault, FaultKind
 class WarnAboutDataHook(Hook):
     """Logs the first warning of each kind that ``tools/check_dataset.py`` lists.
 
-    What annotations tell is logged before the first iteration; images with more segments than the
-    model has queries when one comes, as it is after its augmentation. Only the number of labels is
-    read, no GPU is waited for.
+    What annotations tell is logged before the first iteration, not again when a training is
+    resumed; images with more segments than the model has queries when one comes, as it is after its
+    augmentation. Only the number of labels is read, no GPU and no other process is waited for:
+    processes whose messages no log has write theirs to stderr.
     """
 
     def before_train(self, runner: Any) -> None:
         """Look through the annotations."""
         self._num_queries = find_num_queries(unwrap_model(runner.model))
-        if not is_main_process():
+        if not is_main_process() or runner.iter > 0:
             return
         val = None if runner.val_loop is None else runner.val_loop.dataloader.dataset
         logged: set[FaultKind] = set()
@@ -54,8 +56,10 @@ def find_num_queries(model: Any) -> int | None:
 
 
 def _log(fault: Fault) -> None:
-    print_log(
-        f'{fault.kind.value}: {fault.message}. Training goes on; tools/check_dataset.py lists all.',
-        logger='current',
-        level=logging.WARNING,
+    message = (
+        f'{fault.kind.value}: {fault.message}. Training goes on; tools/check_dataset.py lists all.'
     )
+    if is_main_process():
+        print_log(message, logger='current', level=logging.WARNING)
+    else:
+        warnings.warn(message, stacklevel=2)
