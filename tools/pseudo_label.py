@@ -101,7 +101,7 @@ def main() -> None:
         options = {**(args.cfg_options or {}), **ONLY_PANOPTIC}
         model = init_detector(args.config, args.checkpoint, device=args.device, cfg_options=options)
         check_weights(model, weights, args.checkpoint)
-        counts = label_images(
+        counts, finished = label_images(
             model,
             args.images,
             args.out,
@@ -113,12 +113,14 @@ def main() -> None:
         )
     except (OSError, ValueError) as error:
         sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
-    place = f'{args.out}.json' if args.shard is None else 'this shard'
+    place = f'{args.out}.json' if finished else 'this shard'
+    if finished and args.shard is not None:
+        print(f'{place} is already there and whole: a shard has nothing left to do')
     print(
         f'{counts["labelled"]} images are labelled in {place}, {counts["unsure"]} left out as '
         f'unsure, {counts["unreadable"]} could not be read (named in the "info" of the JSON)'
     )
-    if args.shard is not None:
+    if not finished:
         print(f'when all shards are done, run without --shard to write {args.out}.json')
 
 

@@ -1,10 +1,11 @@
 """A record of what is done, line by line, that survives being killed."""
 
-import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
+
+from .locks import lock
 
 
 class Journal:
@@ -27,7 +28,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open('a+b')
         try:
-            _lock(self._file, path)
+            lock(self._file, path)
             self._file.seek(0)
             content = _whole_lines(self._file.read())
             lines = _parse(content, path)
@@ -58,13 +59,22 @@ class Journal:
         self._file.close()
 
 
-def read_entries(path: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the entries of a journal that another process may be writing.
+def read_entries(path: Path, settings: dict[str, Any], may_grow: bool) -> list[dict[str, Any]]:
+    """Return the entries of the journal of another process.
+
+    Args:
+        path: The file.
+        settings: What the entries depend on.
+        may_grow: Whether that process may still be writing.
 
     Raises:
-        ValueError: If it was begun with other settings or is damaged.
+        ValueError: If it is but may not, or the journal was begun with other settings or is
+            damaged.
     """
-    lines = _parse(_whole_lines(path.read_bytes()), path)
+    with path.open('rb') as file:
+        if not may_grow:
+            lock(file, path, shared=True)
+        lines = _parse(_whole_lines(file.read()), path)
     if lines:
         check_settings(path, lines[0], settings)
     return lines[1:]
@@ -82,18 +92,6 @@ def check_settings(path: Path, found: dict[str, Any], expected: dict[str, Any]) 
                 f'{path} was begun with {name}={found.get(name)!r}, not {value!r}: give another '
                 'place to write to, or delete it to start again'
             )
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Lock a file for this process.
-
-    Not by ``flock``, whose locks the data workers inherit: they outlive a killed run by seconds.
-    """
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError) as error:
-        message = f'{path} is in use by another run: wait for it, or give another place to write to'
-        raise ValueError(message) from error
 
 
 def _whole_lines(content: bytes) -> bytes:

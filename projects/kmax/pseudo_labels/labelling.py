@@ -19,7 +19,7 @@ from .journal import check_settings
 from .panoptic_json import count, make_content
 from .prediction import predict
 from .selection import Selection, select_segments
-from .shards import Shard, find_journals, open_journals
+from .shards import Shard, open_journals, remove_journals
 
 WRITERS = 4
 """Threads that write labels while the model goes on."""
@@ -37,7 +37,7 @@ def label_images(
     workers: int,
     progress: Progress,
     shard: Shard | None = None,
-) -> dict[str, int]:
+) -> tuple[dict[str, int], bool]:
     """Write ``{out}.json`` and the PNGs in the folder ``out``.
 
     Every PNG appears complete or not at all; what is done is recorded in ``{out}.unfinished``, from
@@ -56,12 +56,14 @@ def label_images(
         shard: Label every N-th image from the I-th one only.
 
     Returns:
-        Number of images ``labelled``, left out as too ``unsure``, and ``unreadable``.
+        Number of images ``labelled``, left out as too ``unsure``, and ``unreadable``; and whether
+        they are those of the JSON, not of the shard: it may have been there before.
 
     Raises:
         FileNotFoundError: If there are no images.
-        ValueError: If ``out`` was begun with other settings or another process writes to it, two
-            images would share a PNG, or the names of the classes are not known.
+        ValueError: If ``out`` was begun with other settings or another process writes to it
+            that is no other shard of as many, two images would share a PNG, or the names of the
+            classes are not known.
     """
     _check_classes(model)
     names = list_images(images_dir)
@@ -69,7 +71,7 @@ def label_images(
     settings = _settings(model, images_dir, names, selection, weights)
     with open_journals(out, shard, settings) as (journal, others):
         if _json_of(out).exists():
-            return _finish(out, settings)
+            return _finish(out, settings), True
         if shard is None:
             _remove_temporaries(out, pngs)
         recorded = [*others, *journal.entries]
@@ -81,12 +83,12 @@ def label_images(
             journal.append(entry)
             done[entry['file_name']] = entry
         if shard is not None:
-            return count([done[name] for name in part])
+            return count([done[name] for name in part]), False
         content = make_content(model, list(done.values()), number_images(names), pngs)
         # On the disk before the journals go, from which it could be made again.
         with open_atomically(_json_of(out)) as file:
             file.write(json.dumps({**content, 'info': content['info'] | settings}).encode())
-        return _finish(out, settings)
+        return _finish(out, settings), True
 
 
 def _name_pngs(names: list[str], images_dir: Path) -> dict[str, str]:
@@ -103,8 +105,7 @@ def _json_of(out: Path) -> Path:
 def _finish(out: Path, settings: dict[str, Any]) -> dict[str, int]:
     """Remove the records that the JSON replaces, and check what it was made with."""
     info = read_panoptic_json(_json_of(out), ('images', 'annotations', 'info'))['info']
-    for path in find_journals(out):
-        path.unlink(missing_ok=True)
+    remove_journals(out)
     check_settings(_json_of(out), info, settings)
     return info['counts']
 

@@ -8,7 +8,11 @@ import time
 
 import pytest
 
+from projects.kmax.pseudo_labels import shards
 from projects.kmax.pseudo_labels.journal import Journal
+from projects.kmax.pseudo_labels.locks import one_at_a_time
+
+CONTEXT = multiprocessing.get_context('fork')
 
 
 @pytest.fixture
@@ -21,29 +25,121 @@ def settings(whole):
 def _hold(path, settings, opened):
     """Keep a journal open, as does a data worker that outlives its parent."""
     with Journal(path, settings):
-        multiprocessing.get_context('fork').Process(target=time.sleep, args=(5,)).start()
+        CONTEXT.Process(target=time.sleep, args=(5,)).start()
         opened.set()
         time.sleep(60)
 
 
-@pytest.mark.parametrize('name', ['labels.unfinished', 'labels.1-of-2.unfinished'])
+@pytest.fixture
+def hold(fork, tmp_path, settings):
+    """Return a function that starts a process that has a journal open."""
+
+    def start(name):
+        opened = CONTEXT.Event()
+        process = fork(_hold, tmp_path / name, settings, opened)
+        assert opened.wait(60)
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ('name', 'options'),
+    [
+        ('labels.unfinished', ()),
+        ('labels.1-of-2.unfinished', ()),
+        ('labels.unfinished', ('--shard', '0/2')),
+        ('labels.0-of-2.unfinished', ('--shard', '0/2')),
+        ('labels.1-of-3.unfinished', ('--shard', '0/2')),
+        ('labels.1-of-12.unfinished', ('--shard', '0/2')),
+    ],
+)
 def test_second_run_is_refused_while_the_first_lives(
-    name, tool, fork, tmp_path, whole, files_in, settings
+    name, options, tool, hold, tmp_path, whole, files_in
 ):
     out = tmp_path / 'labels'
-    opened = multiprocessing.get_context('fork').Event()
-    first = fork(_hold, tmp_path / name, settings, opened)
-    assert opened.wait(60)
-    before = (tmp_path / name).read_bytes()
-    code, _ = tool(out)
+    first = hold(name)
+    before = files_in(tmp_path)
+    code, _ = tool(out, *options)
     assert code == (
         f'pseudo_label.py: error: {tmp_path}/{name} is in use by another run: wait for it, or '
         'give another place to write to'
     )
-    assert (tmp_path / name).read_bytes() == before and not out.exists()
+    assert files_in(tmp_path) == before and list(before) == [name] and not out.exists()
     first.kill()
     first.join()
     assert tool(out)[0] == 0
+    assert files_in(tmp_path) == whole
+
+
+def test_shards_of_one_number_live_together(tool, hold, tmp_path, whole, files_in):
+    out = tmp_path / 'labels'
+    other = hold('labels.1-of-2.unfinished')
+    assert tool(out, '--shard', '0/2')[0] == 0
+    before = files_in(tmp_path)
+    assert 'labels.1-of-2.unfinished is in use' in tool(out)[0]
+    assert files_in(tmp_path) == before
+    other.kill()
+    other.join()
+    assert tool(out)[0] == 0
+    assert files_in(tmp_path) == whole
+
+
+def _start_slowly(out, shard, answers):
+    """Open the journals, with time for others to do so between looking and beginning."""
+    find = shards._find_journals
+
+    def find_and_wait(path):
+        found = find(path)
+        time.sleep(0.2)
+        return found
+
+    shards._find_journals = find_and_wait
+    try:
+        with shards.open_journals(out, shard, dict(a=1)):
+            answers.put(shard)
+            time.sleep(60)
+    except ValueError as error:
+        answers.put(str(error))
+
+
+def test_runs_that_start_at_once_exclude_each_other(fork, tmp_path):
+    answers = CONTEXT.Queue()
+    parts = (None, (0, 2), (1, 3))
+    started = [fork(_start_slowly, tmp_path / 'labels', part, answers) for part in parts]
+    answers = [answers.get(timeout=60) for _ in started]
+    refused = [answer for answer in answers if isinstance(answer, str)]
+    assert len(refused) == 2
+    (journal,) = tmp_path.iterdir()
+    assert all(answer.startswith(f'{journal} is in use by another run') for answer in refused)
+
+
+def _enter_often(path, marker, entered):
+    for _ in range(100):
+        with one_at_a_time(path):
+            marker.touch(exist_ok=False)
+            marker.unlink()
+            with entered.get_lock():
+                entered.value += 1
+
+
+def test_one_at_a_time_leaves_no_file_that_two_processes_lock(fork, tmp_path):
+    entered = CONTEXT.Value('i', 0)
+    arguments = (tmp_path / 'lock', tmp_path / 'marker', entered)
+    for process in [fork(_enter_often, *arguments) for _ in range(4)]:
+        process.join(60)
+    assert entered.value == 400
+    assert not list(tmp_path.iterdir())
+
+
+def test_shard_of_finished_work_says_so(tool, tmp_path, whole, files_in):
+    out = tmp_path / 'labels'
+    tool(out)
+    code, printed = tool(out, '--shard', '0/4')
+    assert code == 0
+    assert f'{out}.json is already there and whole: a shard has nothing left to do' in printed
+    assert f'4 images are labelled in {out}.json, 0 left out' in printed
+    assert 'this shard' not in printed and 'run without --shard' not in printed
     assert files_in(tmp_path) == whole
 
 
