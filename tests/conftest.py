@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +20,13 @@ def _fresh_visualizers():
     """Keep mmengine from handing the visualizer of one test to the next."""
     yield
     Visualizer._instance_dict.clear()
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _fresh_scope():
+    """Keep the registries that one module asked for from the next."""
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')

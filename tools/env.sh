@@ -41,7 +41,8 @@ kmax_select_python() {
         echo 'env: using .venv'
         return 0
     fi
-    [ -x "$PYTHON" ] || kmax_make_venv || return 1
+    # Without python3-venv, Debian makes one without pip.
+    "$PYTHON" -m pip --version >/dev/null 2>&1 || kmax_make_venv || return 1
     echo 'env: installing requirements.txt into .venv (about 1.5 GB)'
     "$PYTHON" -m pip install --disable-pip-version-check -q -r "$KMAX_ROOT/requirements.txt"
 }

@@ -38,7 +38,8 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
         strip: Folder in the archive whose content goes to ``out_dir`` itself.
 
     Raises:
-        ValueError: If the archive is damaged or names files outside of ``out_dir``.
+        ValueError: If the archive is damaged, names files outside of ``out_dir``, or would write
+            through a link in it.
     """
     unpacked = out_dir / f'.{archive.name}.unfinished'
     with _open(archive) as members:
@@ -48,6 +49,7 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
                 raise ValueError(f'archive {archive} names {member.name}, outside of its folder')
             place = path.relative_to(strip) if path.is_relative_to(strip) else path
             if not any(_is_whole(folder / place, member) for folder in (out_dir, unpacked)):
+                _refuse_links(out_dir, place, archive)
                 write_atomically(unpacked / place, member.read())
     for folder, _, _ in os.walk(unpacked):
         remove_temporaries(Path(folder))
@@ -55,6 +57,15 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
         # After a loss of power files may be empty that have their names.
         os.sync()
         _merge(unpacked, out_dir)
+
+
+def _refuse_links(out_dir: Path, place: PurePosixPath, archive: Path) -> None:
+    for folder in place.parents[:-1]:
+        if (out_dir / folder).is_symlink():
+            raise ValueError(
+                f'{out_dir / folder} is a link, through which archive {archive} would be unpacked '
+                'into another folder: remove the link or the archive'
+            )
 
 
 def _is_whole(path: Path, member: Member) -> bool:
@@ -131,6 +142,8 @@ def collect(
 
     for name in parts:
         source, target = (src / name).absolute(), out_dir / name
+        if target.is_symlink() and not target.exists():
+            target.unlink()  # The downloads were moved.
         if source.exists() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(source)

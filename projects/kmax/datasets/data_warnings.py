@@ -6,8 +6,6 @@ from os.path import basename
 from pathlib import Path
 from typing import Any
 
-from mmengine.fileio import get
-
 from ..faults import Fault, FaultKind
 from .panoptic import KMaXPanopticDataset
 
@@ -18,15 +16,15 @@ def warn_of_excess(record: dict, count: int, num_queries: int) -> Fault:
     """Return the warning of an image with more segments than the model has queries.
 
     Args:
-        record: ``img_id`` and ``img_path`` of the image.
+        record: ``img_id`` and ``img_path`` of the image, where they are known.
         count: Its segments.
         num_queries: Most segments the model can learn from in one image.
     """
     message = (
-        f'image {record["img_id"]} ({record["img_path"]}) has {count} segments, but the model has '
-        f'only num_queries={num_queries}: {count - num_queries} cannot be learned'
+        f'image {record.get("img_id")} ({record.get("img_path")}) has {count} segments, but the '
+        f'model has only num_queries={num_queries}: {count - num_queries} cannot be learned'
     )
-    return Fault(FaultKind.MANY_SEGMENTS, message, record['img_id'])
+    return Fault(FaultKind.MANY_SEGMENTS, message, record.get('img_id'))
 
 
 def warn_of_void(record: dict) -> Fault:
@@ -165,13 +163,13 @@ def _may_be_equal(*paths: str) -> bool:
     try:
         first, second = (Path(path).stat().st_size for path in paths)
     except OSError:
-        return True  # Not on this machine's disks, or missing: the contents tell.
+        return False  # Not on this machine's disks, or missing, as whoever loads it will say.
     return first == second
 
 
 def _are_equal(*paths: str) -> bool:
     try:
-        first, second = map(get, paths)
+        first, second = (Path(path).read_bytes() for path in paths)
     except OSError:
-        return False  # Whoever loads the missing one says so.
+        return False
     return first == second

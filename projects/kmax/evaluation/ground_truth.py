@@ -82,7 +82,7 @@ class PanopticGroundTruth:
             raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
         annotation = self.annotations[img_id]
         path = Path(self.seg_prefix or '') / annotation['file_name']
-        ids = RECENT_MAPS.get(path, partial(read_panoptic_png, path, f'image {img_id}'))
+        ids = RECENT_MAPS.get((path, _version(path)), partial(read_panoptic_png, path, f'image {img_id}'))
         if ids.shape != tuple(shape):
             raise ValueError(
                 f'image {img_id}: the prediction has size {tuple(shape)}, but annotation {path} '

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_BYTES = 48 * 2**20
-"""What they may take: 6 images of Cityscapes, 40 of COCO; metrics lag by fewer."""
+"""What they may take: 6 images of Cityscapes, 40 of COCO; larger batches are decoded again."""
 
 
 @dataclass

@@ -90,7 +90,7 @@ def check_settings(path: Path, found: dict[str, Any], expected: dict[str, Any]) 
         if found.get(name) != value:
             raise ValueError(
                 f'{path} was begun with {name}={found.get(name)!r}, not {value!r}: give another '
-                'place to write to, or delete it to start again'
+                'place to write to, or delete it and the PNGs to start again'
             )
 
 

@@ -19,7 +19,7 @@ from .journal import check_settings
 from .panoptic_json import count, make_content
 from .prediction import predict
 from .selection import Selection, select_segments
-from .shards import Shard, open_journals, remove_journals
+from .shards import Shard, find_journals, open_journals, remove_journals
 
 WRITERS = 4
 """Threads that write labels while the model goes on."""
@@ -61,17 +61,18 @@ def label_images(
 
     Raises:
         FileNotFoundError: If there are no images.
-        ValueError: If ``out`` was begun with other settings or another process writes to it
-            that is no other shard of as many, two images would share a PNG, or the names of the
-            classes are not known.
+        ValueError: If ``out`` was begun with other settings, is among the images, holds such files
+            of others, or another process writes to it that is no other shard of as many; if two
+            images would share a PNG, or the names of the classes are not known.
     """
     _check_classes(model)
     names = list_images(images_dir)
     pngs = _name_pngs(names, images_dir)
     settings = _settings(model, images_dir, names, selection, weights)
+    _check_place(images_dir, out, pngs, settings)
     with open_journals(out, shard, settings) as (journal, others):
         if _json_of(out).exists():
-            return _finish(out, settings), True
+            return _finish(out), True
         if shard is None:
             _remove_temporaries(out, pngs)
         recorded = [*others, *journal.entries]
@@ -88,7 +89,7 @@ def label_images(
         # On the disk before the journals go, from which it could be made again.
         with open_atomically(_json_of(out)) as file:
             file.write(json.dumps({**content, 'info': content['info'] | settings}).encode())
-        return _finish(out, settings), True
+        return _finish(out), True
 
 
 def _name_pngs(names: list[str], images_dir: Path) -> dict[str, str]:
@@ -102,19 +103,39 @@ def _json_of(out: Path) -> Path:
     return out.with_name(f'{out.name}.json')
 
 
-def _finish(out: Path, settings: dict[str, Any]) -> dict[str, int]:
-    """Remove the records that the JSON replaces, and check what it was made with."""
-    info = read_panoptic_json(_json_of(out), ('images', 'annotations', 'info'))['info']
+def _check_place(
+    images_dir: Path, out: Path, pngs: dict[str, str], settings: dict[str, Any]
+) -> None:
+    """Refuse to write among the images, or over files that no record knows."""
+    remedy = 'give another place to write to'
+    if out.resolve().is_relative_to(images_dir.resolve()):
+        raise ValueError(f'{out} is in the folder of the images, {images_dir}: {remedy}')
+    if _json_of(out).exists():
+        info = _read_info(out)
+        if 'weights' not in info:
+            raise ValueError(f'{_json_of(out)} is no result of this command: {remedy}')
+        check_settings(_json_of(out), info, settings)
+    elif not find_journals(out):
+        strange = next((out / png for png in pngs.values() if (out / png).exists()), None)
+        if strange is not None:
+            raise ValueError(f'{strange} is there, but no record of who wrote it: {remedy}')
+
+
+def _read_info(out: Path) -> dict[str, Any]:
+    return read_panoptic_json(_json_of(out), ('images', 'annotations')).get('info') or {}
+
+
+def _finish(out: Path) -> dict[str, int]:
+    """Remove the records that the JSON replaces; return what it counts."""
     remove_journals(out)
-    check_settings(_json_of(out), info, settings)
-    return info['counts']
+    return _read_info(out)['counts']
 
 
 def _remove_temporaries(out: Path, pngs: dict[str, str]) -> None:
     """Remove what killed runs left half-written; nothing else may be writing."""
     remove_temporaries(out.parent, glob.escape(_json_of(out).name))
     for folder in {(out / png).parent for png in pngs.values()}:
-        remove_temporaries(folder)
+        remove_temporaries(folder, '*.png')
 
 
 def _check_classes(model: Any) -> None:

@@ -39,7 +39,7 @@ def open_journals(
         entries = []
         with _gate(out):
             # Before this process begins a journal that would contradict the others.
-            for path in _find_journals(out):
+            for path in find_journals(out):
                 if path == own:
                     continue
                 if shard is None:
@@ -53,7 +53,7 @@ def open_journals(
 def remove_journals(out: Path) -> None:
     """Remove the journals of all processes that wrote to ``out``."""
     with _gate(out):
-        for path in _find_journals(out):
+        for path in find_journals(out):
             path.unlink(missing_ok=True)
 
 
@@ -62,7 +62,8 @@ def _gate(out: Path) -> AbstractContextManager[None]:
     return one_at_a_time(out.with_name(f'{out.name}.unfinished.lock'))
 
 
-def _find_journals(out: Path) -> list[Path]:
+def find_journals(out: Path) -> list[Path]:
+    """Return the journals of all processes that write to ``out``, or wrote and were killed."""
     pattern = re.compile(re.escape(out.name) + r'(\.\d+-of-\d+)?\.unfinished')
     return sorted(path for path in out.parent.glob('*') if pattern.fullmatch(path.name))
 

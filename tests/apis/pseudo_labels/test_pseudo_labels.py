@@ -107,7 +107,7 @@ def test_finished_work_is_not_done_again_nor_mixed_with_another(tool, tmp_path, 
     assert '4 images are labelled' in tool(out)[1]
     code, _ = tool(out, '--min-labelled', '0.2')
     message = f'pseudo_label.py: error: {out}.json was begun with min_labelled=0.1, not 0.2: '
-    assert code == message + 'give another place to write to, or delete it to start again'
+    assert code == message + 'give another place to write to, or delete it and the PNGs to start again'
     assert files_in(tmp_path) == before
     out.with_name('labels.json').unlink()
     with Journal(tmp_path / 'labels.unfinished', info):
