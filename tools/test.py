@@ -84,8 +84,8 @@ def main() -> None:
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
     runner.test()
-    leave_group()
 
 
 if __name__ == '__main__':
     main()
+    leave_group()

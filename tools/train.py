@@ -106,8 +106,8 @@ def main() -> None:
         del weights
     scale_learning_rate(runner)
     runner.train()
-    leave_group()
 
 
 if __name__ == '__main__':
     main()
+    leave_group()

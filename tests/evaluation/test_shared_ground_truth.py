@@ -11,6 +11,7 @@ from mmengine.evaluator import Evaluator
 
 from projects.kmax.evaluation import ground_truth, recent_maps
 from projects.kmax.evaluation.recent_maps import RECENT_MAPS, RecentMaps
+from projects.kmax.panoptic_format import write_panoptic_png
 
 KINDS = (
     'KMaXPanopticMetric',
@@ -77,6 +78,17 @@ def test_a_file_written_anew_is_read_anew(random_set, reads):
     ]
     assert (names[0][0], names[1][0]) == ('sky', 'heaven')
     assert names[0][1:] == names[1][1:]
+
+
+def test_a_png_mended_after_a_failed_run_is_read_anew(random_set, tmp_path):
+    made = random_set(0)
+    truth = ground_truth.PanopticGroundTruth('metric', *made.truth.values())
+    annotation = made.annotations[0]
+    path, shape = made.folder / 'gt' / annotation['file_name'], (7, 5)
+    with pytest.raises(ValueError, match='the prediction has size'):
+        truth.read(annotation['image_id'], shape)
+    write_panoptic_png(path, np.ones(shape, np.uint32))
+    assert truth.read(annotation['image_id'], shape)[0].shape == shape
 
 
 def test_a_missing_png_is_told_by_every_metric(random_set):

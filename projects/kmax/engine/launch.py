@@ -1,5 +1,6 @@
 """What the tools share: their config, the machine they meet, and the checkpoints they get."""
 
+import gc
 import logging
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
@@ -116,8 +117,13 @@ def use_tta(cfg: Config) -> None:
 
 
 def leave_group() -> None:
-    """End a distributed run; gloo's threads would abort a process that ends with them alive."""
+    """End a distributed run; gloo's threads would abort a process that ends with them alive.
+
+    To be called when nothing refers to the model any more.
+    """
     if distributed.is_initialized():
+        # Its wrapper keeps the group, and is part of reference cycles.
+        gc.collect()
         distributed.destroy_process_group()
 
 

@@ -82,7 +82,8 @@ class PanopticGroundTruth:
             raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
         annotation = self.annotations[img_id]
         path = Path(self.seg_prefix or '') / annotation['file_name']
-        ids = RECENT_MAPS.get((path, _version(path)), partial(read_panoptic_png, path, f'image {img_id}'))
+        read = partial(read_panoptic_png, path, f'image {img_id}')
+        ids = RECENT_MAPS.get((path, _version(path)), read)
         if ids.shape != tuple(shape):
             raise ValueError(
                 f'image {img_id}: the prediction has size {tuple(shape)}, but annotation {path} '
@@ -122,7 +123,7 @@ def shared_ground_truth(owner: str, ann_file: str, seg_prefix: str | None) -> Pa
     return truth
 
 
-def _version(path: str) -> tuple[int, int] | None:
+def _version(path: str | Path) -> tuple[int, int] | None:
     """Return what tells a file from one that was written over it; None for URLs."""
     try:
         status = Path(path).stat()

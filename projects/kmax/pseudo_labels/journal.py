@@ -104,6 +104,6 @@ def _parse(content: bytes, path: Path) -> list[dict[str, Any]]:
         try:
             lines.append(json.loads(line))
         except ValueError as error:
-            message = f'line {number} of {path} is damaged: delete the file to start again'
-            raise ValueError(message) from error
+            remedy = 'delete the file and the PNGs to start again'
+            raise ValueError(f'line {number} of {path} is damaged: {remedy}') from error
     return lines

@@ -109,8 +109,8 @@ def test_damaged_journal_is_named(tool, fork, tmp_path):
         file.write(b'\0\0\n')
     code, _ = tool(out)
     assert code == (
-        f'pseudo_label.py: error: line 4 of {tmp_path}/{JOURNAL} is damaged: delete the file to '
-        'start again'
+        f'pseudo_label.py: error: line 4 of {tmp_path}/{JOURNAL} is damaged: delete the file and '
+        'the PNGs to start again'
     )
     assert not (tmp_path / 'labels.json').exists()
 

@@ -107,7 +107,8 @@ def test_finished_work_is_not_done_again_nor_mixed_with_another(tool, tmp_path, 
     assert '4 images are labelled' in tool(out)[1]
     code, _ = tool(out, '--min-labelled', '0.2')
     message = f'pseudo_label.py: error: {out}.json was begun with min_labelled=0.1, not 0.2: '
-    assert code == message + 'give another place to write to, or delete it and the PNGs to start again'
+    remedy = 'give another place to write to, or delete it and the PNGs to start again'
+    assert code == message + remedy
     assert files_in(tmp_path) == before
     out.with_name('labels.json').unlink()
     with Journal(tmp_path / 'labels.unfinished', info):
@@ -115,6 +116,33 @@ def test_finished_work_is_not_done_again_nor_mixed_with_another(tool, tmp_path, 
     code, _ = tool(out, '--min-score', '0.3')
     assert 'labels.unfinished was begun with min_score=0.0, not 0.3' in code
     assert not out.with_name('labels.json').exists()
+
+
+@pytest.mark.parametrize('below', ['', 'labels'])
+def test_labels_are_not_written_among_the_images(tool, tmp_path, images, files_in, below):
+    own = tmp_path / 'images'
+    shutil.copytree(images, own)
+    before = files_in(tmp_path)
+    code, _ = tool(own / below, source=own)
+    assert f'{own / below} is in the folder of the images, {own}: give another place' in code
+    assert files_in(tmp_path) == before
+
+
+def test_files_of_others_are_left_alone(tool, tmp_path, images, files_in):
+    out = tmp_path / 'labels'
+    png = out / sorted(path.relative_to(images) for path in images.rglob('*.jpg'))[0]
+    png = png.with_suffix('.png')
+    png.parent.mkdir(parents=True)
+    png.write_bytes(b'drawn by hand')
+    code, _ = tool(out)
+    assert f'{png} is there, but no record of who wrote it: give another place' in code
+    assert files_in(tmp_path) == {str(png.relative_to(tmp_path)): b'drawn by hand'}
+    png.unlink()
+    annotations = out.with_name('labels.json')
+    annotations.write_text(json.dumps(dict(images=[], annotations=[], categories=[])))
+    code, _ = tool(out)
+    assert f'{annotations} is no result of this command: give another place' in code
+    assert list(files_in(tmp_path)) == ['labels.json']
 
 
 def test_wrong_arguments_are_named(tool, tmp_path, images, folder):

@@ -87,14 +87,14 @@ def test_shards_of_one_number_live_together(tool, hold, tmp_path, whole, files_i
 
 def _start_slowly(out, shard, answers):
     """Open the journals, with time for others to do so between looking and beginning."""
-    find = shards._find_journals
+    find = shards.find_journals
 
     def find_and_wait(path):
         found = find(path)
         time.sleep(0.2)
         return found
 
-    shards._find_journals = find_and_wait
+    shards.find_journals = find_and_wait
     try:
         with shards.open_journals(out, shard, dict(a=1)):
             answers.put(shard)

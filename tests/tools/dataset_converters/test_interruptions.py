@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from projects.kmax.dataset_preparation import archives
-from projects.kmax.dataset_preparation.archives import unpack
+from projects.kmax.dataset_preparation.archives import collect, unpack
 
 FORK = multiprocessing.get_context('fork')
 NAMES = [f'unlabeled2017/{number}.jpg' for number in range(3)] + ['unlabeled2017/more/4.jpg']
@@ -104,3 +104,26 @@ def test_converter_does_not_take_a_part_for_the_whole(killed_in, tmp_path, conve
     code, printed = convert('ade20k', downloads, out)
     assert code == 'ade20k.py: error: 6 files or annotations are faulty'
     assert printed.count('is missing: download http') == 6
+
+
+def test_links_into_the_downloads_are_not_written_through(archive, tmp_path):
+    """The downloads had been unpacked and changed; then the archive is put beside them."""
+    out, downloads = tmp_path / 'data', tmp_path / 'downloads'
+    downloads.mkdir()
+    (downloads / 'own.txt').write_text('own')
+    out.mkdir()
+    (out / 'unlabeled2017').symlink_to(downloads)
+    with pytest.raises(
+        ValueError, match='is a link, through which archive .* remove'
+    ):
+        _unpack(archive, out)
+    assert [path.name for path in downloads.iterdir()] == ['own.txt']
+
+
+def test_links_to_downloads_that_were_moved_are_made_anew(tmp_path):
+    downloads, out = tmp_path / 'downloads', tmp_path / 'data'
+    (downloads / 'images').mkdir(parents=True)
+    out.mkdir()
+    (out / 'images').symlink_to(tmp_path / 'gone')
+    collect(downloads, out, {}, ['images'], lambda items, *_: items)
+    assert (out / 'images').resolve() == downloads / 'images'
