@@ -263,6 +263,8 @@ def train(folder, write_config, monkeypatch):
     def run(stuff=1, more=''):
         cfg = Config.fromfile(write_config(stuff, TRAINING.format(stuff=stuff) + more))
         cfg.work_dir = str(folder / 'work')
+        # mmengine hands the log of one run to the next of the same name and second.
+        cfg.experiment_name = str(folder).replace('/', '_')
         init_default_scope('mmdet')
         # Describing machine and config would take most of the time.
         monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
