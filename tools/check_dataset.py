@@ -19,7 +19,7 @@ from rich.progress import track  # noqa: E402
 
 from projects.kmax.engine.config_check import check_keys  # noqa: E402
 from projects.kmax.engine.launch import existing_file  # noqa: E402
-from projects.kmax.faults import FaultKind  # noqa: E402
+from projects.kmax.panoptic.faults import FaultKind  # noqa: E402
 from projects.kmax.inspection.configs import Inspection, inspect_config  # noqa: E402
 from projects.kmax.inspection.report import group_faults, summarise, write_report  # noqa: E402
 

@@ -13,7 +13,6 @@ Every file is read; what is missing or damaged is named, and then no JSON is wri
 after an interruption.
 """
 
-import json
 import sys
 from argparse import Namespace
 from functools import partial
@@ -34,8 +33,8 @@ from projects.kmax.dataset_preparation.command import (  # noqa: E402
     make_parser,
     show_progress,
 )
-from projects.kmax.faults import Fault  # noqa: E402
-from projects.kmax.atomic_file import write_atomically  # noqa: E402
+from projects.kmax.panoptic.faults import Fault  # noqa: E402
+from projects.kmax.panoptic.files import write_panoptic_json  # noqa: E402
 from projects.kmax.parallel import run_parallel  # noqa: E402
 
 ROOT = 'ADEChallengeData2016'
@@ -74,12 +73,12 @@ def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
     if not faults:
         converted = [result for result in results if isinstance(result, Converted)]
         check_agreement(converted, split)
-        content = dict(
+        write_panoptic_json(
+            target,
             images=[result.image for result in converted],
             annotations=[result.annotation for result in converted],
             categories=categories(),
         )
-        write_atomically(target, json.dumps(content).encode())
     return faults
 
 

@@ -10,7 +10,6 @@ are in ``leftImg8bit/test``, ``gtFine/cityscapes_panoptic_test.json`` lists them
 read; what is missing or damaged is named. Start it again after an interruption.
 """
 
-import json
 import shutil
 import sys
 from argparse import Namespace
@@ -19,7 +18,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from projects.kmax.atomic_file import write_atomically  # noqa: E402
 from projects.kmax.dataset_preparation.archives import collect, find_missing  # noqa: E402
 from projects.kmax.dataset_preparation.command import (  # noqa: E402
     check_split,
@@ -28,8 +26,8 @@ from projects.kmax.dataset_preparation.command import (  # noqa: E402
     show_progress,
 )
 from projects.kmax.dataset_preparation.image_files import measure_all  # noqa: E402
-from projects.kmax.faults import Fault, FaultKind  # noqa: E402
-from projects.kmax.panoptic_format import read_panoptic_json  # noqa: E402
+from projects.kmax.panoptic.faults import Fault, FaultKind  # noqa: E402
+from projects.kmax.panoptic.files import read_panoptic_json, write_panoptic_json  # noqa: E402
 
 PARTS = ('leftImg8bit', 'gtFine')
 URL = 'https://www.cityscapes-dataset.com/downloads/'
@@ -128,8 +126,7 @@ def list_test_images(out: Path, workers: int) -> list[Fault]:
         for stem, (width, height) in zip(stems, sizes, strict=True)
     ]
     annotated = read_panoptic_json(target.with_name('cityscapes_panoptic_val.json'), ['categories'])
-    content = dict(images=images, categories=annotated['categories'])
-    write_atomically(target, json.dumps(content).encode())
+    write_panoptic_json(target, images=images, categories=annotated['categories'])
     return []
 
 

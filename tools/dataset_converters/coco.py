@@ -28,7 +28,7 @@ from projects.kmax.dataset_preparation.command import (  # noqa: E402
     show_progress,
 )
 from projects.kmax.dataset_preparation.image_files import list_images, measure_all  # noqa: E402
-from projects.kmax.faults import Fault  # noqa: E402
+from projects.kmax.panoptic.faults import Fault  # noqa: E402
 
 ANNOTATIONS = 'panoptic_annotations_trainval2017.zip'
 URL = 'http://images.cocodataset.org/'

@@ -5,7 +5,6 @@ instance for ``tools/test.py``; ``tools/pseudo_label.py`` needs only the folder.
 read; if one is damaged, it is named and nothing is written.
 """
 
-import json
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -23,8 +22,7 @@ from projects.kmax.dataset_preparation.image_files import (  # noqa: E402
     measure_all,
     number_images,
 )
-from projects.kmax.atomic_file import write_atomically  # noqa: E402
-from projects.kmax.panoptic_format import read_panoptic_json  # noqa: E402
+from projects.kmax.panoptic.files import read_panoptic_json, write_panoptic_json  # noqa: E402
 
 
 def parse_args() -> Namespace:
@@ -56,8 +54,7 @@ def main() -> None:
                     number_images(names).items(), sizes, strict=True
                 )
             ]
-            content = dict(images=images, categories=categories)
-            write_atomically(args.out, json.dumps(content).encode())
+            write_panoptic_json(args.out, images=images, categories=categories)
     except (OSError, ValueError) as error:
         sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
     finish(faults, f'{len(names)} images are listed in {args.out}')

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..atomic_file import remove_temporaries, write_atomically
-from ..faults import Fault, FaultKind
+from ..panoptic.faults import Fault, FaultKind
 from ..parallel import Progress
 
 

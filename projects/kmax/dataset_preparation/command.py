@@ -11,8 +11,8 @@ from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
-from ..faults import Fault, FaultKind
 from ..inspection.datasets import inspect_dataset
+from ..panoptic.faults import Fault, FaultKind
 
 SHOWN = 20
 

@@ -7,14 +7,12 @@ from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import join_path
 
-from ..panoptic_format import read_panoptic_json
-from .panoptic_json import (
-    annotations_of_images,
-    check_images,
-    complete_metainfo,
-    measures_of,
-    parse_segments,
-)
+from ..panoptic.categories import complete_metainfo, label_categories
+from ..panoptic.faults import refuse
+from ..panoptic.files import read_panoptic_json
+from ..panoptic.records import SEGMENT_FIELDS, find_record_faults, usable_records
+from ..panoptic.segments import measures_of, parse_segments
+from ..panoptic.survey import Survey, survey_records
 from .reading_errors import naming_image
 
 
@@ -58,36 +56,47 @@ class KMaXPanopticDataset(BaseDetDataset):
         """
         fields = ['images', 'categories', *([] if self.test_mode else ['annotations'])]
         content = read_panoptic_json(self.ann_file, fields, self.backend_args)
-        check_images(content['images'], self.ann_file)
-        categories = content['categories']
-        self._metainfo: dict = complete_metainfo(self.metainfo, categories, self.ann_file)
-        classes = self._metainfo['classes']
-        labels = {category['id']: classes.index(category['name']) for category in categories}
-        if 'annotations' not in content:
-            return [self._image_record(image) for image in content['images']]
-        annotations = annotations_of_images(content, self.ann_file)
+        refuse(find_record_faults(content, self.metainfo, self.ann_file, SEGMENT_FIELDS))
+        self._metainfo: dict = complete_metainfo(self.metainfo, content['categories'])
+        labels = label_categories(content['categories'], self._metainfo['classes'])
+        num_things = len(self._metainfo['thing_classes'])
+        images, annotations = usable_records(content)
         return [
-            self._image_record(image) | self._segment_record(annotations[image['id']], labels)
-            for image in content['images']
+            self.make_record(image, annotations.get(image['id']), labels, num_things)
+            for image in images
         ]
+
+    def make_record(
+        self, image: dict, annotation: dict | None, labels: dict[Any, int], num_things: int
+    ) -> dict:
+        """Return the record of an image of the JSON.
+
+        Args:
+            image: The image.
+            annotation: Its annotation, if it has one.
+            labels: Label of each category id.
+            num_things: Number of thing classes, which have the smallest labels.
+
+        Returns:
+            ``img_id``, ``img_path``, ``height``, ``width`` and, for an annotated image,
+            ``seg_map_path`` and what :func:`..panoptic.segments.parse_segments` reads, with
+            ``segment_areas`` and ``segment_boxes`` if they are to be compared.
+        """
+        record = self._image_record(image)
+        if annotation is not None:
+            segments = annotation['segments_info']
+            record['seg_map_path'] = join_path(self.data_prefix['seg'], annotation['file_name'])
+            record |= parse_segments(segments, labels, num_things)
+            record |= measures_of(segments) if self.check_measures else {}
+        return record
 
     def _image_record(self, image: dict) -> dict:
         return {
             'img_id': image['id'],
             'img_path': join_path(self.data_prefix['img'], image['file_name']),
-            'height': image['height'],
-            'width': image['width'],
+            'height': image.get('height'),
+            'width': image.get('width'),
         }
-
-    def _segment_record(self, annotation: dict, labels: dict[int, int]) -> dict:
-        num_things = len(self._metainfo['thing_classes'])
-        record = {
-            'seg_map_path': join_path(self.data_prefix['seg'], annotation['file_name']),
-            **parse_segments(annotation, labels, num_things, self.ann_file),
-        }
-        if self.check_measures:
-            record |= measures_of(annotation['segments_info'])
-        return record
 
     def filter_data(self) -> list[dict]:
         """Drop training images as ``filter_cfg`` asks for.
@@ -161,3 +170,13 @@ class KMaXPanopticDataset(BaseDetDataset):
         record = self.get_data_info(idx)
         with naming_image(record, self.ann_file):
             return pipeline({**record, 'dataset': self})
+
+
+def survey_datasets(dataset: Any) -> list[Survey]:
+    """Survey a loaded data set, or those in wrappers; data sets of other formats have no say."""
+    if isinstance(dataset, KMaXPanopticDataset):
+        records = (dataset.get_data_info(index) for index in range(len(dataset)))
+        return [survey_records(dataset.ann_file, dataset.metainfo['classes'], records)]
+    inner = getattr(dataset, 'dataset', None)
+    wrapped = getattr(dataset, 'datasets', [] if inner is None else [inner])
+    return [survey for each in wrapped for survey in survey_datasets(each)]

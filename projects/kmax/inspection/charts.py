@@ -51,7 +51,7 @@ def draw_classes(reports: list[DatasetReport]) -> bytes:
         figure = Figure(figsize=(11, 1.3 + 0.24 * len(names)), layout='constrained')
         left, right = figure.subplots(1, 2, sharey=True)
         for index, report in enumerate(reports):
-            counts = report.count_classes()
+            counts = report.survey.counts
             total = max(1, counts[:, 2].sum())
             shift = places + (index + 0.5) * thickness - 0.4
             style = dict(height=thickness, color=COLORS[index % len(COLORS)], label=report.name)
@@ -106,7 +106,7 @@ def _draw_histogram(
 def _draw_segments_per_image(
     axes: Axes, reports: list[DatasetReport], num_queries: int | None
 ) -> None:
-    values = [np.array([len(image.segments) for image in r.images]) for r in reports]
+    values = [np.array([len(image.pixels) for image in r.images]) for r in reports]
     most = max([1, *(int(each.max()) for each in values if len(each))])
     step = -(-most // 50)
     bins = (np.arange(0, most + 2 * step, step) - 0.5).tolist()
@@ -118,9 +118,7 @@ def _draw_segments_per_image(
 
 
 def _draw_segment_sizes(axes: Axes, reports: list[DatasetReport]) -> None:
-    values = [
-        np.sqrt([pixels for image in r.images for pixels in image.segments[:, 1]]) for r in reports
-    ]
+    values = [np.sqrt([n for image in r.images for n in image.pixels]) for r in reports]
     values = [each[each > 0] for each in values]
     most = max([2.0, *(float(each.max()) for each in values if len(each))])
     bins = np.geomspace(1, most, 40).tolist()

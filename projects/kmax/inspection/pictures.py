@@ -7,7 +7,7 @@ import mmcv
 import numpy as np
 from mmdet.visualization.palette import get_palette
 
-from ..panoptic_format import read_panoptic_png
+from ..panoptic.files import read_panoptic_png
 from ..visualization.drawing import draw_segments
 from ..visualization.panels import fit
 from ..visualization.segments import Segments

@@ -8,8 +8,8 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import PixelData
 from numpy.typing import NDArray
 
-from ..id_runs import describe_segments
-from ..panoptic_format import VOID, prediction_ids
+from ..panoptic.segments import measure_segments, prediction_ids
+from ..void import VOID_ID, is_void
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,16 @@ def select_segments(
         for scores in (prediction.semantic_scores, prediction.instance_scores)
     )
     scores = confidence * probability
-    kept = (values % INSTANCE_OFFSET < num_classes) & (areas >= selection.min_area)
+    kept = ~is_void(values, num_classes) & (areas >= selection.min_area)
     kept &= scores >= selection.min_score
     if areas[kept].sum() < selection.min_labelled * panoptic.size or not kept.any():
-        return np.full(panoptic.shape, VOID, np.int64), []
+        return np.full(panoptic.shape, VOID_ID, np.int64), []
     ids = prediction_ids(values, kept)
-    described = describe_segments(ids[place])
-    segments = [
-        dict(
-            id=int(ids[row]),
-            category_id=int(values[row] % INSTANCE_OFFSET) + 1,
-            **described[int(ids[row])],
-            iscrowd=0,
-            score=round(float(scores[row]), 4),
-        )
-        for row in np.flatnonzero(kept)
-    ]
-    return ids[place], segments
+    row_of_id = {int(ids[row]): row for row in np.flatnonzero(kept)}
+
+    def describe(segment_id: int) -> dict[str, Any]:
+        row = row_of_id[segment_id]
+        category = int(values[row] % INSTANCE_OFFSET) + 1
+        return dict(category_id=category, score=round(float(scores[row]), 4))
+
+    return ids[place], measure_segments(ids[place], describe)

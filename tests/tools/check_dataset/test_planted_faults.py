@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
-from projects.kmax.faults import FaultKind
+from projects.kmax.panoptic.faults import FaultKind
 
 
 def _add_id(ids):

@@ -8,8 +8,9 @@ from mmdet.datasets.transforms import PackDetInputs
 from mmdet.registry import TRANSFORMS
 from mmengine.structures import InstanceData, PixelData
 
+from ...void import IGNORED_LABEL
 from .arrays import contiguous, count_ids
-from .segments import IGNORED_LABEL, keep_segments
+from .segments import keep_segments
 
 
 @TRANSFORMS.register_module()

@@ -6,7 +6,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 from numpy.typing import DTypeLike
 
-from .segments import IGNORED_LABEL, VOID_ID
+from ...void import IGNORED_LABEL, VOID_ID
 
 MID_GREY = 127.5
 """Pixel that normalises to zero."""
