@@ -36,7 +36,9 @@ class IdRuns:
     def boxes(self) -> NDArray[np.intp]:
         """Return ``x, y, width, height`` of the box around each id, ``(n, 4)``."""
         width = self.shape[1]
-        order = np.argsort(self.place, kind='stable')
+        # Numbers of 16 bits are sorted by their digits, several times faster.
+        place = self.place.astype(np.uint16) if len(self.ids) <= 2**16 else self.place
+        order = np.argsort(place, kind='stable')
         starts = self.starts[order]
         first = np.searchsorted(self.place[order], np.arange(len(self.ids)))
         top, left = np.divmod(starts, width)
