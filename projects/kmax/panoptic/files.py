@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.fileio import get, get_text
 from numpy.typing import NDArray
 
-from ..atomic_file import write_atomically
+from kmax_deeplab.atomic_file import write_atomically
 
 MAX_ID = 256**3 - 1
 """Largest id a panoptic PNG can hold."""

@@ -13,7 +13,7 @@ from mmengine.registry import HOOKS, init_default_scope
 from mmengine.structures import InstanceData
 
 from projects.kmax.engine.hooks.warn_about_data import find_warnings
-from projects.kmax.engine.resumable_data import SeededDataset
+from projects.kmax.runtime.resumable_data import SeededDataset
 from projects.kmax.panoptic import leaks
 from projects.kmax.panoptic.faults import FaultKind
 from projects.kmax.panoptic.leaks import MAX_DIGESTS
