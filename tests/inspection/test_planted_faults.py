@@ -319,6 +319,20 @@ def test_faults_of_validation_stop_training_too(kind, plant, check, train):
         train(more=VALIDATION)
 
 
+@pytest.mark.parametrize('num_images', [2])
+def test_a_renamed_copy_is_told_by_both(plant, check, train):
+    (plant.folder / 'val' / 'copy.jpg').write_bytes(plant.image(2).read_bytes())
+    plant.rewrite(lambda c: c['images'][0].update(file_name='copy.jpg'), 'val')
+    folder = plant.folder
+    message = (
+        f'image 1 ({folder}/val/copy.jpg) of {folder}/panoptic_val.json is the same as image 2 '
+        f'({folder}/train/02.jpg) in training (compared by path'
+    )
+    assert f'{message} and content)\n' in check()[1]
+    (line,) = train()
+    assert f' {FaultKind.LEAK.value}: {message}, and by content in up to ' in line
+
+
 def test_sound_data_train_without_a_warning(train):
     # Image 1 of training and image 1 of validation have one name, but not one content.
     assert train() == []

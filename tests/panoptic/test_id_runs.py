@@ -30,5 +30,14 @@ def test_a_run_over_the_end_of_a_row_spans_it():
     }
 
 
+def test_more_ids_than_sixteen_bits_number():
+    ids = np.random.default_rng(0).permutation(300 * 300).reshape(300, 300) // 4 * 3
+    described = find_runs(ids).describe()
+    assert len(described) == 300 * 300 // 4
+    for value in (0, 3 * 70, 3 * (2**14 + 1)):
+        mask = (ids == value).astype(np.uint8)
+        assert described[value] == dict(area=4, bbox=list(cv2.boundingRect(mask)))
+
+
 def test_no_pixels():
     assert find_runs(np.zeros((0, 4), int)).describe() == {}
