@@ -101,15 +101,9 @@ class Converted:
 
 
 def convert_image(split: Split, png_dir: Path, name: str) -> Converted | Fault:
-    """Write the panoptic PNG of an image.
+    """Write the panoptic PNG of an image; return what the JSON says of it, or what is wrong.
 
-    Args:
-        split: Where its files are.
-        png_dir: Folder of the PNGs.
-        name: File name without ending, which becomes the image's id.
-
-    Returns:
-        What the JSON says of it, or what is wrong with its files.
+    ``name`` is its file name without ending, which becomes its id.
     """
     size = measure(split.image(name))
     if isinstance(size, Fault):

@@ -32,13 +32,7 @@ def show_progress(items: Iterable[Any], title: str, total: int) -> Iterable[Any]
 
 
 def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:
-    """Return what would stop a training on a data set: every file is read.
-
-    Args:
-        name: Title of the progress bar.
-        cfg: Config of the data set.
-        workers: Number of processes.
-    """
+    """Return what would stop a training on a data set: every file is read."""
     init_default_scope('mmdet')
     dataset = DATASETS.build({**cfg, 'lazy_init': True, 'pipeline': []})
     report = inspect_dataset(name, dataset, None, workers, show_progress)

@@ -49,11 +49,7 @@ class KMaXPanopticDataset(BaseDetDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Read the annotation file.
-
-        Returns:
-            One record per image.
-        """
+        """Return one record per image of the annotation file."""
         fields = ['images', 'categories', *([] if self.test_mode else ['annotations'])]
         content = read_panoptic_json(self.ann_file, fields, self.backend_args)
         refuse(find_record_faults(content, self.metainfo, self.ann_file, SEGMENT_FIELDS))
@@ -69,18 +65,11 @@ class KMaXPanopticDataset(BaseDetDataset):
     def make_record(
         self, image: dict, annotation: dict | None, labels: dict[Any, int], num_things: int
     ) -> dict:
-        """Return the record of an image of the JSON.
+        """Return the record of an image of the JSON and, if there is one, its annotation.
 
-        Args:
-            image: The image.
-            annotation: Its annotation, if it has one.
-            labels: Label of each category id.
-            num_things: Number of thing classes, which have the smallest labels.
-
-        Returns:
-            ``img_id``, ``img_path``, ``height``, ``width`` and, for an annotated image,
-            ``seg_map_path`` and what :func:`..panoptic.segments.parse_segments` reads, with
-            ``segment_areas`` and ``segment_boxes`` if they are to be compared.
+        ``labels`` has the label of each category id, the things' below ``num_things``. The record
+        of an annotated image has ``seg_map_path`` and what :func:`parse_segments` returns, and
+        ``segment_areas`` and ``segment_boxes`` if they are to be compared.
         """
         record = self._image_record(image)
         if annotation is not None:
@@ -99,10 +88,7 @@ class KMaXPanopticDataset(BaseDetDataset):
         }
 
     def filter_data(self) -> list[dict]:
-        """Drop training images as ``filter_cfg`` asks for.
-
-        Returns:
-            The remaining records.
+        """Return the records that remain of training images as ``filter_cfg`` asks for.
 
         Raises:
             ValueError: If no image remains.
@@ -122,36 +108,15 @@ class KMaXPanopticDataset(BaseDetDataset):
         return records
 
     def get_data_info(self, idx: int) -> dict:
-        """Return the record of one image.
-
-        Args:
-            idx: Position in the data set.
-
-        Returns:
-            The record and the name of the annotation file.
-        """
+        """Return the record of one image, with the name of the annotation file."""
         return {**super().get_data_info(idx), 'ann_file': self.ann_file}
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Return the labels in one image, for class-balanced sampling.
-
-        Args:
-            idx: Position in the data set.
-
-        Returns:
-            The label of each segment.
-        """
+        """Return the label of each segment in one image, for class-balanced sampling."""
         return self.get_data_info(idx)['segment_labels']
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the data set's own pipeline on one image.
-
-        Args:
-            idx: Position in the data set.
-
-        Returns:
-            The result of the pipeline.
-        """
+        """Return what the data set's own pipeline makes of one image."""
         return self.run_pipeline(self.pipeline, idx)
 
     def run_pipeline(self, pipeline: Callable[[dict], Any], idx: int) -> Any:

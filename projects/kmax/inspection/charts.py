@@ -16,14 +16,9 @@ MASK_STRIDE = 4
 
 
 def draw_distributions(reports: list[DatasetReport], num_queries: int | None) -> bytes:
-    """Draw sizes, segments per image, sizes of segments and void of data sets.
+    """Draw sizes, segments per image, sizes of segments and void of data sets; return a PNG.
 
-    Args:
-        reports: What was found in each data set.
-        num_queries: Most segments the model can learn from in one image.
-
-    Returns:
-        A PNG.
+    ``num_queries`` is the most segments the model can learn from in one image.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 7), layout='constrained')
@@ -40,8 +35,7 @@ def draw_distributions(reports: list[DatasetReport], num_queries: int | None) ->
 def draw_classes(reports: list[DatasetReport]) -> bytes:
     """Draw the share of images with each class, and of pixels, for data sets of the same classes.
 
-    Returns:
-        A PNG.
+    Returns a PNG.
     """
     metainfo = reports[0].annotations.metainfo
     names, things = metainfo['classes'], len(metainfo['thing_classes'])

@@ -35,15 +35,9 @@ class Inspection:
 
 
 def inspect_config(cfg: Config, workers: int, progress: Progress) -> Inspection:
-    """Inspect the training and validation data of a config.
+    """Inspect the training and validation data of a config, in so many processes.
 
-    Args:
-        cfg: The config.
-        workers: Number of processes.
-        progress: Shows the progress of an iterable with a title and a length.
-
-    Raises:
-        ValueError: If it has no data set in COCO panoptic format.
+    A ValueError says that it has no data set in COCO panoptic format.
     """
     num_queries = find_num_queries(cfg.get('model'))
     found: dict[str, list[DatasetReport]] = {split: [] for split in SPLITS}

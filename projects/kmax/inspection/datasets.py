@@ -37,14 +37,10 @@ def inspect_dataset(
     workers: int,
     progress: Progress,
 ) -> DatasetReport:
-    """Look through the JSON, the images and the PNGs of a data set.
+    """Look through JSON, images and PNGs of a data set made with ``lazy_init``.
 
-    Args:
-        name: What the config uses it for.
-        dataset: Made with ``lazy_init``.
-        num_queries: Most segments the model can learn from in one image, if there is such a limit.
-        workers: Number of processes.
-        progress: Shows the progress of an iterable with a title and a length.
+    ``name`` is what the config uses it for, ``num_queries`` the most segments the model can learn
+    from in one image, if there is such a limit.
     """
     found = inspect_annotations(dataset)
     inspect = partial(

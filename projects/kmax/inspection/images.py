@@ -46,12 +46,9 @@ class ImageReport:
 def inspect_image(
     record: dict, check_measures: bool = True, backend_args: dict | None = None
 ) -> ImageReport:
-    """Read an image and its panoptic PNG and compare them with their annotation.
+    """Read an image and its panoptic PNG and compare them with one of :attr:`Annotations.records`.
 
-    Args:
-        record: One of :attr:`Annotations.records`.
-        check_measures: Whether a training compares areas and boxes.
-        backend_args: Arguments of mmengine's file backend.
+    ``check_measures`` tells whether a training compares areas and boxes.
     """
     report = ImageReport(record)
     _read_image(report, backend_args)

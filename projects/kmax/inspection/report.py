@@ -86,13 +86,9 @@ def summarise(report: DatasetReport) -> dict[str, str]:
 
 
 def write_report(path: Path, title: str, inspection: Inspection, num_pictures: int) -> None:
-    """Write the report.
+    """Write the report, which appears complete or not at all.
 
-    Args:
-        path: HTML file; it appears complete or not at all.
-        title: Name of the config.
-        inspection: What was found.
-        num_pictures: Pictures of each data set, and again as many of faulty images.
+    Each data set has ``num_pictures`` pictures, and again as many of faulty images.
     """
     findings = group_faults(inspection.faults)
     html = (

@@ -32,16 +32,11 @@ class Selection:
 def select_segments(
     prediction: PixelData, num_classes: int, selection: Selection
 ) -> tuple[NDArray[np.integer], list[dict[str, Any]]]:
-    """Turn a panoptic prediction into ids and segments of COCO's form.
+    """Turn a panoptic prediction into ids ``(H, W)`` and the kept segments, in COCO's form.
 
-    Args:
-        prediction: On the CPU; ``sem_seg``, which holds ``label + instance * 1000`` and, for void,
-            ``num_classes``; ``instance_scores`` and ``semantic_scores``; each ``(1, H, W)``.
-        num_classes: Number of classes. The category of a label is ``label + 1``.
-        selection: Which segments to keep.
-
-    Returns:
-        The ids ``(H, W)`` and the kept segments, none where too little of the image is labelled.
+    The prediction is on the CPU: ``sem_seg``, which holds ``label + instance * 1000`` and, for
+    void, ``num_classes``; ``instance_scores`` and ``semantic_scores``; each ``(1, H, W)``. The
+    category of a label is ``label + 1``. Where too little is labelled, there are no segments.
     """
     panoptic = prediction.sem_seg[0].numpy()
     values, place = np.unique(panoptic, return_inverse=True)

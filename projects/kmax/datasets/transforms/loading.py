@@ -36,12 +36,6 @@ class LoadPanopticIds(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Read the ids of one image.
 
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-
         Raises:
             FileNotFoundError: If there is no such PNG.
             ValueError: If it cannot be read or contradicts the image or the JSON.
