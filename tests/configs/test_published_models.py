@@ -1,7 +1,7 @@
 """Every published model has a config of its size and settings."""
 
 import json
-from collections.abc import Mapping
+from inspect import Parameter, signature
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 from projects.kmax.converters import FORMATS, convert
+from projects.kmax.models.postprocess.maps import PostprocessConfig
+from projects.kmax.models.targets import build_targets
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 COCO, CITYSCAPES = '8xb8-150k_coco-panoptic', '8xb4-60k_cityscapes-panoptic'
@@ -51,12 +53,19 @@ IN_THE_PAPER = {
     'convnext_large': 232,
 }
 
+READ_BY = {'train_cfg': build_targets, 'test_cfg': PostprocessConfig}
+
 
 def find(settings, path):
-    """Return a nested setting: ``a.b``; absent ones are None."""
-    for key in path.split('.'):
-        settings = settings.get(key) if isinstance(settings, Mapping) else None
-    return settings
+    """Return a nested setting: ``a.b``; an absent one is the default where it is read, or None."""
+    *parents, name = path.split('.')
+    for key in parents:
+        settings = settings.get(key, {})
+    if name in settings:
+        return settings[name]
+    read_by = READ_BY.get(parents[-1]) or MODELS.get(settings['type'])
+    parameter = signature(read_by).parameters.get(name)
+    return None if parameter is None or parameter.default is Parameter.empty else parameter.default
 
 
 def count(module):
@@ -120,8 +129,8 @@ OF_DATA_SET = {
         'model.panoptic_head.num_things_classes': 80,
         'model.panoptic_head.num_stuff_classes': 53,
         'model.panoptic_head.semantic_decoder.num_classes': 134,
-        'model.panoptic_head.transformer_decoder.num_queries': None,  # 128 by default
-        'model.panoptic_head.transformer_decoder.drop_path_rate': None,  # 0.2 by default
+        'model.panoptic_head.transformer_decoder.num_queries': 128,
+        'model.panoptic_head.transformer_decoder.drop_path_rate': 0.2,
         'model.panoptic_head.criterion.loss_insdis.num_samples': 4096,
         'model.panoptic_head.criterion.loss_insdis.sample_temperature': 1.5,
         'model.train_cfg.max_things': 128,
@@ -141,7 +150,7 @@ OF_DATA_SET = {
         'model.panoptic_head.semantic_decoder.type': 'KMaXSemanticHead',
         'model.panoptic_head.semantic_decoder.num_classes': None,  # 19, as the head
         'model.panoptic_head.transformer_decoder.num_queries': 256,
-        'model.panoptic_head.transformer_decoder.drop_path_rate': None,
+        'model.panoptic_head.transformer_decoder.drop_path_rate': 0.2,
         'model.panoptic_head.criterion.loss_insdis.num_samples': 4096,
         'model.panoptic_head.criterion.loss_insdis.sample_temperature': 0.6,
         'model.train_cfg.max_things': 256,
@@ -158,7 +167,7 @@ OF_DATA_SET = {
         'model.panoptic_head.num_things_classes': 100,
         'model.panoptic_head.num_stuff_classes': 50,
         'model.panoptic_head.semantic_decoder.num_classes': 151,
-        'model.panoptic_head.transformer_decoder.num_queries': None,
+        'model.panoptic_head.transformer_decoder.num_queries': 128,
         'model.panoptic_head.transformer_decoder.drop_path_rate': 0,
         'model.panoptic_head.criterion.loss_insdis.sample_temperature': 1.5,
         'model.train_cfg.max_things': 256,
@@ -172,7 +181,7 @@ OF_ORIGINAL = {
     'coco': {
         'model.test_cfg.thing_area_limit': 400,
         'model.test_cfg.stuff_area_limit': 6400,
-        'model.panoptic_head.criterion.loss_semantic.num_samples': None,  # all by default
+        'model.panoptic_head.criterion.loss_semantic.num_samples': 0,  # all
     },
     'cityscapes': {
         'model.test_cfg.thing_area_limit': 256,
@@ -184,7 +193,7 @@ OF_ORIGINAL = {
     'ade20k': {
         'model.test_cfg.thing_area_limit': 0,
         'model.test_cfg.stuff_area_limit': 0,
-        'model.panoptic_head.criterion.loss_semantic.num_samples': None,
+        'model.panoptic_head.criterion.loss_semantic.num_samples': 0,
     },
 }
 OF_PORT = {
