@@ -64,7 +64,7 @@ import sys
 from mmengine.config import Config
 for path in {[str(path) for path in CONFIGS]}:
     assert Config.fromfile(path, import_custom_modules=False).model.type
-print(*{{'torch', 'mmdet', 'projects'}} & {{*sys.modules}})
+print(*{{'torch', 'mmdet', 'projects.kmax'}} & {{*sys.modules}})
 """
     found = subprocess.run(
         [sys.executable, '-c', script], cwd=ROOT.parents[1], capture_output=True, text=True
