@@ -106,9 +106,11 @@ def test_what_is_no_readable_file_is_passed_over(write, tmp_path, monkeypatch):
             (f'{part[0]} {path}', path)
             for path in ('', str(tmp_path), str(tmp_path / 'pipe'), 'absent.jpg')
         ]
-    train[1] += [('remote', 's3://train/1.jpg'), ('gone', str(tmp_path / 'train' / 'gone.jpg'))]
+    train[1].append(('remote', 's3://train/1.jpg'))
+    train[1].append(('gone', str(tmp_path / 'train' / 'gone.jpg')))
     gone = (('gone', 'gone.jpg'), ('a', 'a.jpg'))
-    val[1] += [('nul', 'a\0b'), *((name, str(tmp_path / 'val' / file)) for name, file in gone)]
+    val[1].append(('nul', 'a\0b'))
+    val[1].extend((name, str(tmp_path / 'val' / file)) for name, file in gone)
     # The file was there when it was asked for its size.
     read = Path.read_bytes
 
