@@ -15,7 +15,6 @@ from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
 from ..compat import cityscapes_scripts
-from .export import PanopticExport
 from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome
 
 IMAGE_ID = re.compile(r'.+_\d{6}_\d{6}')
@@ -64,24 +63,13 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
             collect_device=collect_device,
             prefix=prefix,
         )
-        self._written = PanopticExport(outfile_prefix)
         name = type(self).__name__
         self._scripts = cityscapes_scripts.load('evaluation.evalPanopticSemanticLabeling', name)
         if format_only:
             self._check_ids(cityscapes_scripts.load('helpers.labels', name).name2label)
 
     def examine(self, sample: dict) -> Callable[[], PanopticOutcome]:
-        """Take the prediction of one image, see :meth:`KMaXPanopticMetric.examine`.
-
-        Args:
-            sample: Data sample as a dict.
-
-        Returns:
-            The writing.
-
-        Raises:
-            ValueError: When the test server would not know the image and ``format_only`` is set.
-        """
+        """Take the prediction of one image; a ValueError names what the test server won't know."""
         image = sample['img_id']
         if self.format_only and not IMAGE_ID.fullmatch(str(image)):
             raise ValueError(
@@ -91,21 +79,8 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
             )
         return super().examine(sample)
 
-    def average(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
-        """Complete what is written, and have it evaluated.
-
-        Args:
-            outcomes: What was written for each image.
-
-        Returns:
-            The same figures as :class:`KMaXPanopticMetric`.
-
-        Raises:
-            ValueError: When an annotated image was not predicted.
-        """
-        self.publish(outcomes)
-        if self.format_only:
-            return {}
+    def figures(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
+        """Have what is written evaluated; a ValueError says when a part is missing."""
         missing = [image for image in self.ground_truth.annotations if image not in outcomes]
         if missing:
             raise ValueError(
@@ -113,12 +88,13 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
                 f'{len(missing)} images were not predicted, such as {missing[0]}; use '
                 'KMaXPanopticMetric for parts'
             )
+        written, json_file = self.destinations
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             results = self._scripts.evaluatePanoptic(
                 self.ground_truth.ann_file,
                 self.ground_truth.seg_prefix,
-                self._written.json_file,
-                self._written.folder.path,
+                json_file,
+                written,
                 Path(folder) / 'results.json',
             )
         print_panoptic_table(results, logger=MMLogger.get_current_instance())

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from .destinations import destination_argument, find_metrics, refuse_shared_destinations
+from .destinations import as_list, destination_argument, find_metrics, refuse_shared_destinations
 
 
 def without_annotations(
@@ -25,7 +25,7 @@ def without_annotations(
     Raises:
         ValueError: When none of them can, one is unknown, or two would write the same files.
     """
-    configs = [evaluators] if isinstance(evaluators, Mapping) else evaluators
+    configs = as_list(evaluators)
     writing: list[tuple[dict[str, Any], type]] = []
     silent: list[str] = []
     for config, metric in zip(configs, _known_metrics(configs, scope), strict=True):
