@@ -20,15 +20,7 @@ def add_all_tasks(cfg: Config, format_only: bool = False) -> None:
 
     AP and mIoU are computed from the panoptic annotations of the config's panoptic metric, except
     for the AP of Cityscapes, which has a definition of its own: it comes from cityscapesScripts.
-
-    Args:
-        cfg: The config; its ``model.test_cfg`` and ``test_evaluator`` are changed.
-        format_only: Whether predictions are written instead of evaluated. Instances of Cityscapes
-            are then written in its own form, for which no annotations are needed.
-
-    Raises:
-        ModuleNotFoundError: When that form is to be written without cityscapesScripts.
-        ValueError: When ``test_evaluator`` has no panoptic metric.
+    With ``format_only`` its instances are written in its own form, which needs no annotations.
     """
     configs = as_list(cfg.test_evaluator)
     truth = next((_ground_truth(c) for c in configs if 'seg_prefix' in c and 'ann_file' in c), None)

@@ -14,16 +14,8 @@ def without_annotations(
 ) -> list[dict[str, Any]]:
     """Make a config's evaluators only write predictions, as their ``format_only`` does.
 
-    Args:
-        evaluators: Config of one metric or several.
-        prefix: First part of the paths to write to, for those that name none.
-        scope: The config's ``default_scope``, where the metrics are looked up.
-
-    Returns:
-        Configs of the metrics that can write; the others would need annotations and are left out.
-
-    Raises:
-        ValueError: When none of them can, one is unknown, or two would write the same files.
+    Those that cannot would need annotations and are left out. ``prefix`` is the first part of the
+    paths of those that name none, ``scope`` the ``default_scope`` in which metrics are looked up.
     """
     configs = as_list(evaluators)
     writing: list[tuple[dict[str, Any], type]] = []
