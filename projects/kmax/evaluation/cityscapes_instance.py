@@ -18,7 +18,8 @@ from mmdet.registry import METRICS
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
-from ..atomic_file import write_atomically
+from kmax_deeplab.atomic_file import write_atomically
+
 from ..compat import cityscapes_scripts
 from .export import PendingFolder
 from .file_metric import FileMetric
@@ -32,42 +33,30 @@ GT_SUFFIX = '_gtFine_instanceIds.png'
 class KMaXCityscapesInstanceMetric(FileMetric):
     """Mask AP of Cityscapes, every image matched by cityscapesScripts beside the model.
 
+    What is written is the folder ``{outfile_prefix}.instances``: a text file per image and a PNG
+    per instance, as the test server takes them.
+
     Args:
         gt_folder: Folder with the cities and their ``*_gtFine_instanceIds.png``, such as
             ``gtFine/val``; not needed with ``format_only``.
-        classwise: Also print a table of all thing classes.
-        format_only: Only write the predictions.
-        outfile_prefix: Write predictions to the folder ``{outfile_prefix}.instances``, a text file
-            per image and a PNG per instance, as the test server takes them; it appears when all
-            images are predicted.
-        collect_device: Device on which processes exchange results.
-        prefix: First part of the names of the results, ``'cityscapes'`` by default.
+        options: The arguments of :class:`FileMetric`; ``prefix`` is ``'cityscapes'`` by default.
 
     Raises:
         ModuleNotFoundError: When cityscapesScripts is not installed.
         FileNotFoundError: When ``gt_folder`` is missing.
-        ValueError: When there is nowhere to write to with ``format_only``, or nothing to compare
-            with without it.
+        ValueError: When there is nowhere to write to with ``format_only``.
     """
 
     default_prefix = 'cityscapes'
     suffixes = ('.instances',)
     task = 'instance'
 
-    def __init__(
-        self,
-        gt_folder: str | None = None,
-        classwise: bool = False,
-        format_only: bool = False,
-        outfile_prefix: str | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(classwise, format_only, outfile_prefix, collect_device, prefix)
+    def __init__(self, gt_folder: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
         name = type(self).__name__
-        if not format_only and not Path(gt_folder or '').is_dir():
+        if not self.format_only and not Path(gt_folder or '').is_dir():
             raise FileNotFoundError(f'gt_folder of {name}: {gt_folder} is not a folder')
-        self.gt_folder = None if format_only else Path(gt_folder or '')
+        self.gt_folder = None if self.format_only else Path(gt_folder or '')
         self._labels = cityscapes_scripts.load('helpers.labels', name).name2label
         self._scripts = cityscapes_scripts.load(
             'evaluation.evalInstanceLevelSemanticLabeling', name

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmdet.evaluation.metrics.coco_panoptic_metric import parse_pq_results, print_panoptic_table
 from mmdet.registry import METRICS
-from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
 from ..compat import cityscapes_scripts
-from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome
+from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome, report_quality
 
 IMAGE_ID = re.compile(r'.+_\d{6}_\d{6}')
 """City, sequence and frame, by which the test server finds the annotation."""
@@ -33,10 +31,8 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
             set that ``tools/dataset_converters/cityscapes.py`` makes.
         outfile_prefix: Where the predictions go, as for :class:`KMaXPanopticMetric`; what is
             written with ``format_only`` is what the test server takes.
-        seg_prefix: Folder of the annotated PNGs; not needed with ``format_only``.
-        format_only: Only write the predictions.
-        collect_device: Device on which processes exchange results.
-        prefix: First part of the names of the results, ``'cityscapes_panoptic'`` by default.
+        options: The further arguments of :class:`KMaXPanopticMetric`; ``prefix`` is
+            ``'cityscapes_panoptic'`` by default.
 
     Raises:
         ModuleNotFoundError: When cityscapesScripts is not installed.
@@ -46,26 +42,11 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
 
     default_prefix = 'cityscapes_panoptic'
 
-    def __init__(
-        self,
-        ann_file: str,
-        outfile_prefix: str,
-        seg_prefix: str | None = None,
-        format_only: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(
-            ann_file,
-            seg_prefix,
-            format_only=format_only,
-            outfile_prefix=outfile_prefix,
-            collect_device=collect_device,
-            prefix=prefix,
-        )
+    def __init__(self, ann_file: str, outfile_prefix: str, **options: Any) -> None:
+        super().__init__(ann_file, outfile_prefix=outfile_prefix, **options)
         name = type(self).__name__
         self._scripts = cityscapes_scripts.load('evaluation.evalPanopticSemanticLabeling', name)
-        if format_only:
+        if self.format_only:
             self._check_ids(cityscapes_scripts.load('helpers.labels', name).name2label)
 
     def examine(self, sample: dict) -> Callable[[], PanopticOutcome]:
@@ -97,8 +78,7 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
                 written,
                 Path(folder) / 'results.json',
             )
-        print_panoptic_table(results, logger=MMLogger.get_current_instance())
-        return parse_pq_results(results)
+        return report_quality(results, self)
 
     def compare(self, img_id: Any, pred: NDArray[np.int32]) -> None:
         """Leave the comparison to cityscapesScripts."""

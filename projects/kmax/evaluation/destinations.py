@@ -39,10 +39,17 @@ def find_metrics(configs: Iterable[Mapping[str, Any]], scope: str) -> list[type 
         return [_find(registry, config.get('type')) for config in configs]
 
 
+def arguments(metric: type) -> set[str]:
+    """Return the names of a metric's arguments, with those that it hands on to ours that write."""
+    named = set(inspect.signature(metric).parameters)
+    if issubclass(metric, FileMetric):
+        named |= set(inspect.signature(FileMetric).parameters)
+    return named
+
+
 def destination_argument(metric: type) -> str | None:
     """Return the name of the argument that says where a metric writes to, if it has one."""
-    arguments = inspect.signature(metric).parameters
-    return next((name for name in DESTINATIONS if name in arguments), None)
+    return next((name for name in DESTINATIONS if name in arguments(metric)), None)
 
 
 def refuse_shared_destinations(

@@ -11,13 +11,15 @@ class FileMetric(ImageMetric):
     """Writes predictions to files, or gives figures, or both.
 
     A new metric of this kind is one class, which is registered, names in ``suffixes`` what it
-    writes, and has :meth:`examine`, :meth:`publish` and :meth:`figures`. From the class,
-    ``--format-only`` knows that it writes, and the check of destinations knows where to.
+    writes, and has :meth:`examine`, :meth:`publish` and :meth:`figures`; more arguments stand
+    before ``**options``, which it hands on. From the class ``--format-only`` knows that it writes,
+    and the check of destinations knows where to.
 
     Args:
         classwise: Also print a table of all classes.
         format_only: Only write the predictions.
-        outfile_prefix: First part of the paths to write to.
+        outfile_prefix: First part of the paths to write to; they appear when all images are
+            predicted.
         collect_device: Device on which processes exchange results.
         prefix: First part of the names of the results.
 

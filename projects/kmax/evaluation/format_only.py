@@ -1,12 +1,17 @@
 """Evaluators that write predictions instead of evaluating them."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from mmengine.logging import print_log
 
-from .destinations import as_list, destination_argument, find_metrics, refuse_shared_destinations
+from .destinations import (
+    arguments,
+    as_list,
+    destination_argument,
+    find_metrics,
+    refuse_shared_destinations,
+)
 
 
 def without_annotations(
@@ -22,7 +27,7 @@ def without_annotations(
     silent: list[str] = []
     for config, metric in zip(configs, _known_metrics(configs, scope), strict=True):
         argument = destination_argument(metric)
-        if argument is None or 'format_only' not in inspect.signature(metric).parameters:
+        if argument is None or 'format_only' not in arguments(metric):
             silent.append(config['type'])
             continue
         target = config.get(argument) or prefix

@@ -34,6 +34,9 @@ class ImageMetric(BaseMetric):
     task: ClassVar[str] = ''
     """What it evaluates, ``'instance'`` or ``'semantic'``: ``--all-tasks`` adds no second one."""
 
+    format_only = False
+    """Whether predictions are only written, see :class:`FileMetric`."""
+
     _busy: ClassVar[weakref.WeakSet['ImageMetric']] = weakref.WeakSet()
 
     def __init__(

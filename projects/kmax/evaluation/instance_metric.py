@@ -13,8 +13,10 @@ from mmengine.logging import print_log
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from ..atomic_file import write_atomically
-from .annotated_metric import AnnotatedFileMetric
+from kmax_deeplab.atomic_file import write_atomically
+
+from .annotated_metric import AnnotatedMetric
+from .file_metric import FileMetric
 from .instance import evaluate_instances
 
 NAMES = dict(
@@ -43,14 +45,14 @@ class InstanceOutcome:
 
 
 @METRICS.register_module()
-class KMaXInstanceMetric(AnnotatedFileMetric):
+class KMaXInstanceMetric(AnnotatedMetric, FileMetric):
     """Mask AP of the things of a panoptic data set.
 
     The instances come from the panoptic annotations: segments of things, crowd as COCO's crowd.
     The figures bear the names and, as fractions, the scale of mmdet's ``CocoMetric``, which takes
     a JSON of instances; they are not rounded.
 
-    Takes the arguments of :class:`AnnotatedFileMetric`. What is written is
+    Takes the arguments of :class:`AnnotatedMetric` and :class:`FileMetric`. What is written is
     ``{outfile_prefix}.segm.json``, a list of COCO results. ``prefix`` is ``'coco'`` by default. The
     figures are ``segm_mAP``, ``segm_mAP_50``, ``segm_mAP_75`` and those of small, medium and large
     instances (``_s``, ``_m``, ``_l``), -1 where nothing is annotated.

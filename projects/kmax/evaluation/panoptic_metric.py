@@ -1,6 +1,6 @@
 """Panoptic quality while testing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ..id_runs import describe_segments
 from ..panoptic_format import prediction_ids
 from ..void import VOID_ID, is_void
-from .annotated_metric import AnnotatedFileMetric
+from .annotated_metric import AnnotatedMetric
 from .export import PanopticExport
+from .file_metric import FileMetric
 from .ground_truth import PanopticGroundTruth
 from .matching import (
     Matches,
@@ -47,16 +48,16 @@ class PanopticOutcome:
 
 
 @METRICS.register_module()
-class KMaXPanopticMetric(AnnotatedFileMetric):
+class KMaXPanopticMetric(AnnotatedMetric, FileMetric):
     """PQ, SQ and RQ equal to panopticapi's, without writing predictions to disk.
 
     Every image is matched as soon as it is predicted; only counts are kept and collected from
     other processes. The figures are in percent: ``PQ``, ``SQ``, ``RQ`` and the same for things
     (``_th``) and stuff (``_st``).
 
-    Takes the arguments of :class:`AnnotatedFileMetric`. What is written, as the test servers of
-    COCO and Cityscapes take it, is ``{outfile_prefix}.panoptic.json`` and the folder
-    ``{outfile_prefix}.panoptic``. ``prefix`` is ``'coco_panoptic'`` by default.
+    Takes the arguments of :class:`AnnotatedMetric` and :class:`FileMetric`. What is written, as the
+    test servers of COCO and Cityscapes take it, is ``{outfile_prefix}.panoptic.json`` and the
+    folder ``{outfile_prefix}.panoptic``. ``prefix`` is ``'coco_panoptic'`` by default.
     """
 
     default_prefix = 'coco_panoptic'
@@ -75,8 +76,7 @@ class KMaXPanopticMetric(AnnotatedFileMetric):
     def figures(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
         """Average over the categories."""
         matches = (o.matches for o in outcomes.values() if o.matches is not None)
-        classes = self.dataset_meta['classes'] if self.classwise else None
-        return report_quality(matches, self.ground_truth, classes)
+        return report_quality(summarise(sum_matches(matches), self.ground_truth.categories), self)
 
     def compare(self, img_id: Any, pred: NDArray[np.int32]) -> dict[int, Matches] | None:
         """Match the prediction of one image, ids ``(H, W)``, with its annotation."""
@@ -136,16 +136,12 @@ def match_prediction(
     return match(overlaps, segments, pred_categories, image)
 
 
-def report_quality(
-    matches: Iterable[dict[int, Matches]],
-    truth: PanopticGroundTruth,
-    classes: Sequence[str] | None,
-) -> dict[str, float]:
-    """Return the figures, and print their table, with a row for each of ``classes`` if given."""
-    summary = summarise(sum_matches(matches), truth.categories)
+def report_quality(summary: dict[str, dict], metric: AnnotatedMetric) -> dict[str, float]:
+    """Return a metric's figures from what :func:`summarise` gives, and print their table."""
     per_class = None
-    if classes is not None:
-        values = (summary['per_class'][category] for category in truth.categories_of(classes))
+    if metric.classwise:
+        classes = metric.dataset_meta['classes']
+        values = (summary['per_class'][category] for category in metric.category_of_label)
         per_class = dict(zip(classes, values, strict=True))
     print_panoptic_table(summary, per_class, logger=MMLogger.get_current_instance())
     return parse_pq_results(summary)

@@ -9,7 +9,7 @@ from mmdet.registry import METRICS
 
 from ..void import VOID_ID
 from .annotated_metric import AnnotatedMetric
-from .matching import Matches, Overlaps, match_segments
+from .matching import Matches, Overlaps, match_segments, sum_matches, summarise
 from .panoptic_metric import match_prediction, predicted_map, report_quality
 
 
@@ -25,8 +25,8 @@ class KMaXPipelinePanopticMetric(AnnotatedMetric):
     The smallest areas of a prediction, the pipeline's other rule, are ``thing_area_limit`` and
     ``stuff_area_limit`` of the model's ``test_cfg``.
 
-    Takes the arguments of :class:`AnnotatedMetric`; ``prefix`` is ``'pipeline_panoptic'`` by
-    default.
+    Takes the arguments of :class:`AnnotatedMetric` and :class:`ImageMetric`; ``prefix`` is
+    ``'pipeline_panoptic'`` by default.
     """
 
     default_prefix = 'pipeline_panoptic'
@@ -39,8 +39,8 @@ class KMaXPipelinePanopticMetric(AnnotatedMetric):
 
     def average(self, outcomes: dict[Any, dict[int, Matches]]) -> dict[str, float]:
         """Average over the categories."""
-        classes = self.dataset_meta['classes'] if self.classwise else None
-        return report_quality(outcomes.values(), self.ground_truth, classes)
+        summary = summarise(sum_matches(outcomes.values()), self.ground_truth.categories)
+        return report_quality(summary, self)
 
     def _match(
         self,

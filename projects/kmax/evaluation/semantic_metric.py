@@ -22,8 +22,8 @@ class KMaXSemanticMetric(AnnotatedMetric):
     crowd are ignored. Pixels are counted in integers, and the figures are not rounded, both unlike
     mmdet's ``SemSegMetric``.
 
-    Takes the arguments of :class:`AnnotatedMetric`; ``prefix`` is ``'semantic'`` by default. The
-    figures are ``mIoU``, ``mAcc`` and ``aAcc`` in percent.
+    Takes the arguments of :class:`AnnotatedMetric` and :class:`ImageMetric`; ``prefix`` is
+    ``'semantic'`` by default. The figures are ``mIoU``, ``mAcc`` and ``aAcc`` in percent.
     """
 
     default_prefix = 'semantic'

@@ -1,7 +1,7 @@
 """Training curves, from what mmengine logs.
 
-mmdet's ``analyze_logs.py`` groups by epoch, of which a training by iterations has none, stops at the
-half line of a killed run, does not join resumed runs, and needs seaborn.
+mmdet's ``analyze_logs.py`` groups by epoch, of which a training by iterations has none, fails at
+the half line of a killed run, does not join resumed runs, and needs seaborn.
 """
 
 import json
