@@ -10,14 +10,9 @@ from projects.kmax.converters.deeplab2 import SUFFIX, class_rows
 
 DEEPLAB2 = FORMATS['deeplab2']
 SLOT = '/.OPTIMIZER_SLOT/optimizer/m'
-BACKBONES = {
-    'r50': 'r50',
-    'axial_r50': 'axial-r50',
-    'convnext_tiny': 'convnext-t',
-    'convnext_small': 'convnext-s',
-    'convnext_base': 'convnext-b',
-    'convnext_large': 'convnext-l',
-}
+SIZES = ('tiny', 'small', 'base', 'large')
+BACKBONES = {'r50': 'r50', 'axial_r50': 'axial-r50'}
+BACKBONES |= {f'convnext_{size}': f'convnext-{size[0]}' for size in SIZES}
 COCO, CITYSCAPES, ADE20K = (
     'kmax_{}_8xb8-150k_coco-panoptic',
     'kmax_{}_8xb4-60k_cityscapes-panoptic',

@@ -18,13 +18,8 @@ from projects.kmax.converters import FORMATS, ConversionError, convert
 from projects.kmax.models import KMaXConvNeXt, KMaXResNet
 
 CONFIG = 'kmax_{}_8xb8-150k_coco-panoptic'
-BACKBONES = {
-    'resnet50': 'r50',
-    'convnext_tiny': 'convnext-t',
-    'convnext_small': 'convnext-s',
-    'convnext_base': 'convnext-b',
-    'convnext_large': 'convnext-l',
-}
+SIZES = ('tiny', 'small', 'base', 'large')
+BACKBONES = {'resnet50': 'r50'} | {f'convnext_{size}': f'convnext-{size[0]}' for size in SIZES}
 CASES = [
     (project, name)
     for project in ('torchvision', 'timm', 'convnext')
