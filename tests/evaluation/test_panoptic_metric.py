@@ -120,11 +120,9 @@ def test_faults_are_found_when_the_metric_is_built(oracle, tmp_path, fault):
     content = json.loads((folder / 'gt.json').read_text())
     annotated = [a for a in content['annotations'] if a['segments_info']]
     if fault == 'category':
-        first = annotated[0]
-        first['segments_info'][0]['category_id'] = 99
-        message = (
-            rf'image 1 \({first["file_name"]}\) in .*gt.json has the unknown category 99; known'
-        )
+        annotated[0]['segments_info'][0]['category_id'] = 99
+        name = annotated[0]['file_name']
+        message = rf'image 1 \({name}\) in .*gt.json has the unknown category 99; known are \['
     else:
         del annotated[-1]['segments_info'][-1]['area']
         image = annotated[-1]['image_id']
