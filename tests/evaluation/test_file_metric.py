@@ -109,12 +109,6 @@ def test_its_destination_is_checked(first, second, path):
         without_annotations(evaluators, 'r')
 
 
-def test_kinds_with_suffixes_of_their_own_may_share_a_prefix():
-    kinds = ('HalfMean', 'KMaXPanopticMetric', 'KMaXInstanceMetric', 'KMaXCityscapesInstanceMetric')
-    evaluators = [dict(type=kind, outfile_prefix='r') for kind in kinds]
-    check_destinations(Config(dict(default_scope='mmdet', test_evaluator=evaluators)))
-
-
 def test_all_tasks_adds_no_second_metric_of_its_task():
     evaluators = [dict(type='KMaXPanopticMetric', **TRUTH), dict(type='mmdet.HalfMean')]
     cfg = Config(dict(default_scope='mmdet', model={}, test_evaluator=evaluators))
