@@ -2,7 +2,6 @@
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
-import logging
 import re
 from types import SimpleNamespace
 
@@ -149,17 +148,6 @@ def test_resnet_computes_what_the_classifier_does(project):
             torch.testing.assert_close(ours, expected)
 
 
-class Records(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self):
-        super().__init__()
-        self.text = ''
-
-    def emit(self, record):
-        self.text += record.getMessage()
-
-
 @pytest.mark.parametrize(
     ('classifier', 'backbone'),
     [
@@ -180,7 +168,7 @@ class Records(logging.Handler):
     ],
     ids=['ResNet-50', 'ConvNeXt'],
 )
-def test_mmpretrains_checkpoints_load_through_init_cfg(classifier, backbone, tmp_path):
+def test_mmpretrains_checkpoints_load_through_init_cfg(classifier, backbone, tmp_path, caplog):
     # Earlier tests may have made mmdet's names the default ones.
     source = dict(type='ImageClassifier', _scope_='mmpretrain', **classifier)
     source = randomize(CLASSIFIERS.build(source))
@@ -189,12 +177,11 @@ def test_mmpretrains_checkpoints_load_through_init_cfg(classifier, backbone, tmp
     ours = MODELS.build(
         {**backbone, 'init_cfg': dict(type='Pretrained', checkpoint=str(path), prefix='backbone.')}
     )
-    records = Records()
-    MMLogger.get_current_instance().addHandler(records)
+    MMLogger.get_current_instance().addHandler(caplog.handler)
     try:
         ours.init_weights()
     finally:
-        MMLogger.get_current_instance().removeHandler(records)
-    assert 'missing keys' not in records.text
+        MMLogger.get_current_instance().removeHandler(caplog.handler)
+    assert 'load backbone. in model' in caplog.text and 'missing keys' not in caplog.text
     for name, value in ours.state_dict().items():
         assert value.equal(source.backbone.state_dict()[name]), name
