@@ -1,20 +1,15 @@
 """Two processes on CPUs: they train as one does, and end together."""
 
-import importlib.util
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 import torch
+from forked import Training, start_two
 
 import projects.kmax  # noqa: F401
 
-spec = importlib.util.spec_from_file_location('forked', Path(__file__).parent / 'forked.py')
-forked = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(forked)
-Training, start_two = forked.Training, forked.start_two
 LONG = dict(
     train_cfg__max_iters=10**6,
     param_scheduler__end=10**6,

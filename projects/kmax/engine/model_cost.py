@@ -1,4 +1,7 @@
-"""What a model costs: parameters and multiply-adds, counted without memory or values."""
+"""What a model costs: parameters and multiply-adds, counted without memory or values.
+
+``mmengine.analysis`` agrees, but traces the model, for which its tensors need memory.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
