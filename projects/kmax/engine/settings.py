@@ -28,9 +28,5 @@ OWN = OwnSettings(
 def check_settings(
     cfg: Config, own_names: Iterable[str] = (), overrides: Iterable[str] = ()
 ) -> None:
-    """Refuse misspelt settings, as :func:`check_keys` does for mmengine's alone.
-
-    Raises:
-        KeyError: If a name is refused; tells it and what may have been meant.
-    """
+    """Refuse misspelt settings, as :func:`check_keys` does for mmengine's alone."""
     check_keys(cfg, own_names, overrides, OWN)

@@ -49,14 +49,9 @@ def check_keys(
     that class takes any argument, it is refused only if its spelling is close to one of those
     that the class names.
 
-    Args:
-        cfg: The config with its overrides.
-        own_names: Names at the top level of the config file.
-        overrides: Names given on the command line, with dots.
-        own: What is read beside what mmengine reads.
-
-    Raises:
-        KeyError: If a name is refused; tells it and what may have been meant.
+    The config is that with its overrides, ``own_names`` are those at the top level of its file,
+    ``overrides`` those given on the command line, with dots. A KeyError tells the name and what may
+    have been meant.
     """
     top_level = known_settings.top_level() | own.top_level
     for override in overrides:
