@@ -1,12 +1,10 @@
-from pathlib import Path
-
 import pytest
+from imports import ROOT
 from mmengine.config import Config
 
-import projects.kmax
 from projects.kmax.engine.settings import check_settings
 
-CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
+CONFIGS = ROOT / 'configs/kmax'
 CONFIG = CONFIGS / 'kmax_nano_shapes-panoptic.py'
 
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from forked import Training
 
-import projects.kmax  # noqa: F401
 from projects.kmax.runtime import train_loop
 from projects.kmax.runtime.latest_checkpoint import find_whole_checkpoint
 

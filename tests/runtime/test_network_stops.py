@@ -11,7 +11,6 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models import KMaXHead
 
 CONFIG = 'shapes_training_config.py'

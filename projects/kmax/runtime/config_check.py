@@ -95,17 +95,19 @@ def _is_of_another_package(path: str, value: Any, package: str) -> bool:
 def _check_settings(path: str, settings: dict, own: OwnSettings) -> None:
     untyped, default_types = known_settings.untyped(), known_settings.default_types()
     if path in untyped:
-        _check_names(path, settings, untyped[path])
-    elif 'type' in settings or path in default_types:
-        kinds = [settings['type']] if 'type' in settings else default_types[path]
-        found = [_accepted(one) for kind in kinds for one in _find(kind)]
-        added = known_settings.added().get(path.partition('.')[0], set())
-        known = {'type', '_scope_'}.union(added, *(names for names, _ in found))
-        takes_any = not found or any(is_open for _, is_open in found)
-        _check_names(path, settings, known, takes_any)
-    for kind in [*_find(settings.get('type')), *_find(settings.get('constructor'))]:
-        for name, known in own.parts.get(kind, {}).items():
-            _check_names(f'{path}.{name}', settings.get(name) or {}, known)
+        return _check_names(path, settings, untyped[path])
+    if 'type' not in settings and path not in default_types:
+        return
+    types = [settings['type']] if 'type' in settings else default_types[path]
+    kinds = [kind for name in types for kind in _find(name)]
+    accepted = [_accepted(kind) for kind in kinds]
+    added = known_settings.added().get(path.partition('.')[0], set())
+    known = {'type', '_scope_'}.union(added, *(names for names, _ in accepted))
+    takes_any = not accepted or any(is_open for _, is_open in accepted)
+    _check_names(path, settings, known, takes_any)
+    for kind in [*kinds, *_find(settings.get('constructor'))]:
+        for name, parts in own.parts.get(kind, {}).items():
+            _check_names(f'{path}.{name}', settings.get(name) or {}, parts)
 
 
 def _check_names(path: str, settings: dict, known: set[str], takes_any: bool = False) -> None:
