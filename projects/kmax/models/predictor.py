@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmcv.cnn import DepthwiseSeparableConvModule, build_norm_layer
 from torch import Tensor, nn
 
-from .layers import ConvBN1d, full_precision, mark_std
+from .layers import ConvBN1d, float32_under_autocast, mark_std
 from .structures import KMaXPrediction
 
 FOREGROUND_PRIOR = 0.1
@@ -82,8 +82,8 @@ class Predictor(nn.Module):
         Returns:
             Mask logits ``(B, N, h, w)`` and L2-normalised pixel features ``(B, D, h, w)``.
         """
-        feature = full_precision(self.pixel_bn(self.pixel_head(pixels)))
-        kernel = full_precision(self.mask_head(mask_feature))
+        feature = float32_under_autocast(self.pixel_bn(self.pixel_head(pixels)))
+        kernel = float32_under_autocast(self.mask_head(mask_feature))
         # Rounded logits tie: the assignment of a pixel is decided in full precision.
         with torch.autocast(pixels.device.type, enabled=False):
             feature = F.normalize(feature, dim=1, eps=self.norm_eps)

@@ -12,7 +12,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from .kmax_head import KMaXHead
-from .layers import full_precision
+from .layers import float32_under_autocast
 from .postprocess.slots import resized_rows
 
 # The option that says how many rows a layer has, and how many of them are for void.
@@ -86,7 +86,7 @@ class KMaXSegHead(KMaXHead):
             ``(B, num_classes, H, W)``, at least 0; with the void class they would sum up to 1.
         """
         cls_logits, mask_logits = super().predict(feats)
-        class_probs = full_precision(cls_logits).softmax(-1)[..., :-1].to(mask_logits.dtype)
+        class_probs = float32_under_autocast(cls_logits).softmax(-1)[..., :-1].to(mask_logits.dtype)
         size = _input_size(batch_img_metas[0])
         evidence = mask_logits.new_empty(len(class_probs), self.num_classes, *size)
         for output, classes, masks in zip(evidence, class_probs, mask_logits, strict=True):

@@ -9,7 +9,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from .kmeans_attention import KMeansCrossAttention
-from .layers import BN, ConvBN1d, full_precision, mark_std, norm_1d, recompute, start_silent
+from .layers import BN, ConvBN1d, float32_under_autocast, mark_std, norm_1d, recompute, start_silent
 from .predictor import Predictor
 from .structures import KMaXPrediction
 
@@ -41,7 +41,7 @@ class CenterSelfAttention(nn.Module):
             part.unflatten(1, (self.num_heads, -1)) for part in self.qkv(x).split(self.split, dim=1)
         )
         similarity = self.similarity_bn(query.transpose(2, 3) @ key)
-        weight = full_precision(similarity).softmax(dim=-1)
+        weight = float32_under_autocast(similarity).softmax(dim=-1)
         retrieved = value @ weight.transpose(2, 3).to(value.dtype)
         return self.out(F.gelu(self.retrieved_bn(retrieved.flatten(1, 2))))
 

@@ -12,7 +12,7 @@ from mmengine.model import BaseTTAModel
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from .layers import full_precision
+from .layers import float32_under_autocast
 from .view_geometry import ViewGeometry
 
 
@@ -104,8 +104,8 @@ class KMaXTTAModel(BaseTTAModel):
             View(*view)
             for view in zip(
                 data['data_samples'],
-                full_precision(cls_logits),
-                full_precision(mask_logits),
+                float32_under_autocast(cls_logits),
+                float32_under_autocast(mask_logits),
                 strict=True,
             )
         ]

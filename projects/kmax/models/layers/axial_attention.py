@@ -5,7 +5,7 @@ from mmcv.cnn import ConvModule, build_norm_layer
 from torch import Tensor, nn
 
 from .initialization import mark_std
-from .precision import full_precision
+from .precision import float32_under_autocast
 
 MAX_SPAN = 255
 """Distances up to 254 have an embedding of their own; longer ones share the last."""
@@ -76,7 +76,7 @@ class AxialAttention1d(nn.Module):
         heads = (batch * columns, self.num_heads, length, length)
         similarity = torch.cat([t.reshape(heads) for t in (content, by_query, by_key)], dim=1)
         similarity = self.similarity_bn(similarity).view(heads[0], 3, *heads[1:]).sum(dim=1)
-        weight = full_precision(similarity).softmax(dim=-1)
+        weight = float32_under_autocast(similarity).softmax(dim=-1)
         weight = weight.view(-1, length, length).to(value.dtype)
 
         retrieved = weight @ value
