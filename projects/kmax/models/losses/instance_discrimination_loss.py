@@ -5,15 +5,17 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .ground_truth import MaskTargets, MatchedTargets
+from ..structures import KMaXPrediction
+from .ground_truth import GroundTruthMasks
+from .interface import KMaXLoss, LossInputs
 from .sampling import sample_pixels, sampling_logits
 
 
 @MODELS.register_module()
-class InstanceDiscriminationLoss(nn.Module):
+class InstanceDiscriminationLoss(KMaXLoss):
     """Contrast of pixel features: alike within a mask, different between masks.
 
     MaX-DeepLab (arXiv 2012.00759), section 3.4, on pixels sampled as in kMaX-DeepLab, section 4.1.
@@ -32,56 +34,36 @@ class InstanceDiscriminationLoss(nn.Module):
         sample_temperature: float = 1.5,
         temperature: float = 0.3,
     ) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
+        super().__init__(loss_weight)
         self.num_samples = num_samples
         self.sample_temperature = sample_temperature
         self.temperature = temperature
 
-    def sample(self, targets: MaskTargets, noise: Tensor) -> Tensor:
-        """Sample pixels for several predictions.
+    def noise_length(self, prediction: KMaXPrediction, size: tuple[int, int]) -> int:
+        """Return the number of pixels of the masks: every prediction has samples of its own."""
+        return size[0] * size[1]
 
-        Args:
-            targets: Masks of the batch.
-            noise: ``(calls, B, L)`` Gumbel draws.
-
-        Returns:
-            ``(calls, B, S)`` int64 pixel indices.
-        """
-        logits = sampling_logits(targets.pixel_area, targets.void, self.sample_temperature)
+    def sample(self, masks: GroundTruthMasks, noise: Tensor) -> Tensor:
+        """Sample pixels ``(..., B, S)`` with Gumbel draws ``(..., B, L)``."""
+        logits = sampling_logits(masks.pixel_area, masks.void, self.sample_temperature)
         return sample_pixels(logits, noise.to(logits), self.num_samples)
 
-    def forward(
-        self,
-        pixel_feature: Tensor,
-        pixels: Tensor,
-        size: tuple[int, int],
-        targets: MaskTargets,
-        matched: MatchedTargets,
-        align_corners: bool = True,
-    ) -> Tensor:
-        """Return the mean loss of the batch.
-
-        Args:
-            pixel_feature: ``(B, D, h', w')`` at the prediction's own resolution.
-            pixels: ``(B, S)`` indices of pixels of the masks.
-            size: ``(h, w)`` of the masks.
-            targets: Masks of the batch.
-            matched: What the queries were matched to.
-            align_corners: How features are brought to ``size``.
-        """
-        features = gather_features(pixel_feature, pixels, size, align_corners)
-        inside = targets.inside.gather(1, pixels)
-        void = targets.void.gather(1, pixels)
-        if matched.shares is not None:
-            index = pixels[:, None].expand(-1, matched.shares.shape[1], -1)
-            members = matched.shares.gather(2, index).transpose(1, 2)
+    def forward(self, inputs: LossInputs) -> Tensor:
+        """Return the mean loss of the batch."""
+        assert inputs.noise is not None
+        masks, shares = inputs.masks, inputs.matches.shares
+        pixels = self.sample(masks, inputs.noise)
+        features = gather_features(inputs.pixel_feature, pixels, inputs.size, inputs.align_corners)
+        inside = masks.inside.gather(1, pixels)
+        void = masks.void.gather(1, pixels)
+        if shares is not None:
+            index = pixels[:, None].expand(-1, shares.shape[1], -1)
+            members = shares.gather(2, index).transpose(1, 2)
         else:
-            members = F.one_hot(targets.row.gather(1, pixels), targets.masks.shape[1])
+            members = F.one_hot(masks.row.gather(1, pixels), masks.binary.shape[1])
         members = members.to(features) * (inside & ~void)[:, :, None]
-        shared = matched.shares is not None
         labelled = (~void).to(features)
-        losses = _Contrast.apply(features, members, labelled, self.temperature, shared)
+        losses = _Contrast.apply(features, members, labelled, self.temperature, shares is not None)
         return self.loss_weight * losses.mean()
 
 

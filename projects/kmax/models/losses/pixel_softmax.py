@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .ground_truth import MatchedTargets
+from .ground_truth import Matches
 
 
 class PixelSoftmax(NamedTuple):
@@ -27,22 +27,22 @@ class PixelSoftmax(NamedTuple):
     overlap: Tensor
 
 
-def pixel_softmax(mask_logits: Tensor, targets: MatchedTargets, inside: Tensor) -> PixelSoftmax:
+def pixel_softmax(mask_logits: Tensor, matches: Matches, inside: Tensor) -> PixelSoftmax:
     """Reduce the mask logits, keeping one array of their size for the backward pass.
 
     Args:
         mask_logits: ``(B, N, L)``.
-        targets: What the queries were matched to.
-        inside: ``(B, L)`` 1 for the pixels that count in ``mass``, else 0, of the dtype of the
-            logits.
+        matches: What the queries were matched to.
+        inside: ``(B, L)`` true for the pixels that count in ``mass``.
     """
-    if targets.shares is not None:
-        return _pixel_softmax_of_shares(mask_logits, targets.shares, inside)
+    inside = inside.to(mask_logits)
+    if matches.shares is not None:
+        return _pixel_softmax_of_shares(mask_logits, matches.shares, inside)
     own_logit, highest, log_normalizer, mass = _PixelSoftmax.apply(
-        mask_logits, targets.query, inside
+        mask_logits, matches.query, inside
     )
-    own_prob = (own_logit - log_normalizer).exp() * targets.has_query
-    overlap = torch.zeros_like(mass).scatter_add(1, targets.query, own_prob)
+    own_prob = (own_logit - log_normalizer).exp() * matches.has_query
+    overlap = torch.zeros_like(mass).scatter_add(1, matches.query, own_prob)
     return PixelSoftmax(own_logit, highest, log_normalizer, mass, overlap)
 
 
