@@ -3,11 +3,11 @@
 from .backbones import AxialResNet, KMaXConvNeXt, KMaXResNet
 from .data_preprocessor import KMaXDataPreprocessor
 from .detector import KMaXDeepLab
+from .encoder_decoder import KMaXEncoderDecoder, rename_panoptic_head
 from .fusion_head import KMaXFusionHead
 from .kmax_head import KMaXHead
 from .kmeans_attention import KMeansCrossAttention
 from .losses import KMaXCriterion
-from .panoptic_checkpoint import rename_panoptic_head
 from .pixel_decoder import KMaXPixelDecoder
 from .seg_head import KMaXSegHead
 from .seg_tta import KMaXSegTTAModel
@@ -22,6 +22,7 @@ __all__ = [
     'KMaXCriterion',
     'KMaXDataPreprocessor',
     'KMaXDeepLab',
+    'KMaXEncoderDecoder',
     'KMaXFusionHead',
     'KMaXHead',
     'KMaXOutput',

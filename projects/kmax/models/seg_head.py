@@ -1,4 +1,4 @@
-"""The same head for semantic segmentation in mmseg's ``EncoderDecoder``."""
+"""The same head for semantic segmentation, in an ``EncoderDecoder`` of mmseg."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..void import IGNORED_LABEL
 from .kmax_head import KMaXHead
 from .layers import float32_under_autocast
 from .postprocess.slots import resized_rows
@@ -27,9 +28,9 @@ class KMaXSegHead(KMaXHead):
     """kMaX-DeepLab's head as a decode head of mmseg: every class is one mask.
 
     Classes are in the order of mmseg's data set. The modules within are those of mmdet's registry
-    and need no prefix. Its model also loads checkpoints of panoptic models; mmseg's ``init_model``
-    and inferencer, which take the names of classes from the checkpoint, then keep its order, and
-    :class:`.MapClassesHook` changes to that of the data set.
+    and need no prefix. A :class:`.KMaXEncoderDecoder` around it also loads checkpoints of panoptic
+    models; mmseg's ``init_model`` and inferencer, which take the names of classes from the
+    checkpoint, then keep its order, and :class:`.MapClassesHook` changes to that of the data set.
 
     Args:
         num_classes: Number of classes.
@@ -40,7 +41,9 @@ class KMaXSegHead(KMaXHead):
     # As the original resizes; mmseg resizes the result alike.
     align_corners = True
 
-    def __init__(self, *, num_classes: int, ignore_index: int = 255, **kwargs: Any) -> None:
+    def __init__(
+        self, *, num_classes: int, ignore_index: int = IGNORED_LABEL, **kwargs: Any
+    ) -> None:
         with MMDET_MODELS.switch_scope_and_registry('mmdet'):
             super().__init__(num_things_classes=0, num_stuff_classes=num_classes, **kwargs)
         self.out_channels = num_classes

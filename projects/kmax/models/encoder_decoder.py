@@ -1,0 +1,36 @@
+"""mmseg's segmentor, made to load checkpoints of panoptic models, which name the head otherwise."""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from mmseg.models import EncoderDecoder
+from mmseg.registry import MODELS
+from torch import Tensor
+
+PANOPTIC_HEAD = 'panoptic_head.'
+
+
+@MODELS.register_module()
+class KMaXEncoderDecoder(EncoderDecoder):
+    """mmseg's ``EncoderDecoder`` that takes weights of a ``panoptic_head`` for its decode head.
+
+    It is meant for :class:`.KMaXSegHead` and takes the arguments of ``EncoderDecoder``. That trains
+    and predicts alike with this head, but loads checkpoints of semantic models only.
+    """
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        # Before the head is asked: it is only shown weights that have its name already.
+        rename_panoptic_head(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def rename_panoptic_head(weights: MutableMapping[str, Tensor], prefix: str = '') -> None:
+    """Give the weights of a panoptic model's head the name of mmseg's decode head, in place.
+
+    Args:
+        weights: Tensors by name.
+        prefix: What the names of the model's weights start with.
+    """
+    start = prefix + PANOPTIC_HEAD
+    for old in [key for key in weights if key.startswith(start)]:
+        weights[f'{prefix}decode_head.{old.removeprefix(start)}'] = weights.pop(old)
