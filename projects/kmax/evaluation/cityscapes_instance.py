@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from terminaltables import AsciiTable
 
 from ..atomic_file import write_atomically
-from ..compat import cityscapes_scripts
+from . import cityscapes_scripts
 from .export import PendingFolder
 from .image_metric import ImageMetric
 from .instance_metric import read_instances

@@ -14,7 +14,7 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
-from ..compat import cityscapes_scripts
+from . import cityscapes_scripts
 from .export import PanopticExport
 from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome
 
