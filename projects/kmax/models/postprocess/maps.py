@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...resampling import nearest_index
@@ -126,6 +128,35 @@ class Frame:
             index = nearest_index(self.content[axis], self.output[axis])
             self._index[key] = torch.from_numpy(index).to(device)
         return self._index[key]
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    """All that the results of one image are made from.
+
+    Attributes:
+        cls_logits: ``(N, K + 1)``, void last.
+        mask_logits: ``(N, h, w)`` at the model's stride.
+        frame: Sizes of the image.
+        cfg: Thresholds and what is asked for.
+        num_things_classes: Number of thing classes, which come first.
+    """
+
+    cls_logits: Tensor
+    mask_logits: Tensor
+    frame: Frame
+    cfg: PostprocessConfig
+    num_things_classes: int
+
+    @property
+    def num_classes(self) -> int:
+        """Number of thing and stuff classes K, which is the label of void, too."""
+        return self.cls_logits.shape[1] - 1
+
+    def class_threshold(self, is_thing: NDArray) -> NDArray:
+        """Lowest class probability of each of ``(M,)`` masks."""
+        thing, stuff = self.cfg.class_threshold_thing, self.cfg.class_threshold_stuff
+        return np.where(is_thing, thing, stuff)
 
 
 @dataclass

@@ -5,19 +5,19 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from .maps import PanopticMaps, PostprocessConfig, SegmentMaps
+from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps
 
 
-def pack_results(maps: PanopticMaps, cfg: PostprocessConfig, num_things_classes: int) -> dict:
+def pack_results(maps: PanopticMaps, image: ImagePrediction) -> dict:
     """Pack what is asked for, instances being the thing segments.
 
     Returns:
         Any of ``pan_results``, ``sem_results`` (see :func:`pack_maps`) and ``ins_results``.
     """
-    results = pack_maps(maps, cfg)
-    if maps.segments is not None and cfg.instance_on:
+    results = pack_maps(maps, image.cfg)
+    if maps.segments is not None and image.cfg.instance_on:
         results['ins_results'] = segments_to_instances(
-            maps.segments, num_things_classes, cfg.max_per_image
+            maps.segments, image.num_things_classes, image.cfg.max_per_image
         )
     return results
 
