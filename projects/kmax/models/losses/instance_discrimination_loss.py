@@ -155,7 +155,29 @@ class _Contrast(torch.autograd.Function):
 def _contrast_of_image(
     features: Tensor, members: Tensor, labelled: Tensor, temperature: float, shared: bool
 ) -> tuple[Tensor, Tensor]:
-    """Loss of one image and its gradient to the features ``(S, D)``."""
+    """Loss of one image and its gradient to the features ``(S, D)``.
+
+    Pixels 0 and 1, of one feature, are in mask 0; pixel 2, at a right angle to them, is in mask 1.
+
+    >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> members = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> loss, grad = _contrast_of_image(features, members, torch.ones(3), 1.0, shared=False)
+
+    The similarities of pixel 0 to all three are 1, 1 and 0, and it should be like pixels 0 and 1 by
+    halves: a cross-entropy of ``log(e + e + 1) - (1 + 1) / 2``, and so for pixel 1. Pixel 2 should
+    be like itself: ``log(1 + 1 + e) - 1``. The loss is the mean of the three:
+
+    >>> similarity = features @ features.T
+    >>> target = torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    >>> rows = similarity.logsumexp(1) - (target * similarity).sum(1)
+    >>> rows, loss
+    (tensor([0.8620, 0.8620, 0.5514]), tensor(0.7585))
+
+    A step against the gradient turns pixel 2 away from the others:
+
+    >>> (grad[2] < 0).tolist(), (grad[0] < 0).tolist()
+    ([False, True], [True, False])
+    """
     scaled = features / temperature
     if shared:
         alike = (members @ members.sum(0)).clamp(min=1)  # row sums of the same-mask matrix

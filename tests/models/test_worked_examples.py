@@ -1,0 +1,15 @@
+"""The examples in the docstrings of the dense numerics are true."""
+
+import doctest
+
+import pytest
+
+import projects.kmax  # noqa: F401
+from projects.kmax.models.losses import instance_discrimination_loss, pixel_softmax
+from projects.kmax.models.postprocess import merging
+
+
+@pytest.mark.parametrize('module', [instance_discrimination_loss, merging, pixel_softmax])
+def test_worked_examples(module):
+    failed, attempted = doctest.testmod(module)
+    assert attempted > 0 and failed == 0
