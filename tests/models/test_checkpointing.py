@@ -15,14 +15,8 @@ from torch import nn
 from projects.kmax.models.layers import RecomputedSequential, recompute
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
-AXIAL = dict(
-    type='AxialResNet',
-    stem_channels=(8, 8, 8),
-    channels=(8, 8, 16, 16),
-    num_blocks=(1, 1, 2, 1),
-    num_axial=(0, 0, 1, 1),
-    num_heads=2,
-)
+AXIAL = dict(type='AxialResNet', stem_channels=(8, 8, 8), channels=(8, 8, 16, 16), num_heads=2)
+AXIAL |= dict(num_blocks=(1, 1, 2, 1), num_axial=(0, 0, 1, 1))
 CONVNEXT = dict(
     type='KMaXConvNeXt',
     arch=dict(depths=[1, 1, 2, 1], channels=[8, 16, 16, 32]),

@@ -185,6 +185,7 @@ OVERLAPPING = torch.stack([BANDS < 40, (BANDS > 20) & (BANDS < 70), BANDS % 5 ==
     ],
 )
 def test_gradients_agree_with_finite_differences(options, masks):
+    torch.manual_seed(0)
     targets = [small_targets(masks), small_targets(DOT)]
     output = small_output(dtype=torch.float64)
     noise = [gumbel_noise((2, 117), output.mask_logits) for _ in range(3)]

@@ -15,19 +15,14 @@ from projects.kmax.models import KMaXFusionHead, KMaXSegHead
 
 WIDTH = 8
 CLASSES = 5
+SMALL = dict(num_queries=8, num_layers=(1, 1, 1), mask_channels=8)
 HEAD = dict(
     in_channels=[WIDTH, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH],
     pixel_decoder=dict(
         type='KMaXPixelDecoder', channels=(16, 8, 8, 8), num_blocks=(1, 1, 1, 1), num_heads=2
     ),
     transformer_decoder=dict(
-        type='KMaXTransformerDecoder',
-        num_queries=8,
-        num_layers=(1, 1, 1),
-        embed_dims=16,
-        feedforward_channels=32,
-        num_heads=2,
-        mask_channels=8,
+        SMALL, type='KMaXTransformerDecoder', num_heads=2, embed_dims=16, feedforward_channels=32
     ),
     semantic_decoder=dict(type='KMaXSemanticDecoder', channels=8, low_level_channels=(4, 4)),
     criterion=dict(type='KMaXCriterion', loss_insdis=dict(num_samples=64)),

@@ -10,18 +10,11 @@ from torch import Tensor
 
 
 def mask_dice(probs: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
-    """Dice coefficient of every ground-truth mask with every query.
+    """Dice ``(B, M, N)`` in [0, 1] of every mask ``(B, M, L)``, 0 or 1, with every query.
 
-    ``dice(g, n) = sum(g P) / ((sum g + sum P) / 2 + 1e-5)`` over the valid pixels, with ``P`` the
-    softmax over the queries (MaX-DeepLab, arXiv 2012.00759, section 3.2).
-
-    Args:
-        probs: ``(B, N, L)`` probability of each query at each pixel.
-        masks: ``(B, M, L)`` 0/1 masks, of the dtype of ``probs``.
-        valid: ``(B, L)`` 0 on void pixels, else 1, of the dtype of ``probs``.
-
-    Returns:
-        ``(B, M, N)`` values in [0, 1].
+    ``dice(g, n) = sum(g P) / ((sum g + sum P) / 2 + 1e-5)`` over the ``valid`` pixels ``(B, L)``, 1
+    or 0, with ``P = probs`` ``(B, N, L)`` the softmax over the queries (MaX-DeepLab, arXiv
+    2012.00759, section 3.2).
     """
     overlap = torch.bmm(masks * valid[:, None], probs.transpose(1, 2))
     mass = torch.bmm(probs, valid[:, :, None]).transpose(1, 2)

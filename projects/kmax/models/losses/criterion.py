@@ -22,13 +22,6 @@ from .statistics import pixel_accuracy, query_statistics
 
 VOIDS = ('semantic', 'unmatched')
 ALIGNMENTS = (True, 'odd_height')
-LOSS_TYPES = dict(
-    loss_cls='PQStyleClassLoss',
-    loss_dice='PQStyleDiceLoss',
-    loss_mask='MaskIDLoss',
-    loss_insdis='InstanceDiscriminationLoss',
-    loss_semantic='AuxSemanticLoss',
-)
 
 
 @MODELS.register_module()
@@ -97,12 +90,18 @@ class KMaXCriterion(nn.Module):
             )
         self.num_classes = num_classes
         self.void = void
+        self.align_corners = align_corners
+        self.assigner = TASK_UTILS.build({'type': 'KMaXHungarianAssigner', **(assigner or {})})
         self.split_overlaps = split_overlaps
         self.share_matching = share_matching
-        self.align_corners = align_corners
         self.min_weight = min_weight
-        self.assigner = TASK_UTILS.build({'type': 'KMaXHungarianAssigner', **(assigner or {})})
-        own = (loss_cls, loss_dice, loss_mask, loss_insdis, loss_semantic)
+        own = dict(
+            loss_cls={'type': 'PQStyleClassLoss', **(loss_cls or {})},
+            loss_dice={'type': 'PQStyleDiceLoss', **(loss_dice or {})},
+            loss_mask={'type': 'MaskIDLoss', **(loss_mask or {})},
+            loss_insdis={'type': 'InstanceDiscriminationLoss', **(loss_insdis or {})},
+            loss_semantic={'type': 'AuxSemanticLoss', **(loss_semantic or {})},
+        )
         # Any: mypy takes the values of a ModuleDict for modules without methods.
         self.losses: Any = _build_losses(own, losses or {})
 
@@ -246,14 +245,10 @@ class KMaXCriterion(nn.Module):
         return self.align_corners is True or level.mask_logits.shape[-2] % 2 == 1
 
 
-def _build_losses(own: Sequence[dict | None], further: Mapping[str, dict | None]) -> nn.ModuleDict:
-    """Build the five losses, with their defaults, and further ones; None leaves one out."""
-    configs: dict[str, dict | None] = {
-        name: {'type': kind, **(cfg or {})}
-        for (name, kind), cfg in zip(LOSS_TYPES.items(), own, strict=True)
-    }
+def _build_losses(own: Mapping[str, dict], further: Mapping[str, dict | None]) -> nn.ModuleDict:
+    """Build the five losses and further ones, but those of which ``further`` says None."""
     for name, cfg in further.items():
-        if name in LOSS_TYPES and cfg is not None:
+        if name in own and cfg is not None:
             raise ValueError(
                 f'KMaXCriterion: losses.{name} is {cfg!r}, but this loss is configured by {name}; '
                 'None leaves it out'
@@ -264,7 +259,7 @@ def _build_losses(own: Sequence[dict | None], further: Mapping[str, dict | None]
                 'a loss from a figure to log'
             )
     losses = nn.ModuleDict()
-    for name, cfg in (configs | dict(further)).items():
+    for name, cfg in {**own, **further}.items():
         if cfg is None:
             continue
         loss = MODELS.build(cfg)

@@ -46,14 +46,10 @@ class GroundTruthMasks:
         dtype: torch.dtype,
         void: str = 'semantic',
     ) -> 'GroundTruthMasks':
-        """Bring the targets of each image to ``size`` and pad them to one number of masks.
+        """Bring the targets of each image to ``size`` ``(h, w)``, padded to one number of masks.
 
-        Args:
-            targets: Ground truth of each image.
-            size: ``(h, w)`` of the mask logits.
-            dtype: Type of ``binary``.
-            void: Which pixels are void: ``'semantic'``, those without a class, or ``'unmatched'``,
-                those in no mask.
+        ``dtype`` is that of ``binary``. Void is ``'semantic'``, every pixel without a class, or
+        ``'unmatched'``, every pixel in no mask.
         """
         counts = [len(target.labels) for target in targets]
         most = max(1, *counts)
@@ -133,13 +129,10 @@ class Matches:
     ) -> 'Matches':
         """Spread the assignment ``queries`` ``(B, M)`` (``N``: none) over queries and pixels.
 
-        Args:
-            masks: The ground-truth masks of the batch.
-            queries: Query of each mask.
-            cls_probs: ``(B, N, K + 1)`` class probabilities of the final prediction.
-            dice: ``(B, M, N)`` mask similarities of the final prediction.
-            void_share: ``(B, N)`` share of each query's mass that lies on void pixels.
-            min_weight: Least weight of a matched query.
+        Of the final prediction, ``cls_probs`` are the class probabilities ``(B, N, K + 1)``,
+        ``dice`` the mask similarities ``(B, M, N)`` and ``void_share`` ``(B, N)`` the share of each
+        query's mass that lies on void pixels; ``min_weight`` is the least weight of a matched
+        query.
         """
         batch, num_queries, num_channels = cls_probs.shape
         # One query too many takes what belongs to masks without one, and is cut off again.
@@ -166,12 +159,7 @@ class Matches:
         )
 
     def split_overlaps(self, masks: GroundTruthMasks, queries: Tensor) -> 'Matches':
-        """Divide every pixel among the matched masks it belongs to.
-
-        Args:
-            masks: The ground-truth masks of the batch.
-            queries: ``(B, M)`` query of each mask.
-        """
+        """Divide every pixel among the matched masks it belongs to; ``queries`` as in gather."""
         batch, num_queries = self.labels.shape
         shares = masks.binary.new_zeros(batch, num_queries + 1, masks.binary.shape[2])
         index = queries[:, :, None].expand_as(masks.binary)

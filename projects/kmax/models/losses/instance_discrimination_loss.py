@@ -70,16 +70,13 @@ class InstanceDiscriminationLoss(KMaXLoss):
 def gather_features(
     pixel_feature: Tensor, pixels: Tensor, size: tuple[int, int], align_corners: bool = True
 ) -> Tensor:
-    """Features at some pixels of the map resized to ``size`` (bilinear).
+    """Features ``(B, S, D)`` at ``pixels`` ``(B, S)`` of a map resized bilinearly to ``size``.
 
-    Args:
-        pixel_feature: ``(B, D, h', w')``.
-        pixels: ``(B, S)`` indices into the resized map.
-        size: ``(h, w)`` of the resized map.
-        align_corners: As of :func:`torch.nn.functional.interpolate`.
+    The resized map itself is never made. A row of two pixels, ``(B, D, h', w')``, as one of three:
 
-    Returns:
-        ``(B, S, D)``, equal to resizing first but without the resized map.
+    >>> row = torch.tensor([[[[0.0, 1.0]]]])
+    >>> gather_features(row, torch.tensor([[0, 1, 2]]), size=(1, 3))[0, :, 0]
+    tensor([0.0000, 0.5000, 1.0000])
     """
     batch, channels, height, width = pixel_feature.shape
     rows = pixel_feature.permute(0, 2, 3, 1).reshape(-1, channels)

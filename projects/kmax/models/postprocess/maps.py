@@ -197,17 +197,9 @@ def large_enough(
     num_things_classes: int,
     num_classes: int,
 ) -> Tensor:
-    """Whether each thing, or all stuff of its class together, reaches the area limit.
+    """Whether each of ``(M,)`` things, or all stuff of its class together, reaches the area limit.
 
-    Args:
-        areas: ``(M,)`` int64 pixels of each mask.
-        labels: ``(M,)`` int64 class of each mask.
-        cfg: Holds the limits.
-        num_things_classes: Number of thing classes, which come first.
-        num_classes: Number of all classes.
-
-    Returns:
-        ``(M,)`` bool.
+    ``areas`` are the pixels of each mask, and ``labels`` their classes, of which things come first.
     """
     per_class = areas.new_zeros(num_classes).index_add_(0, labels, areas)
     return torch.where(
