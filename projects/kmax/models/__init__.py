@@ -3,13 +3,12 @@
 from .backbones import AxialResNet, KMaXConvNeXt, KMaXResNet
 from .data_preprocessor import KMaXDataPreprocessor
 from .detector import KMaXDeepLab
-from .encoder_decoder import KMaXEncoderDecoder, rename_panoptic_head
 from .fusion_head import KMaXFusionHead
 from .kmax_head import KMaXHead
 from .kmeans_attention import KMeansCrossAttention
 from .losses import KMaXCriterion
 from .pixel_decoder import KMaXPixelDecoder
-from .seg_head import KMaXSegHead
+from .seg_head import KMaXSegHead, rename_panoptic_head
 from .seg_tta import KMaXSegTTAModel
 from .semantic_decoder import KMaXSemanticDecoder, KMaXSemanticHead
 from .structures import KMaXOutput, KMaXPrediction, KMaXTargets
@@ -22,7 +21,6 @@ __all__ = [
     'KMaXCriterion',
     'KMaXDataPreprocessor',
     'KMaXDeepLab',
-    'KMaXEncoderDecoder',
     'KMaXFusionHead',
     'KMaXHead',
     'KMaXOutput',

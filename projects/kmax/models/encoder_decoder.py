@@ -1,13 +1,16 @@
-"""mmseg's segmentor, made to load checkpoints of panoptic models, which name the head otherwise."""
+"""mmseg's segmentor, made to load checkpoints of panoptic models, which name the head otherwise.
 
-from collections.abc import MutableMapping
+This is imported together with mmseg's own models, when one of them is first asked for; see
+:mod:`.seg_head`.
+"""
+
 from typing import Any
 
 from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS
 from torch import Tensor
 
-PANOPTIC_HEAD = 'panoptic_head.'
+from .seg_head import rename_panoptic_head
 
 
 @MODELS.register_module()
@@ -22,15 +25,3 @@ class KMaXEncoderDecoder(EncoderDecoder):
         # Before the head is asked: it is only shown weights that have its name already.
         rename_panoptic_head(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-
-def rename_panoptic_head(weights: MutableMapping[str, Tensor], prefix: str = '') -> None:
-    """Give the weights of a panoptic model's head the name of mmseg's decode head, in place.
-
-    Args:
-        weights: Tensors by name.
-        prefix: What the names of the model's weights start with.
-    """
-    start = prefix + PANOPTIC_HEAD
-    for old in [key for key in weights if key.startswith(start)]:
-        weights[f'{prefix}decode_head.{old.removeprefix(start)}'] = weights.pop(old)

@@ -1,6 +1,7 @@
 """The same head for semantic segmentation, in an ``EncoderDecoder`` of mmseg."""
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import torch
@@ -21,6 +22,8 @@ OPTION_OF_CLASS_LAYER = {
     'predictor.class_head.weight': ('num_classes', 1),
     'semantic_decoder.head.final.weight': ('semantic_decoder.num_classes', 0),
 }
+PANOPTIC_HEAD = 'panoptic_head.'
+SEGMENTOR = 'projects.kmax.models.encoder_decoder'
 
 
 @MODELS.register_module()
@@ -138,3 +141,26 @@ def _input_size(metainfo: dict) -> tuple[int, int]:
     is_window = isinstance(metainfo['img_shape'], torch.Size)
     shape = metainfo['img_shape'] if is_window else metainfo.get('pad_shape', metainfo['img_shape'])
     return int(shape[0]), int(shape[1])
+
+
+def rename_panoptic_head(weights: MutableMapping[str, Tensor], prefix: str = '') -> None:
+    """Give the weights of a panoptic model's head the name of mmseg's decode head, in place.
+
+    Args:
+        weights: Tensors by name.
+        prefix: What the names of the model's weights start with.
+    """
+    start = prefix + PANOPTIC_HEAD
+    for old in [key for key in weights if key.startswith(start)]:
+        weights[f'{prefix}decode_head.{old.removeprefix(start)}'] = weights.pop(old)
+
+
+def _register_segmentor() -> None:
+    """Let the registry import the segmentor with the models of mmseg, which load slowly."""
+    if MODELS._imported:
+        importlib.import_module(SEGMENTOR)
+    else:
+        MODELS._locations.append(SEGMENTOR)
+
+
+_register_segmentor()
