@@ -5,6 +5,6 @@ from .missing_packages import refuse_missing_packages
 refuse_missing_packages()
 
 # Imported in this order: without what compat mends, mmdet may not import.
-from . import compat, datasets, engine, evaluation, models, visualization  # noqa: E402
+from . import compat, datasets, engine, evaluation, models, runtime, visualization  # noqa: E402
 
-__all__ = ['compat', 'datasets', 'engine', 'evaluation', 'models', 'visualization']
+__all__ = ['compat', 'datasets', 'engine', 'evaluation', 'models', 'runtime', 'visualization']
