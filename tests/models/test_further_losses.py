@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
-from projects.kmax.engine.config_check import check_keys
+from projects.kmax.engine.settings import check_settings
 from projects.kmax.models.losses import KMaXCriterion, KMaXLoss
 from projects.kmax.models.losses.instance_discrimination_loss import gather_features
 
@@ -55,7 +55,7 @@ def config_of(text, folder):
     file = folder / 'small.py'
     file.write_text(f'_base_ = {str(CONFIG)!r}\n{text}')
     cfg = Config.fromfile(file)
-    check_keys(cfg, list(cfg))
+    check_settings(cfg, list(cfg))
     cfg.dump(folder / 'dumped.py')
     return Config.fromfile(folder / 'dumped.py')
 
