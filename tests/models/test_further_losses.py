@@ -8,7 +8,6 @@ import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 from projects.kmax.engine.settings import check_settings
@@ -50,36 +49,31 @@ class FeatureSpread(KMaXLoss):
         return self.loss_weight * distance.mean()
 
 
-def config_of(text, folder):
-    """Read a config that inherits the small one, by way of its dump."""
+def model_of(text, folder):
+    """Read the model of a config that inherits the smallest one, by way of its dump."""
     file = folder / 'small.py'
     file.write_text(f'_base_ = {str(CONFIG)!r}\n{text}')
     cfg = Config.fromfile(file)
     check_settings(cfg, list(cfg))
     cfg.dump(folder / 'dumped.py')
-    return Config.fromfile(folder / 'dumped.py')
+    return Config.fromfile(folder / 'dumped.py').model
 
 
-def train_once(cfg):
-    """Return the model, its losses and the gradients of the features of every prediction."""
-    init_default_scope('mmdet')
-    cfg.model.panoptic_head.transformer_decoder.drop_path_rate = 0.0
+def train_once(config):
+    """Return the head, its losses and the gradients of the features of every prediction."""
+    config.panoptic_head.transformer_decoder.drop_path_rate = 0.0
     torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
+    model = MODELS.build(config)
     model.init_weights()
-    generator = torch.Generator().manual_seed(1)
-    ids = torch.randint(0, 3, (1, 9, 9), generator=generator).repeat_interleave(8, 1)
-    ids = ids.repeat_interleave(8, 2)[:, :65, :65]
+    ids = (torch.arange(65)[:, None] // 16 + torch.arange(65) // 24)[None] % 3
     sample = DetDataSample(
         gt_panoptic_seg=PixelData(ids=ids), gt_segments=InstanceData(labels=torch.tensor([0, 3]))
     )
-    feats = model.extract_feat(torch.randn(2, 3, 65, 65, generator=generator))
     head, outputs = model.panoptic_head, []
     head.register_forward_hook(lambda head, args, output: outputs.append(output))
     torch.manual_seed(2)
-    losses = head.loss(feats, [sample, sample])
+    loss, logged = model.parse_losses(model.loss(torch.randn(2, 3, 65, 65), [sample, sample]))
     features = [level.pixel_feature for level in (outputs[0], *outputs[0].aux)]
-    loss, logged = model.parse_losses(losses)
     gradients = torch.autograd.grad(loss, features)
     return head, {name: value.item() for name, value in logged.items()}, gradients
 
@@ -89,9 +83,9 @@ ADD = """model = dict(panoptic_head=dict(criterion=dict(losses=dict(
 
 
 @pytest.mark.parametrize('options', ['', ', num_samples=50'], ids=['all_pixels', 'sampled'])
-def test_a_config_adds_a_loss_to_every_prediction(tmp_path, options):
-    _, before, old_gradients = train_once(Config.fromfile(CONFIG))
-    head, after, gradients = train_once(config_of(ADD.format(options), tmp_path))
+def test_a_config_adds_a_loss_to_every_prediction(nano_model, tmp_path, options):
+    _, before, old_gradients = train_once(nano_model())
+    head, after, gradients = train_once(model_of(ADD.format(options), tmp_path))
     levels = ['', *(f'd{index}.' for index in range(len(gradients) - 1))]
     assert len(levels) > 2
     assert set(after) - set(before) == {f'{level}loss_spread' for level in levels}
@@ -101,19 +95,17 @@ def test_a_config_adds_a_loss_to_every_prediction(tmp_path, options):
     added = sum(after[f'{level}loss_spread'] for level in levels)
     assert after['loss'] == pytest.approx(before['loss'] + added)
     # The draws of the other losses stay as they were.
-    assert {name: after[name] for name in before if name != 'loss'} == {
-        name: value for name, value in before.items() if name != 'loss'
-    }
+    assert all(after[name] == value for name, value in before.items() if name != 'loss')
     assert type(head.criterion.losses['loss_spread']) is FeatureSpread
 
 
 def test_an_inherited_loss_and_one_of_the_five_are_left_out(tmp_path):
-    config_of(ADD.format(''), tmp_path).dump(tmp_path / 'base.py')
+    model_of(ADD.format(''), tmp_path)
     (tmp_path / 'child.py').write_text(
-        "_base_ = 'base.py'\nmodel = dict(panoptic_head=dict(criterion=dict("
+        "_base_ = 'dumped.py'\nmodel = dict(panoptic_head=dict(criterion=dict("
         'losses=dict(loss_spread=None, loss_insdis=None))))'
     )
-    head, logged, _ = train_once(Config.fromfile(tmp_path / 'child.py'))
+    head, logged, _ = train_once(Config.fromfile(tmp_path / 'child.py').model)
     assert set(head.criterion.losses) == FIVE - {'loss_insdis'}
     assert not [name for name in logged if 'spread' in name or 'insdis' in name]
 
