@@ -20,4 +20,4 @@ def rename_for_model(weights: dict[str, Tensor], model: nn.Module) -> None:
     if not isinstance(getattr(model, 'decode_head', None), KMaXSegHead):
         return
     for prefix in ('', 'module.'):
-        rename_panoptic_head(weights, prefix, name='decode_head')
+        rename_panoptic_head(weights, prefix)
