@@ -15,6 +15,18 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = ROOT / 'tests' / 'data' / 'oracle'
 
 
+def _module(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pytest_configure(config):
+    """Share the fixtures of the tiny model, by their path: other packages are called tests, too."""
+    config.pluginmanager.register(_module('tiny_model', ROOT / 'tests/tiny_model.py'))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Whoever asks for the oracle compares with it."""
@@ -44,6 +56,14 @@ def _of_parity(terminalreporter, outcome):
     for report in terminalreporter.stats.get(outcome, []):
         if 'parity' in (getattr(report, 'keywords', None) or ['parity']):
             yield report
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _plain_configs():
+    """Keep mmengine from formatting the configs that it writes, which may outlast the test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -100,13 +120,6 @@ def deeplab2_shapes():
 def port_shapes():
     """Names and shapes of the tensors in each checkpoint that the PyTorch port released."""
     return _shapes('pytorch/manifests.json.xz')
-
-
-def _module(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _tensors(formula, shapes):

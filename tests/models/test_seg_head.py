@@ -13,29 +13,11 @@ from mmseg.structures import SegDataSample
 
 from projects.kmax.models import KMaXFusionHead, KMaXSegHead
 
-WIDTH = 8
 CLASSES = 5
-HEAD = dict(
-    in_channels=[WIDTH, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH],
-    pixel_decoder=dict(
-        type='KMaXPixelDecoder', channels=(16, 8, 8, 8), num_blocks=(1, 1, 1, 1), num_heads=2
-    ),
-    transformer_decoder=dict(
-        type='KMaXTransformerDecoder',
-        num_queries=8,
-        num_layers=(1, 1, 1),
-        embed_dims=16,
-        feedforward_channels=32,
-        num_heads=2,
-        mask_channels=8,
-    ),
-    semantic_decoder=dict(type='KMaXSemanticDecoder', channels=8, low_level_channels=(4, 4)),
-    criterion=dict(type='KMaXCriterion', loss_insdis=dict(num_samples=64)),
-)
 
 
 @pytest.fixture
-def segmentor():
+def segmentor(tiny_head):
     init_default_scope('mmseg')
     torch.manual_seed(0)
     model = MODELS.build(
@@ -48,10 +30,8 @@ def segmentor():
                 size=(97, 129),
                 test_cfg=dict(size=(97, 129)),
             ),
-            backbone=dict(
-                type='mmdet.KMaXResNet', depth=18, stem_channels=WIDTH, base_channels=WIDTH
-            ),
-            decode_head=dict(type='KMaXSegHead', num_classes=CLASSES, **HEAD),
+            backbone=dict(type='mmdet.KMaXResNet', depth=18, stem_channels=8, base_channels=8),
+            decode_head=dict(type='KMaXSegHead', num_classes=CLASSES, **tiny_head),
             test_cfg=ConfigDict(mode='whole'),
         )
     )
@@ -78,7 +58,7 @@ def batch(height=80, width=129):
     return dict(inputs=[image], data_samples=[sample])
 
 
-def test_loss_is_that_of_stuff_masks(segmentor):
+def test_loss_is_that_of_stuff_masks(segmentor, tiny_head):
     segmentor.eval()
     data = segmentor.data_preprocessor(batch(), training=True)
     torch.manual_seed(3)
@@ -91,7 +71,7 @@ def test_loss_is_that_of_stuff_masks(segmentor):
     )
     with DET_MODELS.switch_scope_and_registry('mmdet'):
         head = DET_MODELS.build(
-            dict(type='KMaXHead', num_things_classes=0, num_stuff_classes=CLASSES, **HEAD)
+            dict(type='KMaXHead', num_things_classes=0, num_stuff_classes=CLASSES, **tiny_head)
         )
     head.load_state_dict(segmentor.decode_head.state_dict())
     torch.manual_seed(3)

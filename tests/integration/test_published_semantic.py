@@ -20,15 +20,13 @@ LAYOUTS = {
         image='images/{split}/{name}.jpg',
         labels='annotations/{split}/{name}.png',
         splits=('training', 'validation'),
-        first_class=1,
-        void=0,
+        values=(1, 0),
     ),
     'kmax_r50_8xb4-60k_cityscapes-semantic': dict(
         image='leftImg8bit/{split}/x/{name}_leftImg8bit.png',
         labels='gtFine/{split}/x/{name}_gtFine_labelTrainIds.png',
         splits=('train', 'val'),
-        first_class=0,
-        void=255,
+        values=(0, 255),
     ),
 }
 SLIDE = [
@@ -39,8 +37,9 @@ SLIDE = [
 ]
 
 
-def write_data(folder, image, labels, splits, first_class, void):
-    """Write two images of coloured boxes per split and their labels."""
+def write_data(folder, image, labels, splits, values):
+    """Write two images of coloured boxes per split and labels from a first value, and of void."""
+    first_class, void = values
     rng = np.random.default_rng(0)
     colors = rng.integers(0, 256, (5, 3), dtype=np.uint8)
     for split in splits:
@@ -57,7 +56,7 @@ def write_data(folder, image, labels, splits, first_class, void):
                 cv2.imwrite(str(path), array)
 
 
-def shrink(cfg, folder):
+def shrink(cfg, folder, head):
     """Make a config's network and images small, and leave its recipe."""
     channels = (16, *[8] * (len(cfg.model.decode_head.pixel_decoder.get('channels', 4 * [0])) - 1))
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
@@ -72,19 +71,9 @@ def shrink(cfg, folder):
             step.crop_size = size
     cfg.model.data_preprocessor.update(size=SIZE, test_cfg=dict(size=SIZE))
     cfg.model.backbone.update(depth=18, stem_channels=8, base_channels=8, init_cfg=None)
-    small = dict(
-        in_channels=[8, 8, 16, 32, 64],
+    small = head | dict(
         pixel_decoder=dict(channels=channels, num_blocks=(1,) * len(channels), num_heads=2),
-        transformer_decoder=dict(
-            num_queries=16,
-            num_layers=(1, 1, 1),
-            embed_dims=16,
-            feedforward_channels=32,
-            num_heads=2,
-            mask_channels=8,
-        ),
         semantic_decoder=dict(channels=8),
-        criterion=dict(loss_insdis=dict(num_samples=64)),
     )
     cfg.merge_from_dict(
         {
@@ -100,11 +89,11 @@ def shrink(cfg, folder):
 
 
 @pytest.fixture(params=LAYOUTS, ids=lambda name: name.split('_')[2].partition('-')[0])
-def config(request, tmp_path):
+def config(request, tmp_path, tiny_head):
     """Return the path of a small config, with its data."""
     write_data(tmp_path / 'data', **LAYOUTS[request.param])
     cfg = Config.fromfile(ROOT / 'configs' / 'kmax' / f'{request.param}.py')
-    shrink(cfg, tmp_path / 'data')
+    shrink(cfg, tmp_path / 'data', tiny_head)
     path = tmp_path / 'config.py'
     cfg.dump(str(path))
     yield path

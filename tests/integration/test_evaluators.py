@@ -28,12 +28,6 @@ OURS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _plain_configs(monkeypatch):
-    """Keep mmengine from formatting the config, which takes longer than to test the model."""
-    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
-
-
 def run_tool(*arguments):
     """Run tools/test.py in this process; return the figures that it found."""
     spec = importlib.util.spec_from_file_location('kmax_test_tool', TOOL)

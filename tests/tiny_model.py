@@ -1,13 +1,11 @@
-"""A tiny model and a data set of three images, for the tests of this folder."""
+"""A tiny model and a data set of three images, for the tests of several folders."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -18,16 +16,11 @@ CATEGORIES = [
     dict(id=3, name='ball', isthing=1, color=[0, 0, 142]),
 ]
 PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackKMaXInputs')]
-DETECT_EVERYTHING = dict(
-    semantic_on=True,
-    instance_on=True,
-    pixel_confidence_threshold=0.0,
-    class_threshold_thing=0.0,
-    class_threshold_stuff=0.0,
-    overlap_threshold=0.0,
-    thing_area_limit=0,
-    stuff_area_limit=0,
+LIMITS = (
+    *('pixel_confidence_threshold', 'class_threshold_thing', 'class_threshold_stuff'),
+    *('overlap_threshold', 'thing_area_limit', 'stuff_area_limit'),
 )
+DETECT_EVERYTHING = dict(semantic_on=True, instance_on=True, **dict.fromkeys(LIMITS, 0))
 
 
 def write_dataset(folder):
@@ -55,40 +48,38 @@ def write_dataset(folder):
     (folder / 'panoptic.json').write_text(json.dumps(content))
 
 
-def make_config(folder):
+@pytest.fixture(scope='session')
+def tiny_head():
+    """Parts of a head for a backbone of 8 channels."""
+    return dict(
+        in_channels=[8, 8, 16, 32, 64],
+        pixel_decoder=dict(
+            type='KMaXPixelDecoder', channels=(16, 8, 8, 8), num_blocks=(1, 1, 1, 1), num_heads=2
+        ),
+        transformer_decoder=dict(
+            type='KMaXTransformerDecoder',
+            num_queries=8,
+            num_layers=(1, 1, 1),
+            embed_dims=16,
+            feedforward_channels=32,
+            num_heads=2,
+            mask_channels=8,
+        ),
+        semantic_decoder=dict(type='KMaXSemanticDecoder', channels=8, low_level_channels=(4, 4)),
+        criterion=dict(type='KMaXCriterion', loss_insdis=dict(num_samples=64)),
+    )
+
+
+def make_config(folder, head):
     norm_cfg = dict(type='BN', eps=1e-3, momentum=0.01)
-    width = 8
     model = dict(
         type='KMaXDeepLab',
         data_preprocessor=dict(type='KMaXDataPreprocessor'),
         backbone=dict(
-            type='KMaXResNet', depth=18, stem_channels=width, base_channels=width, norm_cfg=norm_cfg
+            type='KMaXResNet', depth=18, stem_channels=8, base_channels=8, norm_cfg=norm_cfg
         ),
         panoptic_head=dict(
-            type='KMaXHead',
-            in_channels=[width, width, 2 * width, 4 * width, 8 * width],
-            num_things_classes=2,
-            num_stuff_classes=1,
-            norm_cfg=norm_cfg,
-            pixel_decoder=dict(
-                type='KMaXPixelDecoder',
-                channels=(16, 8, 8, 8),
-                num_blocks=(1, 1, 1, 1),
-                num_heads=2,
-            ),
-            transformer_decoder=dict(
-                type='KMaXTransformerDecoder',
-                num_queries=8,
-                num_layers=(1, 1, 1),
-                embed_dims=16,
-                feedforward_channels=32,
-                num_heads=2,
-                mask_channels=8,
-            ),
-            semantic_decoder=dict(
-                type='KMaXSemanticDecoder', channels=8, low_level_channels=(4, 4)
-            ),
-            criterion=dict(type='KMaXCriterion', loss_insdis=dict(num_samples=64)),
+            type='KMaXHead', num_things_classes=2, num_stuff_classes=1, norm_cfg=norm_cfg, **head
         ),
         panoptic_fusion_head=dict(type='KMaXFusionHead'),
         test_cfg=dict(panoptic_on=True, semantic_on=False, instance_on=False),
@@ -111,14 +102,16 @@ def make_config(folder):
 
 
 @pytest.fixture(scope='session')
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, tiny_head):
     """Folder with images/, panoptic/, panoptic.json, weights.pth and two configs.
 
     ``weights.pth`` names no classes; ``config.py`` finds nothing, ``everything.py`` something.
     """
+    from mmdet.registry import MODELS
+
     folder = tmp_path_factory.mktemp('tiny')
     write_dataset(folder)
-    config = make_config(folder)
+    config = make_config(folder, tiny_head)
     config.dump(str(folder / 'config.py'))
     init_default_scope('mmdet')
     torch.manual_seed(0)
