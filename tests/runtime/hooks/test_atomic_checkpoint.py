@@ -5,8 +5,8 @@ import pytest
 from mmengine.fileio import get_file_backend
 
 import projects.kmax  # noqa: F401
-from projects.kmax import atomic_file
-from projects.kmax.engine import atomic_backend
+from kmax_deeplab import atomic_file
+from projects.kmax.runtime import atomic_backend
 
 
 @pytest.fixture

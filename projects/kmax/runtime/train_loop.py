@@ -8,9 +8,10 @@ from mmengine.dist import broadcast_object_list, get_rank, master_only
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
-from projects.kmax.atomic_file import write_atomically
-from projects.kmax.engine.random_state import seed_step
-from projects.kmax.engine.resumable_data import make_resumable
+from kmax_deeplab.atomic_file import write_atomically
+
+from .random_state import seed_step
+from .resumable_data import make_resumable
 
 LAST_VALIDATED = 'last_validated'
 """File of the work folder that holds the iteration whose validation was completed last."""

@@ -1,0 +1,1 @@
+"""kMaX-DeepLab, installed: what needs neither torch nor OpenMMLab."""
