@@ -34,8 +34,8 @@ def test_cases_are_all_released_checkpoints(released):
     assert set(released) == set(CONFIGS)
 
 
-@pytest.mark.parity
 @pytest.mark.parametrize('case', CONFIGS)
+@pytest.mark.parity
 def test_every_tensor_fills_a_weight_and_every_weight_is_filled(case, released, meta_model):
     model = meta_model(CONFIGS[case])
     result = convert(PORT, released[case], model)

@@ -55,10 +55,10 @@ def config(folder, tmp_path):
                 type='EncoderDecoder',
                 data_preprocessor=dict(
                     type='SegDataPreProcessor',
+                    test_cfg=dict(size=SIZE),
+                    bgr_to_rgb=True,
                     mean=[127.5] * 3,
                     std=[127.5] * 3,
-                    bgr_to_rgb=True,
-                    test_cfg=dict(size=SIZE),
                 ),
                 backbone=dict(model.backbone, type='mmdet.KMaXResNet'),
                 decode_head=dict(head, type='KMaXSegHead', num_classes=3),
