@@ -15,7 +15,9 @@ CATEGORIES = [
     dict(id=2, name='box', isthing=1, color=[220, 20, 60]),
     dict(id=3, name='ball', isthing=1, color=[0, 0, 142]),
 ]
-PIPELINE = [dict(type='LoadImageFromFile'), dict(type='PackKMaXInputs')]
+LOAD, LABELS, PACK = (
+    dict(type=name) for name in ('LoadImageFromFile', 'LoadPanopticIds', 'PackKMaXInputs')
+)
 LIMITS = (
     *('pixel_confidence_threshold', 'class_threshold_thing', 'class_threshold_stuff'),
     *('overlap_threshold', 'thing_area_limit', 'stuff_area_limit'),
@@ -37,12 +39,8 @@ def write_dataset(folder):
         cv2.imwrite(str(folder / 'images' / f'{number}.png'), image)
         cv2.imwrite(str(folder / 'panoptic' / f'{number}.png'), ids)
         images.append(dict(id=number, file_name=f'{number}.png', height=70, width=90))
-        segments = [
-            dict(
-                id=segment, category_id=segment, iscrowd=0, area=int((ids[..., 2] == segment).sum())
-            )
-            for segment in (1, 2)
-        ]
+        areas = np.bincount(ids[..., 2].ravel()).tolist()
+        segments = [dict(id=i, category_id=i, iscrowd=0, area=areas[i]) for i in (1, 2)]
         annotations.append(dict(image_id=number, file_name=f'{number}.png', segments_info=segments))
     content = dict(images=images, annotations=annotations, categories=CATEGORIES)
     (folder / 'panoptic.json').write_text(json.dumps(content))
@@ -88,16 +86,13 @@ def make_config(folder, head):
         type='KMaXPanopticDataset',
         ann_file=str(folder / 'panoptic.json'),
         data_prefix=dict(img=str(folder / 'images'), seg=str(folder / 'panoptic')),
-        pipeline=PIPELINE,
+        pipeline=[LOAD, PACK],
         test_mode=True,
     )
+    visualizer = dict(type='KMaXVisualizer', name='visualizer')
+    loader = dict(dataset=dataset)
     return Config(
-        dict(
-            default_scope='mmdet',
-            model=model,
-            test_dataloader=dict(dataset=dataset),
-            visualizer=dict(type='KMaXVisualizer', name='visualizer'),
-        )
+        dict(default_scope='mmdet', model=model, test_dataloader=loader, visualizer=visualizer)
     )
 
 
@@ -129,42 +124,30 @@ def training(folder, tmp_path):
 
     def train(max_iters=2, **changes):
         config = Config.fromfile(str(folder / 'everything.py'))
-        load = [dict(type='LoadImageFromFile'), dict(type='LoadPanopticIds')]
         dataset = config.test_dataloader.dataset
+        trained = dict(dataset, pipeline=[LOAD, LABELS, PACK], test_mode=False)
         loader = dict(batch_size=2, num_workers=0)
+        endless, once = (
+            dict(type=f'{name}Sampler', shuffle=False) for name in ('Infinite', 'Default')
+        )
+        truth = dict(ann_file=dataset.ann_file, seg_prefix=dataset.data_prefix.seg)
+        schedule = dict(max_iters=max_iters, val_interval=max_iters)
+        adamw = dict(type='KMaXAdamW', lr=1e-3, weight_decay=0.05)
+        optimizer = dict(constructor='KMaXOptimWrapperConstructor', optimizer=adamw)
+        hooks = dict(
+            logger=dict(type='LoggerHook', interval=1),
+            checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=max_iters),
+        )
         config.merge_from_dict(
             dict(
                 work_dir=str(tmp_path),
-                train_dataloader=dict(
-                    **loader,
-                    sampler=dict(type='InfiniteSampler', shuffle=False),
-                    dataset=dict(
-                        dataset, pipeline=[*load, dict(type='PackKMaXInputs')], test_mode=False
-                    ),
-                ),
-                val_dataloader=dict(
-                    **loader,
-                    sampler=dict(type='DefaultSampler', shuffle=False),
-                    dataset=dataset,
-                ),
-                val_evaluator=dict(
-                    type='KMaXPanopticMetric',
-                    ann_file=str(folder / 'panoptic.json'),
-                    seg_prefix=str(folder / 'panoptic'),
-                ),
-                train_cfg=dict(
-                    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters
-                ),
+                train_dataloader=dict(loader, sampler=endless, dataset=trained),
+                val_dataloader=dict(loader, sampler=once, dataset=dataset),
+                val_evaluator=dict(type='KMaXPanopticMetric', **truth),
+                train_cfg=dict(type='IterBasedTrainLoop', **schedule),
                 val_cfg=dict(type='ValLoop'),
-                optim_wrapper=dict(
-                    type='OptimWrapper',
-                    constructor='KMaXOptimWrapperConstructor',
-                    optimizer=dict(type='KMaXAdamW', lr=1e-3, weight_decay=0.05),
-                ),
-                default_hooks=dict(
-                    logger=dict(type='LoggerHook', interval=1),
-                    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=max_iters),
-                ),
+                optim_wrapper=dict(type='OptimWrapper', **optimizer),
+                default_hooks=hooks,
                 log_processor=dict(type='LogProcessor', window_size=1, by_epoch=False),
                 randomness=dict(seed=0),
             )

@@ -17,9 +17,9 @@ SUFFIXES = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
 NAMES = {key: f'coco/segm_mAP{suffix}' for key, suffix in SUFFIXES.items()}
 
 
-def load(recordings, name):
+def load(oracle, name):
     """Return arguments of the metric, class names and the recorded predictions as data samples."""
-    panoptic, instances = recordings(f'pq/{name}'), recordings(f'instance/{name}')
+    panoptic, instances = oracle(f'pq/{name}'), oracle(f'instance/{name}')
     content = json.loads((panoptic / 'gt.json').read_text())
     categories = sorted(content['categories'], key=lambda category: not category['isthing'])
     labels = {category['id']: label for label, category in enumerate(categories)}
@@ -85,8 +85,8 @@ def test_export_evaluates_to_the_same(oracle, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['r.segm.json']
 
 
-def test_bad_predictions(recordings):
-    truth, classes, samples = load(recordings, 'coco4')
+def test_bad_predictions(oracle):
+    truth, classes, samples = load(oracle, 'coco4')
     with pytest.raises(ValueError, match=r'KMaXInstanceMetric needs .*test_cfg.instance_on=True'):
         evaluate(classes, [dict(img_id=samples[0]['img_id'])], **truth)
     wrong = samples[0]['pred_instances'] | dict(masks=torch.zeros(0, 3, 4, dtype=torch.bool))
@@ -95,8 +95,8 @@ def test_bad_predictions(recordings):
         evaluate(classes, [samples[0] | dict(pred_instances=wrong)], **truth)
 
 
-def test_bad_arguments(recordings):
-    truth, classes, _ = load(recordings, 'coco4')
+def test_bad_arguments(oracle):
+    truth, classes, _ = load(oracle, 'coco4')
     with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
         evaluate(classes, [], format_only=True, **truth)
     with pytest.raises(FileNotFoundError, match='seg_prefix of KMaXInstanceMetric: absent is not'):

@@ -49,8 +49,8 @@ def evaluate(metric, classes, samples):
 
 
 @pytest.mark.parametrize('name', ['edge', 'coco4', 'synth60'])
-def test_equals_pq_compute(recordings, name):
-    folder = recordings(f'pq/{name}')
+def test_equals_pq_compute(oracle, name):
+    folder = oracle(f'pq/{name}')
     result = evaluate(build(folder, classwise=True), *load(folder))
     expected = pq_compute(folder / 'gt.json', folder / 'pred.json')
     assert result.keys() == KEYS
@@ -60,8 +60,8 @@ def test_equals_pq_compute(recordings, name):
             assert made == pytest.approx(100 * expected[group][value], rel=0, abs=1e-10)
 
 
-def test_export_evaluates_to_the_same(recordings, tmp_path):
-    folder = recordings('pq/edge')
+def test_export_evaluates_to_the_same(oracle, tmp_path):
+    folder = oracle('pq/edge')
     result = evaluate(build(folder, outfile_prefix=str(tmp_path / 'out/results')), *load(folder))
     exported = pq_compute(folder / 'gt.json', tmp_path / 'out/results.panoptic.json', folder / 'gt')
     assert result['coco_panoptic/PQ'] == pytest.approx(100 * exported['All']['pq'], abs=1e-10)
@@ -69,8 +69,8 @@ def test_export_evaluates_to_the_same(recordings, tmp_path):
     assert names == {'results.panoptic.json', *(path.name for path in (folder / 'gt').iterdir())}
 
 
-def test_format_only_needs_no_annotations(recordings, tmp_path):
-    folder = recordings('pq/edge')
+def test_format_only_needs_no_annotations(oracle, tmp_path):
+    folder = oracle('pq/edge')
     classes, samples = load(folder)
     info = json.loads((folder / 'gt.json').read_text())
     del info['annotations']
@@ -84,8 +84,8 @@ def test_format_only_needs_no_annotations(recordings, tmp_path):
     assert exported[0]['segments_info'][0]['area'] == 400
 
 
-def test_nothing_predicted(recordings):
-    folder = recordings('pq/edge')
+def test_nothing_predicted(oracle):
+    folder = oracle('pq/edge')
     classes, samples = load(folder)
     for sample in samples:
         sample['pred_panoptic_seg']['sem_seg'].fill_(len(classes))
@@ -93,16 +93,16 @@ def test_nothing_predicted(recordings):
     assert set(result.values()) == {0.0}
 
 
-def test_bad_arguments(recordings):
-    folder = recordings('pq/edge')
+def test_bad_arguments(oracle):
+    folder = oracle('pq/edge')
     with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
         build(folder, format_only=True)
     with pytest.raises(ValueError, match='seg_prefix'):
         build(folder, seg_prefix=None)
 
 
-def test_bad_predictions(recordings):
-    folder = recordings('pq/edge')
+def test_bad_predictions(oracle):
+    folder = oracle('pq/edge')
     classes, samples = load(folder)
     with pytest.raises(ValueError, match=r"classes \['yeti'\] are not among .*gt.json"):
         evaluate(build(folder), [*classes, 'yeti'], samples)
@@ -113,8 +113,8 @@ def test_bad_predictions(recordings):
         evaluate(build(folder), classes, [samples[0] | dict(img_id=99)])
 
 
-def test_unknown_category_in_the_annotation(recordings, tmp_path):
-    folder = recordings('pq/edge')
+def test_unknown_category_in_the_annotation(oracle, tmp_path):
+    folder = oracle('pq/edge')
     content = json.loads((folder / 'gt.json').read_text())
     content['annotations'][0]['segments_info'][0]['category_id'] = 99
     ann_file = tmp_path / 'gt.json'
@@ -125,8 +125,8 @@ def test_unknown_category_in_the_annotation(recordings, tmp_path):
         build(folder, ann_file=str(ann_file))
 
 
-def test_missing_area_is_found_when_the_metric_is_built(recordings, tmp_path):
-    folder = recordings('pq/edge')
+def test_missing_area_is_found_when_the_metric_is_built(oracle, tmp_path):
+    folder = oracle('pq/edge')
     content = json.loads((folder / 'gt.json').read_text())
     last = [a for a in content['annotations'] if a['segments_info']][-1]
     del last['segments_info'][-1]['area']
