@@ -21,7 +21,7 @@ Of segmentation, DST is taken by ``init_detector``, ``DetInferencer``, ``tools/t
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmengine.utils import ProgressBar  # noqa: E402
 
-from projects.kmax.converters import FORMATS, Conversion, ConversionError, convert  # noqa: E402
+from projects.kmax.converters import FORMATS, Conversion, ConversionError  # noqa: E402
 from projects.kmax.converters.checkpoint import dataset_meta, save_checkpoint  # noqa: E402
-from projects.kmax.converters.conversion import SHOWN, shorten  # noqa: E402
+from projects.kmax.converters.conversion import SHOWN, fill, fit, shorten  # noqa: E402
 from projects.kmax.converters.recipe import other_settings  # noqa: E402
 from projects.kmax.converters.recognition import looks_like  # noqa: E402
 from projects.kmax.converters.tensorflow_checkpoint import without_ending  # noqa: E402
@@ -136,19 +136,16 @@ def convert_file(
         ConversionError: Says, where the checkpoint has another format, which.
     """
     form = FORMATS[args.format]
-    meta: dict[str, Any] = {}
-
-    def check(not_filled: Mapping[str, str]) -> None:
-        if not not_filled:
-            check_recipe(args, config)
-            meta['dataset_meta'] = dataset_meta(config, model)
-
     print(f'reading     {args.src}', flush=True)
     try:
         with form.open(args.src) as weights:
             print(f'converting  {len(weights)} tensors for {args.config}', flush=True)
-            shown = None if args.verbose else SHOWN
-            return convert(form, weights, model, track, shown, check), meta
+            fitted = fit(form, weights, model, None if args.verbose else SHOWN)
+            meta: dict[str, Any] = {}
+            if not fitted.not_filled:
+                check_recipe(args, config)
+                meta['dataset_meta'] = dataset_meta(config, model)
+            return fill(fitted, track), meta
     except ConversionError as error:
         found = looks_like(args.src, FORMATS, model)
         if not found or args.format in found:
