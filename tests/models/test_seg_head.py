@@ -19,8 +19,8 @@ CLASSES = 5
 
 @pytest.fixture
 def segmentor(tiny_head):
-    init_default_scope('mmseg')
     torch.manual_seed(0)
+    init_default_scope('mmseg')
     model = MODELS.build(
         dict(
             type='EncoderDecoder',
