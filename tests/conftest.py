@@ -1,4 +1,4 @@
-"""Where the recorded numbers of the original systems lie."""
+"""Recordings of the original systems, and how many of the tests that compare with them passed."""
 
 import importlib.util
 import json
@@ -15,7 +15,58 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = (ROOT / 'tests' / 'data' / 'oracle', ROOT.parent / 'shared' / 'oracle')
+RECORDINGS = ROOT / 'tests' / 'data' / 'oracle'
+
+
+def _module(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pytest_configure(config):
+    """Share the fixtures of the tiny model, by their path: other packages are called tests, too."""
+    config.pluginmanager.register(_module('tiny_model', ROOT / 'tests/tiny_model.py'))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Whoever asks for the oracle compares with it."""
+    for item in items:
+        if 'oracle' in item.fixturenames:
+            item.add_marker('parity')
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    """Say last how many tests of parity passed of those that ran, and why others did not."""
+    yield
+    passed = {report.nodeid for report in _of_parity(terminalreporter, 'passed')}
+    others = {}
+    for outcome in ('failed', 'error', 'xfailed', 'skipped'):
+        for report in _of_parity(terminalreporter, outcome):
+            others[report.nodeid] = report.longrepr[-1] if outcome == 'skipped' else outcome
+    for name, reason in others.items():
+        terminalreporter.write_line(f'parity: {name}: {reason}')
+    if passed or others:
+        count = len(passed - others.keys())
+        terminalreporter.write_line(f'parity: {count} of {len(passed | others.keys())}')
+
+
+def _of_parity(terminalreporter, outcome):
+    """Reports of an outcome; what crashed or was not collected has no keywords and counts, too."""
+    for report in terminalreporter.stats.get(outcome, []):
+        if 'parity' in (getattr(report, 'keywords', None) or ['parity']):
+            yield report
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _plain_configs():
+    """Keep mmengine from formatting the configs that it writes, which may outlast the test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -33,16 +84,15 @@ def _fresh_scope():
 
 
 @pytest.fixture(scope='session')
-def oracle():
-    """Return a function from a relative name to its file; the test is skipped when it is absent."""
+def recordings():
+    """Return a function from a relative name to what was recorded, to make inputs of it."""
+    return RECORDINGS.joinpath
 
-    def find(name: str) -> Path:
-        for place in PLACES:
-            if (place / name).exists():
-                return place / name
-        pytest.skip(f'{name} is in none of {", ".join(str(place) for place in PLACES)}')
 
-    return find
+@pytest.fixture(scope='session')
+def oracle(recordings):
+    """Return the same function to a test that compares with the recorded: one of parity."""
+    return recordings
 
 
 @pytest.fixture(scope='session')
@@ -58,49 +108,46 @@ def real_data():
     return find
 
 
+def _shapes(archive):
+    recorded = json.loads(lzma.open(RECORDINGS / archive).read())
+    return {case: {name: tuple(s) for name, s, _ in rows} for case, rows in recorded.items()}
+
+
 @pytest.fixture(scope='session')
 def deeplab2_shapes():
     """Names and shapes of the variables of every released kind of checkpoint of the original."""
-    recorded = json.loads(lzma.open(PLACES[0] / 'tf' / 'tfvars.json.xz').read())
-    return {case: {name: tuple(s) for name, s, _ in rows} for case, rows in recorded.items()}
+    return _shapes('tf/tfvars.json.xz')
 
 
 @pytest.fixture(scope='session')
 def port_shapes():
     """Names and shapes of the tensors in each checkpoint that the PyTorch port released."""
-    recorded = json.loads(lzma.open(PLACES[0] / 'pytorch' / 'manifests.json.xz').read())
-    return {case: {name: tuple(s) for name, s, _ in rows} for case, rows in recorded.items()}
+    return _shapes('pytorch/manifests.json.xz')
 
 
-def _module(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _tensors(formula, shapes):
+    def make(case: str) -> dict[str, torch.Tensor]:
+        return {k: torch.as_tensor(formula.make(k, shape)) for k, shape in shapes[case].items()}
+
+    return make
 
 
 @pytest.fixture(scope='session')
-def deeplab2_variables(oracle, deeplab2_shapes):
+def deeplab2_variables(deeplab2_shapes):
     """Return a function from a kind of checkpoint to its variables: formula weights."""
-    weights = _module('tfweights', oracle('tf/tfweights.py'))
-
-    def make(case: str) -> dict[str, torch.Tensor]:
-        shapes = deeplab2_shapes[case].items()
-        return {name: torch.from_numpy(weights.make(name, shape)) for name, shape in shapes}
-
-    return make
+    return _tensors(_module('tfweights', RECORDINGS / 'tf/tfweights.py'), deeplab2_shapes)
 
 
 @pytest.fixture(scope='session')
-def port_tensors(oracle, port_shapes):
+def port_formula():
+    """The module that makes the weights, and the images, of what was recorded from the port."""
+    return _module('port_weights', RECORDINGS / 'pytorch/weights.py')
+
+
+@pytest.fixture(scope='session')
+def port_tensors(port_formula, port_shapes):
     """Return a function from a checkpoint of the PyTorch port to its tensors: formula weights."""
-    weights = _module('port_weights', oracle('pytorch/weights.py'))
-
-    def make(case: str) -> dict[str, torch.Tensor]:
-        shapes = port_shapes[case].items()
-        return {name: torch.as_tensor(weights.make(name, shape)) for name, shape in shapes}
-
-    return make
+    return _tensors(port_formula, port_shapes)
 
 
 @pytest.fixture(scope='session')

@@ -1,3 +1,4 @@
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import warnings
 from types import SimpleNamespace
 
@@ -5,7 +6,6 @@ import pytest
 from mmdet.evaluation import get_classes
 from mmengine.config import Config
 
-import projects.kmax  # noqa: F401
 from projects.kmax.compat import det_inferencer
 
 COCO = get_classes('coco')

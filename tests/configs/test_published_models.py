@@ -81,6 +81,7 @@ def test_config_is_short(name):
     assert len((ROOT / f'{name}.py').read_text().splitlines()) <= 30
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize('case', ORIGINAL)
 def test_model_has_all_variables_of_the_original(case, on_meta, deeplab2_shapes):
     state = on_meta(ORIGINAL[case])[1].state_dict()

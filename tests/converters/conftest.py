@@ -2,46 +2,33 @@
 
 import json
 import lzma
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import projects.kmax  # noqa: F401
+import projects.kmax
+from projects.kmax.engine.model_cost import build_on_meta
 
 CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
 DATA = Path(__file__).resolve().parents[1] / 'data'
-
-
-def build(config):
-    """Build a model on the meta device."""
-    init_default_scope('mmdet')
-    with pytest.MonkeyPatch.context() as patch, torch.device('meta'):
-        # Drop path rates are read from it as numbers.
-        patch.setattr(torch, 'linspace', partial(torch.linspace, device='cpu'))
-        return MODELS.build(config)
 
 
 @pytest.fixture(scope='session')
 def meta_model():
     """Return a function from the name of a config to its model; further arguments change it."""
 
-    @cache
-    def make(name: str):
-        return build(Config.fromfile(CONFIGS / f'{name}.py').model)
-
-    def changed(name: str, **changes):
-        if not changes:
-            return make(name)
+    def make(name: str, **changes):
         config = Config.fromfile(CONFIGS / f'{name}.py')
         config.merge_from_dict(dict(model=changes))
-        return build(config.model)
+        init_default_scope('mmdet')
+        return build_on_meta(config.model)
 
-    return changed
+    unchanged = cache(make)
+    return lambda name, **changes: make(name, **changes) if changes else unchanged(name)
 
 
 def meta_tensors(shapes):

@@ -53,6 +53,7 @@ def test_cases_are_all_released_kinds(deeplab2_shapes):
     assert set(deeplab2_shapes) == set(CONFIGS)
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize('case', CONFIGS)
 def test_every_variable_fills_a_weight_and_every_weight_is_filled(case, on_meta, meta_model):
     model = meta_model(CONFIGS[case])

@@ -35,6 +35,7 @@ def test_cases_are_all_released_checkpoints(released):
 
 
 @pytest.mark.parametrize('case', CONFIGS)
+@pytest.mark.parity
 def test_every_tensor_fills_a_weight_and_every_weight_is_filled(case, released, meta_model):
     model = meta_model(CONFIGS[case])
     result = convert(PORT, released[case], model)

@@ -1,4 +1,4 @@
-"""Which metrics --all-tasks adds on Cityscapes; tests/apis/test_evaluators.py has the others."""
+"""Which metrics --all-tasks adds on Cityscapes; integration/test_evaluators.py has the others."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import copy

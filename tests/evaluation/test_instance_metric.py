@@ -20,13 +20,13 @@ NAMES = {key: f'coco/segm_mAP{suffix}' for key, suffix in SUFFIXES.items()}
 
 
 @pytest.fixture
-def load(oracle, things_first):
+def load(recordings, things_first):
     """Return a function to arguments of the metric, class names and recorded data samples."""
-    return partial(recorded, oracle, things_first)
+    return partial(recorded, recordings, things_first)
 
 
-def recorded(oracle, things_first, name):
-    panoptic, instances = oracle(f'pq/{name}'), oracle(f'instance/{name}')
+def recorded(recordings, things_first, name):
+    panoptic, instances = recordings(f'pq/{name}'), recordings(f'instance/{name}')
     content = json.loads((panoptic / 'gt.json').read_text())
     classes, labels = things_first(content['categories'])
     predicted = defaultdict(list)

@@ -51,8 +51,8 @@ def build(folder, **options):
 
 
 @pytest.mark.parametrize('name', ['edge', 'coco4', 'synth60'])
-def test_equals_pq_compute(oracle, load, evaluate, name):
-    folder = oracle(f'pq/{name}')
+def test_equals_pq_compute(recordings, load, evaluate, name):
+    folder = recordings(f'pq/{name}')
     result = evaluate(KIND, *load(folder), classwise=True, **truth(folder))
     expected = pq_compute(folder / 'gt.json', folder / 'pred.json')
     assert result.keys() == KEYS
@@ -62,8 +62,8 @@ def test_equals_pq_compute(oracle, load, evaluate, name):
             assert made == pytest.approx(100 * expected[group][value], rel=0, abs=1e-10)
 
 
-def test_export_evaluates_to_the_same(oracle, load, evaluate, tmp_path):
-    folder = oracle('pq/edge')
+def test_export_evaluates_to_the_same(recordings, load, evaluate, tmp_path):
+    folder = recordings('pq/edge')
     options = dict(outfile_prefix=str(tmp_path / 'out/results'), **truth(folder))
     result = evaluate(KIND, *load(folder), **options)
     exported = pq_compute(folder / 'gt.json', tmp_path / 'out/results.panoptic.json', folder / 'gt')
@@ -72,8 +72,8 @@ def test_export_evaluates_to_the_same(oracle, load, evaluate, tmp_path):
     assert names == {'results.panoptic.json', *(path.name for path in (folder / 'gt').iterdir())}
 
 
-def test_format_only_needs_no_annotations(oracle, load, evaluate, tmp_path):
-    folder = oracle('pq/edge')
+def test_format_only_needs_no_annotations(recordings, load, evaluate, tmp_path):
+    folder = recordings('pq/edge')
     info = json.loads((folder / 'gt.json').read_text())
     del info['annotations']
     ann_file = tmp_path / 'info.json'
@@ -85,8 +85,8 @@ def test_format_only_needs_no_annotations(oracle, load, evaluate, tmp_path):
     assert exported[0]['segments_info'][0]['area'] == 400
 
 
-def test_nothing_predicted(oracle, load, evaluate):
-    folder = oracle('pq/edge')
+def test_nothing_predicted(recordings, load, evaluate):
+    folder = recordings('pq/edge')
     classes, samples = load(folder)
     for sample in samples:
         sample['pred_panoptic_seg']['sem_seg'].fill_(len(classes))
@@ -94,16 +94,16 @@ def test_nothing_predicted(oracle, load, evaluate):
     assert set(result.values()) == {0.0}
 
 
-def test_bad_arguments(oracle):
-    folder = oracle('pq/edge')
+def test_bad_arguments(recordings):
+    folder = recordings('pq/edge')
     with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
         build(folder, format_only=True)
     with pytest.raises(ValueError, match='seg_prefix'):
         build(folder, seg_prefix=None)
 
 
-def test_bad_predictions(oracle, load, evaluate):
-    folder = oracle('pq/edge')
+def test_bad_predictions(recordings, load, evaluate):
+    folder = recordings('pq/edge')
     classes, samples = load(folder)
     with pytest.raises(ValueError, match=r"classes \['yeti'\] are not among .*gt.json"):
         evaluate(KIND, [*classes, 'yeti'], samples, **truth(folder))
@@ -115,8 +115,8 @@ def test_bad_predictions(oracle, load, evaluate):
 
 
 @pytest.mark.parametrize('fault', ['category', 'area'])
-def test_faults_are_found_when_the_metric_is_built(oracle, tmp_path, fault):
-    folder = oracle('pq/edge')
+def test_faults_are_found_when_the_metric_is_built(recordings, tmp_path, fault):
+    folder = recordings('pq/edge')
     content = json.loads((folder / 'gt.json').read_text())
     annotated = [a for a in content['annotations'] if a['segments_info']]
     if fault == 'category':

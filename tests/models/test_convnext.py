@@ -2,7 +2,6 @@
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
-import importlib.util
 import json
 import math
 
@@ -24,10 +23,7 @@ def build(**options):
 
 
 @pytest.mark.parametrize('padding', ['odd', 'always'])
-def test_features_equal_the_ports(oracle, padding):
-    spec = importlib.util.spec_from_file_location('weights', oracle('pytorch/weights.py'))
-    weights = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(weights)
+def test_features_equal_the_ports(oracle, port_formula, padding):
     expected = np.load(oracle('pytorch/forward_convnext_tiny_s129.npz'))
     meta = json.loads(oracle('pytorch/forward_convnext_tiny_s129.meta.json').read_text())
 
@@ -37,12 +33,12 @@ def test_features_equal_the_ports(oracle, padding):
         theirs = name
         for ours, other in THEIR_NAMES.items():
             theirs = theirs.replace(ours, other)
-        made = weights.make(f'backbone.{theirs}', tuple(value.shape))
+        made = port_formula.make(f'backbone.{theirs}', tuple(value.shape))
         state[name] = torch.as_tensor(made)
     backbone.load_state_dict(state)
     backbone.eval()
     first = meta['images'][0]
-    image = torch.as_tensor(weights.image(first['seed'], *first['net_hw']))[None].float()
+    image = torch.as_tensor(port_formula.image(first['seed'], *first['net_hw']))[None].float()
     with torch.no_grad():
         feats = backbone(image / 127.5 - 1)
     for i, feat in enumerate(feats[1:], start=2):

@@ -128,7 +128,6 @@ def case(request, oracle) -> Case:
 
 @pytest.fixture(params=CASES)
 def case64(request, oracle) -> Case:
-    oracle('tf/tf_losses.json')
     return Case(oracle('tf/tf_losses.npz'), request.param, torch.float64)
 
 

@@ -2,7 +2,6 @@
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
-import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,17 +25,8 @@ CASES = {
 TOLERANCE = 1e-3
 
 
-@pytest.fixture(scope='module')
-def weights(oracle):
-    """The formula of weights and images."""
-    spec = importlib.util.spec_from_file_location('port_weights', oracle('pytorch/weights.py'))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope='module', params=CASES)
-def case(request, oracle, weights, port_shapes, convert_checkpoint, tmp_path_factory):
+def case(request, oracle, port_formula, port_tensors, convert_checkpoint, tmp_path_factory):
     """Recorded arrays, what they are, our model and its arrays under the recorded names.
 
     The model comes from a file as released, through the command.
@@ -45,8 +35,7 @@ def case(request, oracle, weights, port_shapes, convert_checkpoint, tmp_path_fac
     arrays = np.load(oracle(f'pytorch/forward_{name}_s129.npz'))
     meta = json.loads(oracle(f'pytorch/forward_{name}_s129.meta.json').read_text())
     source, dst = (tmp_path_factory.mktemp(name) / file for file in ('kmax.pth', 'ours.pth'))
-    state = {k: torch.as_tensor(weights.make(k, shape)) for k, shape in port_shapes[name].items()}
-    torch.save(dict(model=state), source)
+    torch.save(dict(model=port_tensors(name)), source)
     convert_checkpoint('port', source, dst, '--config', config)
     model = init_detector(str(config), str(dst), device='cpu')
     for path in (source, dst):
@@ -55,7 +44,7 @@ def case(request, oracle, weights, port_shapes, convert_checkpoint, tmp_path_fac
     inputs = torch.zeros(len(meta['images']), 3, *meta['image_size'])
     for i, image in enumerate(meta['images']):
         height, width = image['net_hw']
-        pixels = torch.from_numpy(weights.image(image['seed'], height, width))
+        pixels = torch.from_numpy(port_formula.image(image['seed'], height, width))
         inputs[i, :, :height, :width] = pixels / 127.5 - 1
     head = model.panoptic_head
     centers = []

@@ -14,26 +14,13 @@ from mmseg.structures import SegDataSample
 from projects.kmax.models import KMaXFusionHead, KMaXSegHead, seg_head
 from projects.kmax.models.encoder_decoder import KMaXEncoderDecoder
 
-WIDTH = 8
 CLASSES = 5
-SMALL = dict(num_queries=8, num_layers=(1, 1, 1), mask_channels=8)
-HEAD = dict(
-    in_channels=[WIDTH, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH],
-    pixel_decoder=dict(
-        type='KMaXPixelDecoder', channels=(16, 8, 8, 8), num_blocks=(1, 1, 1, 1), num_heads=2
-    ),
-    transformer_decoder=dict(
-        SMALL, type='KMaXTransformerDecoder', num_heads=2, embed_dims=16, feedforward_channels=32
-    ),
-    semantic_decoder=dict(type='KMaXSemanticDecoder', channels=8, low_level_channels=(4, 4)),
-    criterion=dict(type='KMaXCriterion', loss_insdis=dict(num_samples=64)),
-)
 
 
 @pytest.fixture
-def segmentor():
-    init_default_scope('mmseg')
+def segmentor(tiny_head):
     torch.manual_seed(0)
+    init_default_scope('mmseg')
     model = MODELS.build(
         dict(
             type='EncoderDecoder',
@@ -44,10 +31,8 @@ def segmentor():
                 size=(97, 129),
                 test_cfg=dict(size=(97, 129)),
             ),
-            backbone=dict(
-                type='mmdet.KMaXResNet', depth=18, stem_channels=WIDTH, base_channels=WIDTH
-            ),
-            decode_head=dict(type='KMaXSegHead', num_classes=CLASSES, **HEAD),
+            backbone=dict(type='mmdet.KMaXResNet', depth=18, stem_channels=8, base_channels=8),
+            decode_head=dict(type='KMaXSegHead', num_classes=CLASSES, **tiny_head),
             test_cfg=ConfigDict(mode='whole'),
         )
     )
@@ -74,7 +59,7 @@ def batch(height=80, width=129):
     return dict(inputs=[image], data_samples=[sample])
 
 
-def test_loss_is_that_of_stuff_masks(segmentor):
+def test_loss_is_that_of_stuff_masks(segmentor, tiny_head):
     segmentor.eval()
     data = segmentor.data_preprocessor(batch(), training=True)
     torch.manual_seed(3)
@@ -87,7 +72,7 @@ def test_loss_is_that_of_stuff_masks(segmentor):
     )
     with DET_MODELS.switch_scope_and_registry('mmdet'):
         head = DET_MODELS.build(
-            dict(type='KMaXHead', num_things_classes=0, num_stuff_classes=CLASSES, **HEAD)
+            dict(type='KMaXHead', num_things_classes=0, num_stuff_classes=CLASSES, **tiny_head)
         )
     head.load_state_dict(segmentor.decode_head.state_dict())
     torch.manual_seed(3)

@@ -1,0 +1,146 @@
+"""tools/test.py with several evaluators: all results of one forward pass."""
+
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import importlib.util
+import json
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.visualization import Visualizer
+
+from projects.kmax.evaluation import pq_compute
+
+TOOL = Path(projects.kmax.__file__).parents[2] / 'tools' / 'test.py'
+CONTEXT = multiprocessing.get_context('fork')
+OTHERS_OFF = dict(semantic_on=False, instance_on=False)
+OURS = (
+    'KMaXPanopticMetric',
+    'KMaXPipelinePanopticMetric',
+    'KMaXInstanceMetric',
+    'KMaXSemanticMetric',
+)
+
+
+def run_tool(*arguments):
+    """Run tools/test.py in this process; return the figures that it found."""
+    spec = importlib.util.spec_from_file_location('kmax_test_tool', TOOL)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    found = []
+    test = tool.Runner.test
+    patch = pytest.MonkeyPatch()
+    patch.setattr(tool.Runner, 'test', lambda runner: found.append(test(runner)))
+    patch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
+    try:
+        tool.main()
+    finally:
+        patch.undo()
+        for manager in (MMLogger, MessageHub, Visualizer):
+            manager._instance_dict.clear()
+    return found[0]
+
+
+@pytest.fixture
+def config(folder, tmp_path):
+    """Return a function that writes a config with evaluators; its two batches are of 2 and 1."""
+
+    def write(*types, **changes):
+        truth = dict(ann_file=str(folder / 'panoptic.json'), seg_prefix=str(folder / 'panoptic'))
+        config = Config.fromfile(str(folder / 'everything.py'))
+        config.merge_from_dict(
+            dict(
+                test_cfg=dict(type='TestLoop'),
+                test_dataloader=dict(
+                    batch_size=2,
+                    num_workers=0,
+                    sampler=dict(type='DefaultSampler', shuffle=False),
+                ),
+                test_evaluator=[dict(type=name, **truth) for name in types],
+                experiment_name=tmp_path.name,
+            )
+        )
+        config.visualizer.name = tmp_path.name
+        config.merge_from_dict(changes)
+        config.dump(str(tmp_path / 'config.py'))
+        return tmp_path / 'config.py'
+
+    return write
+
+
+def test_one_run_reports_pq_ap_and_miou(config, folder, tmp_path):
+    path = config('KMaXPanopticMetric', **{'model.test_cfg': OTHERS_OFF})
+    words = (path, folder / 'weights.pth', '--work-dir', tmp_path)
+    alone = run_tool(*words)
+    figures = run_tool(*words, '--all-tasks')
+    assert alone.keys() < figures.keys()
+    assert alone['coco_panoptic/PQ'] == figures['coco_panoptic/PQ'] > 0
+    assert figures['coco/segm_mAP'] >= 0
+    assert figures['semantic/mIoU'] > 0
+
+
+def test_all_tasks_needs_a_panoptic_metric(config, folder, tmp_path):
+    path = config(test_evaluator=[dict(type='SemSegMetric')])
+    with pytest.raises(ValueError, match=r"--all-tasks needs .* has \['SemSegMetric'\]"):
+        run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path, '--all-tasks')
+
+
+def test_two_processes_find_the_same(config, folder, tmp_path, two_processes):
+    path = config(*OURS)
+    one = run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path)
+    words = (path, folder / 'weights.pth', '--work-dir', tmp_path, '--launcher', 'pytorch')
+
+    def work(rank, port):
+        ranks = dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2')
+        os.environ.update(ranks, MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+        torch.set_num_threads(1)
+        return run_tool(*words)
+
+    assert two_processes(work) == [dict(one)] * 2
+
+
+def test_format_only_writes_and_needs_no_annotations(config, folder, tmp_path):
+    path = config(*OURS)
+    expected = run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path)
+    info = json.loads((folder / 'panoptic.json').read_text())
+    del info['annotations']
+    (tmp_path / 'info.json').write_text(json.dumps(info))
+    changes = {
+        f'test_evaluator.{i}.ann_file': str(tmp_path / 'info.json') for i in range(len(OURS))
+    }
+    path = config(
+        *OURS, **{'test_dataloader.dataset.ann_file': str(tmp_path / 'info.json')}, **changes
+    )
+    words = (path, folder / 'weights.pth', '--work-dir', tmp_path, '--format-only')
+    assert run_tool(*words) == {}
+    results = tmp_path / 'results.panoptic.json'
+    made = pq_compute(folder / 'panoptic.json', results, folder / 'panoptic')
+    assert 100 * made['All']['pq'] == pytest.approx(expected['coco_panoptic/PQ'], abs=1e-10)
+    assert {p.name for p in (tmp_path / 'results.panoptic').iterdir()} == {
+        f'{number}.png' for number in (1, 2, 3)
+    }
+    instances = json.loads((tmp_path / 'results.segm.json').read_text())
+    assert {entry['image_id'] for entry in instances} <= {1, 2, 3}
+    assert not list(tmp_path.glob('*.partial'))
+
+
+def test_two_metrics_do_not_write_the_same_files(config, folder, tmp_path, capfd):
+    truth = dict(ann_file=str(folder / 'panoptic.json'), seg_prefix=str(folder / 'panoptic'))
+    work = tmp_path / 'work'
+    kinds = ('KMaXPanopticMetric', 'CocoPanopticMetric')
+    evaluators = [dict(type=kind, outfile_prefix=str(work / 'r'), **truth) for kind in kinds]
+    path = config(test_evaluator=evaluators)
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
+    words = (path, folder / 'weights.pth', '--work-dir', work)
+    process = CONTEXT.Process(target=run_tool, args=words)
+    process.start()
+    process.join(120)
+    assert process.exitcode == 1
+    last = capfd.readouterr().err.strip().splitlines()[-1]
+    assert f'test_evaluator: {" and ".join(kinds)} both write to {work}/r.panoptic: give' in last
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')} == before
