@@ -10,7 +10,8 @@ import numpy as np
 from mmengine.fileio import get, get_text
 from numpy.typing import NDArray
 
-from .atomic_file import write_atomically
+from kmax_deeplab.atomic_file import write_atomically
+
 from .faults import Fault, FaultKind, refuse
 from .field_types import ANNOTATION_TYPES, SEGMENT_TYPES, find_wrong_types, usable_id
 

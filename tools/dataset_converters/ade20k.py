@@ -35,7 +35,7 @@ from projects.kmax.dataset_preparation.command import (  # noqa: E402
     show_progress,
 )
 from projects.kmax.faults import Fault  # noqa: E402
-from projects.kmax.atomic_file import write_atomically  # noqa: E402
+from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
 from projects.kmax.parallel import run_parallel  # noqa: E402
 
 ROOT = 'ADEChallengeData2016'

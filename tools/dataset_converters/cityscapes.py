@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from projects.kmax.atomic_file import write_atomically  # noqa: E402
+from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
 from projects.kmax.dataset_preparation.archives import collect, find_missing  # noqa: E402
 from projects.kmax.dataset_preparation.command import (  # noqa: E402
     check_split,

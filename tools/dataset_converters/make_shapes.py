@@ -22,7 +22,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from projects.kmax.atomic_file import write_atomically  # noqa: E402
+from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
 from projects.kmax.datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene  # noqa: E402
 from projects.kmax.panoptic_format import write_panoptic_png  # noqa: E402
 from projects.kmax.parallel import run_parallel  # noqa: E402

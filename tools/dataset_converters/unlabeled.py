@@ -23,7 +23,7 @@ from projects.kmax.dataset_preparation.image_files import (  # noqa: E402
     measure_all,
     number_images,
 )
-from projects.kmax.atomic_file import write_atomically  # noqa: E402
+from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
 from projects.kmax.panoptic_format import read_panoptic_json  # noqa: E402
 
 

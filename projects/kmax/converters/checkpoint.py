@@ -8,7 +8,8 @@ from mmdet.registry import DATASETS
 from mmengine.config import Config
 from torch import Tensor
 
-from ..atomic_file import open_atomically
+from kmax_deeplab.atomic_file import open_atomically
+
 from ..engine.hooks.check_classes import check_classes
 from .errors import ConversionError
 

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..atomic_file import remove_temporaries, write_atomically
+from kmax_deeplab.atomic_file import remove_temporaries, write_atomically
+
 from ..faults import Fault, FaultKind
 from ..parallel import Progress
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from projects.kmax.atomic_file import open_atomically
+from kmax_deeplab.atomic_file import open_atomically
 
 
 @register_backend('atomic')

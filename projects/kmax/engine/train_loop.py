@@ -8,7 +8,7 @@ from mmengine.dist import broadcast_object_list, get_rank, master_only
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
-from projects.kmax.atomic_file import write_atomically
+from kmax_deeplab.atomic_file import write_atomically
 from projects.kmax.engine.random_state import seed_step
 from projects.kmax.engine.resumable_data import make_resumable
 

@@ -14,7 +14,8 @@ from mmengine.logging import MMLogger, print_log
 from numpy.typing import NDArray
 from terminaltables import AsciiTable
 
-from ..atomic_file import write_atomically
+from kmax_deeplab.atomic_file import write_atomically
+
 from ..compat import cityscapes_scripts
 from .export import PendingFolder
 from .image_metric import ImageMetric

@@ -10,7 +10,8 @@ import numpy as np
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
-from ..atomic_file import write_atomically
+from kmax_deeplab.atomic_file import write_atomically
+
 from ..panoptic_format import write_panoptic_png
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from terminaltables import AsciiTable
 
-from ..atomic_file import write_atomically
+from kmax_deeplab.atomic_file import write_atomically
+
 from .ground_truth import shared_ground_truth
 from .image_metric import ImageMetric
 from .instance import evaluate_instances

@@ -11,7 +11,8 @@ import numpy as np
 from jinja2 import Environment
 from mmdet.visualization.palette import get_palette
 
-from ..atomic_file import write_atomically
+from kmax_deeplab.atomic_file import write_atomically
+
 from ..faults import Fault, FaultKind
 from .charts import draw_classes, draw_distributions
 from .configs import Inspection

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..atomic_file import open_atomically, remove_temporaries
+from kmax_deeplab.atomic_file import open_atomically, remove_temporaries
+
 from ..compat.det_inferencer import numbered_classes
 from ..dataset_preparation.image_files import list_images, number_images
 from ..panoptic_format import read_panoptic_json, write_panoptic_png

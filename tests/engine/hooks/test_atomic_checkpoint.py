@@ -5,7 +5,7 @@ import pytest
 from mmengine.fileio import get_file_backend
 
 import projects.kmax  # noqa: F401
-from projects.kmax import atomic_file
+from kmax_deeplab import atomic_file
 from projects.kmax.engine import atomic_backend
 
 

@@ -9,7 +9,7 @@ from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
-from projects.kmax.atomic_file import remove_temporaries
+from kmax_deeplab.atomic_file import remove_temporaries
 
 
 @HOOKS.register_module()
