@@ -25,7 +25,7 @@ from mmengine.registry import init_default_scope  # noqa: E402
 
 from benchmarks import pipeline_speed, scenes  # noqa: E402
 from benchmarks.worker_memory import measure_epoch  # noqa: E402
-from projects.kmax.engine.malloc import keep_freed_memory  # noqa: E402
+from projects.kmax.runtime.malloc import keep_freed_memory  # noqa: E402
 
 CONFIG = ROOT / 'configs/kmax/_base_/datasets/coco_panoptic.py'
 SCENES = 16

@@ -17,8 +17,8 @@ from mmengine.config import Config, DictAction  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from rich.progress import track  # noqa: E402
 
-from projects.kmax.engine.config_check import check_keys  # noqa: E402
-from projects.kmax.engine.launch import existing_file  # noqa: E402
+from projects.kmax.engine.settings import check_settings  # noqa: E402
+from projects.kmax.commands.arguments import existing_file  # noqa: E402
 from projects.kmax.faults import FaultKind  # noqa: E402
 from projects.kmax.inspection.configs import Inspection, inspect_config  # noqa: E402
 from projects.kmax.inspection.report import group_faults, summarise, write_report  # noqa: E402
@@ -83,7 +83,7 @@ def main() -> None:
     cfg = Config.fromfile(args.config)
     own_names = list(cfg)
     cfg.merge_from_dict(args.cfg_options or {})
-    check_keys(cfg, own_names, args.cfg_options or {})
+    check_settings(cfg, own_names, args.cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     try:
         inspection = inspect_config(

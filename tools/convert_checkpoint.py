@@ -39,7 +39,7 @@ from projects.kmax.converters.conversion import SHOWN, shorten  # noqa: E402
 from projects.kmax.converters.recipe import other_settings  # noqa: E402
 from projects.kmax.converters.recognition import looks_like  # noqa: E402
 from projects.kmax.converters.tensorflow_checkpoint import without_ending  # noqa: E402
-from projects.kmax.engine.launch import existing_file  # noqa: E402
+from projects.kmax.commands.arguments import existing_file  # noqa: E402
 from projects.kmax.engine.model_cost import build_on_meta  # noqa: E402
 from projects.kmax.models import KMaXDeepLab  # noqa: E402
 

@@ -10,7 +10,7 @@ import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
 from mmdet.apis import init_detector  # noqa: E402
 from mmengine.config import DictAction  # noqa: E402
 from mmengine.device import get_device  # noqa: E402
-from projects.kmax.engine.launch import check_weights, read_weights  # noqa: E402
+from projects.kmax.engine.weights import check_weights, read_weights  # noqa: E402
 from projects.kmax.visualization.comparison import write_comparisons  # noqa: E402
 
 

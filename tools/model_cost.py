@@ -10,7 +10,7 @@ import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
 from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 
-from projects.kmax.engine.launch import existing_file  # noqa: E402
+from projects.kmax.commands.arguments import existing_file  # noqa: E402
 from projects.kmax.engine.model_cost import model_cost  # noqa: E402
 
 COLUMNS = ('config', 'input (h x w)', 'parameters', 'with auxiliary head', 'GMACs')

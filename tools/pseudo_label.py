@@ -19,8 +19,9 @@ from mmdet.apis import init_detector  # noqa: E402
 from mmengine.config import DictAction  # noqa: E402
 from mmengine.device import get_device  # noqa: E402
 
+from projects.kmax.commands.arguments import existing_file  # noqa: E402
 from projects.kmax.dataset_preparation.command import show_progress  # noqa: E402
-from projects.kmax.engine.launch import check_weights, existing_file, read_weights  # noqa: E402
+from projects.kmax.engine.weights import check_weights, read_weights  # noqa: E402
 from projects.kmax.pseudo_labels import Selection, Shard, label_images  # noqa: E402
 
 ONLY_PANOPTIC = {

@@ -11,18 +11,16 @@ from mmdet.engine.hooks.utils import trigger_visualization_hook  # noqa: E402
 from mmdet.evaluation import DumpDetResults  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
+from projects.kmax.commands.arguments import (  # noqa: E402
+    add_common_arguments,
+    existing_file,
+    load_config,
+)
+from projects.kmax.engine.tta import use_tta  # noqa: E402
+from projects.kmax.engine.weights import check_weights, read_weights  # noqa: E402
 from projects.kmax.evaluation.all_tasks import add_all_tasks  # noqa: E402
 from projects.kmax.evaluation.format_only import without_annotations  # noqa: E402
-from projects.kmax.engine.launch import (  # noqa: E402
-    adapt_to_machine,
-    add_common_arguments,
-    check_weights,
-    existing_file,
-    leave_group,
-    load_config,
-    read_weights,
-    use_tta,
-)
+from projects.kmax.runtime.machine import adapt_to_machine, leave_group  # noqa: E402
 
 
 def parse_args() -> Namespace:

@@ -11,17 +11,15 @@ import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
-from projects.kmax.engine.batch_size import accumulate, scale_learning_rate  # noqa: E402
-from projects.kmax.engine.launch import (  # noqa: E402
-    adapt_to_machine,
-    add_common_arguments,
+from projects.kmax.commands.arguments import add_common_arguments, load_config  # noqa: E402
+from projects.kmax.engine.weights import (  # noqa: E402
     check_weights,
     continues_with_new_classes,
-    leave_group,
-    load_config,
     read_weights,
 )
-from projects.kmax.engine.latest_checkpoint import choose_start  # noqa: E402
+from projects.kmax.runtime.batch_size import accumulate, scale_learning_rate  # noqa: E402
+from projects.kmax.runtime.latest_checkpoint import choose_start  # noqa: E402
+from projects.kmax.runtime.machine import adapt_to_machine, leave_group  # noqa: E402
 
 
 def parse_args() -> Namespace:

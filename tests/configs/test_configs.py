@@ -18,9 +18,9 @@ from mmengine.registry import (
     init_default_scope,
 )
 
-from projects.kmax.engine.config_check import check_keys
+from projects.kmax.engine.settings import check_settings
 from projects.kmax.engine.hooks.check_classes import check_classes
-from projects.kmax.engine.launch import use_tta
+from projects.kmax.engine.tta import use_tta
 
 EMA_LINE = re.compile(r"^( *)# (dict\(type='EMAHook'.*)$", re.MULTILINE)
 ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
@@ -123,5 +123,5 @@ def test_one_commented_line_averages_the_weights_of_all_coco_configs(tmp_path):
         hooks = [hook.type for hook in config.custom_hooks]
         default = [hook.type for hook in Config.fromfile(ROOT / path.name).custom_hooks]
         assert hooks == [*default, 'EMAHook'], path.name
-        check_keys(config, list(config))
+        check_settings(config, list(config))
         assert HOOKS.build(config.custom_hooks[-1])

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-ENGINE = Path(__file__).resolve().parents[1] / 'engine'
-spec = importlib.util.spec_from_file_location('forked', ENGINE / 'forked.py')
+RUNTIME = Path(__file__).resolve().parents[1] / 'runtime'
+spec = importlib.util.spec_from_file_location('forked', RUNTIME / 'forked.py')
 forked = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(forked)
 
 # Nothing gets as far as the model.
 CONFIG = """
-_base_ = '{engine}/toy_training_config.py'
+_base_ = '{runtime}/toy_training_config.py'
 loader = dict(
     batch_size=1,
     num_workers=1,
@@ -60,7 +60,7 @@ def train(panoptic_folder, edit_json, tmp_path_factory):
     def run(val='panoptic.json', seg='panoptic'):
         folder = tmp_path_factory.mktemp('training')
         config = folder / 'config.py'
-        config.write_text(CONFIG.format(engine=ENGINE, folder=panoptic_folder, val=val, seg=seg))
+        config.write_text(CONFIG.format(runtime=RUNTIME, folder=panoptic_folder, val=val, seg=seg))
         before = listing(panoptic_folder)
         training = forked.Training(folder / 'work', config=config)
         code = training.wait()

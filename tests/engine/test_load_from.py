@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine.launch import check_weights
+from projects.kmax.engine.weights import check_weights
 
 
 @pytest.mark.parametrize('resume', [pytest.param(True, marks=pytest.mark.slow), False])

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 import projects.kmax
-from projects.kmax.engine import launch
-from projects.kmax.engine.launch import check_weights, read_weights
+from projects.kmax.engine import weights as weights_module
+from projects.kmax.engine.weights import check_weights, read_weights
 
 ROOT = Path(projects.kmax.__file__).parents[2]
 RUNNER_CONFIG = """
@@ -123,7 +123,7 @@ def test_other_classes_are_an_error_with_a_remedy():
 
 def test_new_classes_leave_out_their_layers_only(monkeypatch):
     warnings = []
-    monkeypatch.setattr(launch, 'print_log', lambda text, **kwargs: warnings.append(text))
+    monkeypatch.setattr(weights_module, 'print_log', lambda text, **kwargs: warnings.append(text))
     model, weights = make_classifier(10), make_classifier(4).state_dict()
     check_weights(model, weights, 'weights.pth', starts=True, new_classes=True)
     assert 'head.class_head.weight: (5, 2, 1) instead of (11, 2, 1)' in warnings[0]

@@ -16,7 +16,7 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from projects.kmax.engine.launch import check_weights, read_weights
+from projects.kmax.engine.weights import check_weights, read_weights
 
 CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
 PORT = CONFIGS / 'kmax_r50-port_8xb4-60k_cityscapes-panoptic.py'

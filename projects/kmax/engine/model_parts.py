@@ -5,7 +5,7 @@ from typing import Any
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import Tensor, nn
 
-from projects.kmax.models import KMaXSegHead, rename_panoptic_head
+from ..models import KMaXSegHead, rename_panoptic_head
 
 
 def unwrap_model(model: Any) -> Any:

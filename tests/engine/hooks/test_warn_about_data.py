@@ -14,7 +14,7 @@ from mmengine.structures import InstanceData
 
 from projects.kmax.datasets import data_warnings
 from projects.kmax.datasets.data_warnings import NUM_COMPARED, find_warnings
-from projects.kmax.engine.resumable_data import SeededDataset
+from projects.kmax.runtime.resumable_data import SeededDataset
 from projects.kmax.faults import FaultKind
 
 CATEGORIES = [dict(id=1, name='cat', isthing=1), dict(id=2, name='sky', isthing=0)]

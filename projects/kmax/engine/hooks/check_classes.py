@@ -5,7 +5,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from projects.kmax.engine.model_parts import unwrap_model
+from ..model_parts import unwrap_model
 
 HEADS = ('panoptic_head', 'panoptic_fusion_head')
 

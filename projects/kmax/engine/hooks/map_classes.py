@@ -8,12 +8,12 @@ from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
-from projects.kmax.engine.class_rows import (
+from ..class_rows import (
     drop_other_class_layers,
     match_names,
     move_class_rows,
 )
-from projects.kmax.engine.model_parts import rename_for_model, unwrap_model
+from ..model_parts import rename_for_model, unwrap_model
 
 
 @HOOKS.register_module()

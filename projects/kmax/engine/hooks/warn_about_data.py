@@ -9,9 +9,9 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 
-from projects.kmax.datasets.data_warnings import find_warnings, warn_of_excess
-from projects.kmax.engine.model_parts import unwrap_model
-from projects.kmax.faults import Fault, FaultKind
+from ...datasets.data_warnings import find_warnings, warn_of_excess
+from ...faults import Fault, FaultKind
+from ..model_parts import unwrap_model
 
 
 @HOOKS.register_module()

@@ -13,9 +13,9 @@ from mmengine.runner import Runner
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
-from projects.kmax.models.detector import KMaXDeepLab
-from projects.kmax.models.postprocess import PostprocessConfig
-from projects.kmax.models.targets import build_targets
+from ..models.detector import KMaXDeepLab
+from ..models.postprocess import PostprocessConfig
+from ..models.targets import build_targets
 
 
 def _arguments(*functions: Any) -> set[str]:

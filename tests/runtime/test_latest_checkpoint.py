@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine import find_whole_checkpoint, latest_checkpoint
-from projects.kmax.engine.latest_checkpoint import choose_start, find_fault
+from projects.kmax.runtime import find_whole_checkpoint, latest_checkpoint
+from projects.kmax.runtime.latest_checkpoint import choose_start, find_fault
 
 
 @pytest.fixture

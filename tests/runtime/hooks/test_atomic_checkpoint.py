@@ -6,7 +6,7 @@ from mmengine.fileio import get_file_backend
 
 import projects.kmax  # noqa: F401
 from kmax_deeplab import atomic_file
-from projects.kmax.engine import atomic_backend
+from projects.kmax.runtime import atomic_backend
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from mmengine.hooks import CheckpointHook
 from torch import distributed, nn
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine.hooks import AverageNormStatisticsHook, average_norm_statistics
+from projects.kmax.runtime.hooks import AverageNormStatisticsHook, average_norm_statistics
 
 
 def fill(model, value):

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine import malloc
+from projects.kmax.runtime import malloc
 
 
 def test_all_settings_are_accepted_by_glibc():

@@ -14,7 +14,7 @@ from mmengine.dist import get_dist_info
 from mmengine.registry import DATA_SAMPLERS, DATASETS
 from torch.utils.data import BatchSampler, Dataset
 
-from projects.kmax.engine.random_state import seed_sample
+from .random_state import seed_sample
 
 
 class SampleIndex(int):

@@ -9,9 +9,9 @@ from mmengine.registry import DATA_SAMPLERS, DATASETS
 from mmengine.runner import Runner
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine import resumable_data
-from projects.kmax.engine.random_state import seed_sample, seed_step
-from projects.kmax.engine.resumable_data import SampleIndex, SeededDataset, make_resumable
+from projects.kmax.runtime import resumable_data
+from projects.kmax.runtime.random_state import seed_sample, seed_step
+from projects.kmax.runtime.resumable_data import SampleIndex, SeededDataset, make_resumable
 
 
 class Numbers(torch.utils.data.Dataset):

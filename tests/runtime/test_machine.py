@@ -2,13 +2,13 @@ import pytest
 from mmengine.config import Config
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine import adapt_to_machine, launch
+from projects.kmax.runtime import adapt_to_machine, machine
 
 
 @pytest.fixture
 def gpu(monkeypatch):
     """Return a function that pretends that there is a GPU, or none."""
-    return lambda there: monkeypatch.setattr(launch.torch.cuda, 'is_available', lambda: there)
+    return lambda there: monkeypatch.setattr(machine.torch.cuda, 'is_available', lambda: there)
 
 
 def test_synchronised_norm_stays_with_a_gpu(gpu):
@@ -33,7 +33,7 @@ def test_cluster_launcher_without_gpu_is_refused(gpu):
 
 def test_cpu_processes_average_their_norm_statistics(gpu, monkeypatch):
     gpu(False)
-    monkeypatch.setattr(launch.distributed, 'init_process_group', lambda backend: None)
+    monkeypatch.setattr(machine.distributed, 'init_process_group', lambda backend: None)
     cfg = Config(dict(launcher='pytorch', sync_bn='torch', custom_hooks=[dict(type='Mine')]))
     adapt_to_machine(cfg)
     assert [hook.type for hook in cfg.custom_hooks] == ['Mine', 'AverageNormStatisticsHook']

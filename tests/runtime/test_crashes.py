@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine import train_loop
-from projects.kmax.engine.latest_checkpoint import find_whole_checkpoint
+from projects.kmax.runtime import train_loop
+from projects.kmax.runtime.latest_checkpoint import find_whole_checkpoint
 
 spec = importlib.util.spec_from_file_location('forked', Path(__file__).parent / 'forked.py')
 forked = importlib.util.module_from_spec(spec)

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 import projects.kmax
-from projects.kmax.engine.config_check import check_keys
+from projects.kmax.engine.settings import check_settings
 
 CONFIG = Path(projects.kmax.__file__).parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 
@@ -12,7 +12,7 @@ CONFIG = Path(projects.kmax.__file__).parents[2] / 'configs/kmax/kmax_nano_shape
 def refusal(cfg, own_names, overrides=()):
     """Return the message with which settings are refused, or None."""
     try:
-        check_keys(cfg, own_names, overrides)
+        check_settings(cfg, own_names, overrides)
     except KeyError as error:
         return error.args[0]
     return None

@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine.batch_size import accumulate, scale_learning_rate
+from projects.kmax.runtime.batch_size import accumulate, scale_learning_rate
 
 
 def runner(optimizer='KMaXAdamW', enable=True, batch_size=2, **wrapper):

@@ -9,8 +9,9 @@ from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
 from kmax_deeplab.atomic_file import write_atomically
-from projects.kmax.engine.random_state import seed_step
-from projects.kmax.engine.resumable_data import make_resumable
+
+from .random_state import seed_step
+from .resumable_data import make_resumable
 
 LAST_VALIDATED = 'last_validated'
 """File of the work folder that holds the iteration whose validation was completed last."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import projects.kmax  # noqa: F401
-from projects.kmax.engine.hooks.check_finite import image_names
+from projects.kmax.runtime.hooks.check_finite import image_names
 
 
 def test_nan_names_iteration_terms_and_images(toy):

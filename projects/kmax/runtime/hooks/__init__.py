@@ -1,0 +1,13 @@
+"""Hooks of the runner that know nothing of the model."""
+
+from .atomic_checkpoint import AtomicCheckpointHook
+from .average_norm_statistics import AverageNormStatisticsHook
+from .check_finite import CheckFiniteHook
+from .gradient_norm import GradientNormHook
+
+__all__ = [
+    'AtomicCheckpointHook',
+    'AverageNormStatisticsHook',
+    'CheckFiniteHook',
+    'GradientNormHook',
+]

@@ -1,0 +1,49 @@
+"""What a config and a process need on the machine that they meet."""
+
+import gc
+
+import torch
+from mmengine.config import Config
+from torch import distributed
+
+from .malloc import keep_freed_memory
+
+
+def adapt_to_machine(cfg: Config) -> None:
+    """Make a config written for GPUs run without one, distributed or not.
+
+    Batch norm is then not synchronised, as torch can only do so on GPUs; its statistics are
+    averaged where they are used. Distributed runs use gloo, initialised here because mmengine
+    would select a GPU first (https://github.com/open-mmlab/mmengine, ``mmengine/dist/utils.py``).
+    On every machine the host's allocator keeps what is freed, for the data workers too.
+
+    Raises:
+        RuntimeError: If the launcher is one that cannot do without GPUs.
+    """
+    keep_freed_memory()
+    if torch.cuda.is_available():
+        return
+    cfg.pop('sync_bn', None)
+    if cfg.launcher == 'none':
+        return
+    if cfg.launcher != 'pytorch':
+        raise RuntimeError(
+            f'--launcher {cfg.launcher} needs GPUs and none was found; on CPUs use '
+            'tools/dist_train.sh or tools/dist_test.sh'
+        )
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
+    )
+    cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='AverageNormStatisticsHook')]
+    distributed.init_process_group('gloo')
+
+
+def leave_group() -> None:
+    """End a distributed run; gloo's threads would abort a process that ends with them alive.
+
+    To be called when nothing refers to the model any more.
+    """
+    if distributed.is_initialized():
+        # Its wrapper keeps the group, and is part of reference cycles.
+        gc.collect()
+        distributed.destroy_process_group()

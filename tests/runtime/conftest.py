@@ -1,0 +1,1 @@
+from training_fixtures import command, shapes_options, toy, weights_of  # noqa: F401

@@ -1,0 +1,91 @@
+"""The toy training in a folder of its own, in this process or as a command."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+import projects.kmax  # noqa: F401
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """Return a function from changes of the toy's config, or of another, to a runner on it."""
+    monkeypatch.syspath_prepend(HERE)
+
+    def make(folder='run', config='toy_training_config.py', **changes):
+        cfg = Config.fromfile(HERE / config)
+        cfg.work_dir = str(tmp_path / folder)
+        cfg.experiment_name = f'{tmp_path.name}_{len(runners)}'
+        cfg.merge_from_dict({key.replace('__', '.'): value for key, value in changes.items()})
+        runners.append(Runner.from_cfg(cfg))
+        return runners[-1]
+
+    runners = []
+    yield make
+    # A garbage collection would wait for each data worker.
+    for runner in runners:
+        loader = getattr(runner._train_loop, 'dataloader', None)
+        if getattr(loader, '_iterator', None) is not None and loader.num_workers:
+            loader._iterator._shutdown_workers()
+
+
+@pytest.fixture
+def weights_of():
+    """Return a function from a checkpoint to its weights."""
+    return lambda path: torch.load(path, map_location='cpu')['state_dict']
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Return a function that starts a tool on the toy's config, or on another, in ``tmp_path``."""
+
+    def start(*words, processes=None, **kwargs):
+        port = socket.socket()
+        port.bind(('127.0.0.1', 0))
+        tool = [sys.executable]
+        if processes is not None:
+            tool += ['-m', 'torch.distributed.run', f'--nproc_per_node={processes}']
+            tool += [f'--master_port={port.getsockname()[1]}']
+            words = [*words, '--launcher', 'pytorch']
+        port.close()
+        return subprocess.Popen(
+            [*tool, ROOT / 'tools' / words[0], *map(str, words[1:])],
+            cwd=tmp_path,
+            env={**os.environ, 'PYTHONPATH': str(HERE), 'OMP_NUM_THREADS': '1'},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **kwargs,
+        )
+
+    def run(*words, **kwargs):
+        process = start(*words, **kwargs)
+        output, _ = process.communicate(timeout=300)
+        return process.returncode, output
+
+    run.start = start
+    run.config = HERE / 'toy_training_config.py'
+    return run
+
+
+@pytest.fixture(scope='session')
+def shapes_options(tmp_path_factory):
+    """Options that ``shapes_training_config.py`` needs: where its six images were drawn."""
+    folder = tmp_path_factory.mktemp('shapes')
+    tool = ROOT / 'tools' / 'dataset_converters' / 'make_shapes.py'
+    spec = importlib.util.spec_from_file_location('make_shapes', tool)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.draw_split(folder, 'train', dict(seed=0, size=[96, 64], train=6), workers=1)
+    return {'train_dataloader__dataset__data_root': str(folder)}
