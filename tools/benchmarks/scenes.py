@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dataset_converters.make_shapes import draw_split
+from projects.kmax.commands.shapes import draw_split
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 

@@ -9,34 +9,34 @@ Nothing is converted: COCO is in COCO's format. Archives are unpacked, folders a
 every file is read. What is missing or damaged is named. Start it again after an interruption.
 """
 
-import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from projects.kmax.dataset_preparation.archives import (  # noqa: E402
+from ..dataset_preparation.archives import (
     collect,
     find_missing,
     unpack,
 )
-from projects.kmax.dataset_preparation.command import (  # noqa: E402
+from ..dataset_preparation.image_files import list_images, measure_all
+from ..faults import Fault
+from .arguments import stop_on
+from .preparation import (
     check_split,
     finish,
-    make_parser,
-    show_progress,
+    preparation_parser,
 )
-from projects.kmax.dataset_preparation.image_files import list_images, measure_all  # noqa: E402
-from projects.kmax.faults import Fault  # noqa: E402
+from .progress import show_progress
 
 ANNOTATIONS = 'panoptic_annotations_trainval2017.zip'
 URL = 'http://images.cocodataset.org/'
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, 'folder with the downloads', 'folder to write, as data/coco')
+    parser = preparation_parser(
+        __doc__, prog, 'folder with the downloads', 'folder to write, as data/coco'
+    )
     parser.add_argument(
         '--splits',
         nargs='+',
@@ -44,7 +44,7 @@ def parse_args() -> Namespace:
         choices=['train', 'val', 'unlabeled'],
         help='parts to prepare (default: train val)',
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def list_needed(splits: list[str]) -> dict[str, str]:
@@ -90,19 +90,13 @@ def check(out: Path, split: str, workers: int) -> list[Fault]:
     return check_split(split, cfg, workers)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare COCO as the command line says."""
-    args = parse_args()
-    try:
+    args = parse_args(argv, prog)
+    with stop_on(args.prog, OSError, ValueError):
         collect_all(args)
         faults = find_missing(args.src, args.out, list_needed(args.splits))
         if not faults:
             for split in args.splits:
                 faults += check(args.out, split, args.workers)
-    except (OSError, ValueError) as error:
-        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
-    finish(faults, f'COCO is ready in {args.out}')
-
-
-if __name__ == '__main__':
-    main()
+    finish(args.prog, faults, f'COCO is ready in {args.out}')

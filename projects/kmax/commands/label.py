@@ -8,21 +8,23 @@ with ``--shard``.
 """
 
 import re
-import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mmdet.apis import init_detector
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from mmdet.apis import init_detector  # noqa: E402
-from mmengine.config import DictAction  # noqa: E402
-from mmengine.device import get_device  # noqa: E402
-
-from projects.kmax.commands.arguments import existing_file  # noqa: E402
-from projects.kmax.dataset_preparation.command import show_progress  # noqa: E402
-from projects.kmax.engine.weights import check_weights, read_weights  # noqa: E402
-from projects.kmax.pseudo_labels import Selection, Shard, label_images  # noqa: E402
+from ..engine.weights import check_weights, read_weights
+from ..pseudo_labels import Selection, Shard, label_images
+from .arguments import (
+    add_config,
+    add_device,
+    add_options_of_config,
+    existing_file,
+    make_parser,
+    stop_on,
+)
+from .progress import show_progress
 
 ONLY_PANOPTIC = {
     'model.test_cfg.panoptic_on': True,
@@ -31,10 +33,10 @@ ONLY_PANOPTIC = {
 }
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument('config', type=existing_file, help='config file of the model')
+    parser = make_parser(__doc__, prog)
+    add_config(parser)
     parser.add_argument('checkpoint', type=existing_file, help='its weights')
     parser.add_argument('images', type=Path, help='folder of the images')
     parser.add_argument('out', type=Path, help='folder of the PNGs to write')
@@ -64,11 +66,9 @@ def parse_args() -> Namespace:
         help='label only every N-th image from the I-th on (the first is 0), as one of N processes '
         'on as many GPUs or machines; then run without it to write the JSON',
     )
-    parser.add_argument('--device', default=get_device(), help='default: a GPU where there is one')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='override settings of the config'
-    )
-    args = parser.parse_args()
+    add_device(parser)
+    add_options_of_config(parser)
+    args = parser.parse_args(argv)
     for name in ('min_score', 'min_labelled'):
         if not 0 <= getattr(args, name) <= 1:
             option = name.replace('_', '-')
@@ -94,10 +94,10 @@ def describe_weights(path: str) -> str:
     return f'{Path(path).absolute()}, {status.st_size} bytes of {status.st_mtime_ns}'
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Label as the command line says."""
-    args = parse_args()
-    try:
+    args = parse_args(argv, prog)
+    with stop_on(args.prog, OSError, ValueError):
         weights = read_weights(args.checkpoint)
         options = {**(args.cfg_options or {}), **ONLY_PANOPTIC}
         model = init_detector(args.config, args.checkpoint, device=args.device, cfg_options=options)
@@ -112,8 +112,6 @@ def main() -> None:
             show_progress,
             args.shard,
         )
-    except (OSError, ValueError) as error:
-        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
     place = f'{args.out}.json' if finished else 'this shard'
     if finished and args.shard is not None:
         print(f'{place} is already there and whole: a shard has nothing left to do')
@@ -123,7 +121,3 @@ def main() -> None:
     )
     if not finished:
         print(f'when all shards are done, run without --shard to write {args.out}.json')
-
-
-if __name__ == '__main__':
-    main()

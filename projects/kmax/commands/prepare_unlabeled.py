@@ -6,41 +6,40 @@ read; if one is damaged, it is named and nothing is written.
 """
 
 import json
-import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from kmax_deeplab.atomic_file import write_atomically
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from projects.kmax.dataset_preparation.command import (  # noqa: E402
-    finish,
-    make_parser,
-    show_progress,
-)
-from projects.kmax.dataset_preparation.image_files import (  # noqa: E402
+from ..dataset_preparation.image_files import (
     list_images,
     measure_all,
     number_images,
 )
-from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
-from projects.kmax.panoptic_format import read_panoptic_json  # noqa: E402
+from ..panoptic_format import read_panoptic_json
+from .arguments import stop_on
+from .preparation import (
+    finish,
+    preparation_parser,
+)
+from .progress import show_progress
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, 'folder of images', 'JSON to write')
+    parser = preparation_parser(__doc__, prog, 'folder of images', 'JSON to write')
     parser.add_argument('--categories', type=Path, help='panoptic JSON with the categories to name')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.out.is_dir():
         parser.error(f'{args.out} is a folder; name the JSON to write')
     return args
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Write the JSON."""
-    args = parse_args()
-    try:
+    args = parse_args(argv, prog)
+    with stop_on(args.prog, OSError, ValueError):
         categories = (
             read_panoptic_json(args.categories, ('categories',))['categories']
             if args.categories
@@ -58,10 +57,4 @@ def main() -> None:
             ]
             content = dict(images=images, categories=categories)
             write_atomically(args.out, json.dumps(content).encode())
-    except (OSError, ValueError) as error:
-        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
-    finish(faults, f'{len(names)} images are listed in {args.out}')
-
-
-if __name__ == '__main__':
-    main()
+    finish(args.prog, faults, f'{len(names)} images are listed in {args.out}')

@@ -1,30 +1,27 @@
 """Train a model: ``python tools/train.py CONFIG``."""
 
-import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-import torch  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
-
-from projects.kmax.commands.arguments import add_common_arguments, load_config  # noqa: E402
-from projects.kmax.engine.weights import (  # noqa: E402
+from ..engine.weights import (
     check_weights,
     continues_with_new_classes,
     read_weights,
 )
-from projects.kmax.runtime.batch_size import accumulate, scale_learning_rate  # noqa: E402
-from projects.kmax.runtime.latest_checkpoint import choose_start  # noqa: E402
-from projects.kmax.runtime.machine import adapt_to_machine, leave_group  # noqa: E402
+from ..runtime.batch_size import accumulate, scale_learning_rate
+from ..runtime.latest_checkpoint import choose_start
+from ..runtime.machine import adapt_to_machine, leave_group
+from .arguments import add_common_arguments, load_config, make_parser
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line of mmdet's ``tools/train.py``."""
-    parser = ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__, prog)
     add_common_arguments(parser)
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument(
@@ -53,7 +50,7 @@ def parse_args() -> Namespace:
         help='with load_from, for data of other classes: those with a name in common continue, '
         'the others start anew',
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.accumulate < 1:
         parser.error(f'--accumulate must be at least 1, but is {args.accumulate}')
     if args.new_classes and args.resume is not None:
@@ -84,9 +81,8 @@ def apply_options(cfg: Config, args: Namespace) -> None:
     cfg.resume, cfg.load_from = choose_start(resume, cfg.get('load_from'), cfg.work_dir)
 
 
-def main() -> None:
+def train(args: Namespace) -> None:
     """Train as the command line says."""
-    args = parse_args()
     cfg = load_config(args)
     apply_options(cfg, args)
     weights = read_weights(cfg.load_from) if cfg.load_from is not None else None
@@ -106,6 +102,7 @@ def main() -> None:
     runner.train()
 
 
-if __name__ == '__main__':
-    main()
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Train, and leave the group of a distributed run."""
+    train(parse_args(argv, prog))
     leave_group()

@@ -1,31 +1,24 @@
 """Evaluate a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``."""
 
-import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mmdet.engine.hooks.utils import trigger_visualization_hook
+from mmdet.evaluation import DumpDetResults
+from mmengine.runner import Runner
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from mmdet.engine.hooks.utils import trigger_visualization_hook  # noqa: E402
-from mmdet.evaluation import DumpDetResults  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
-
-from projects.kmax.commands.arguments import (  # noqa: E402
-    add_common_arguments,
-    existing_file,
-    load_config,
-)
-from projects.kmax.engine.tta import use_tta  # noqa: E402
-from projects.kmax.engine.weights import check_weights, read_weights  # noqa: E402
-from projects.kmax.evaluation.all_tasks import add_all_tasks  # noqa: E402
-from projects.kmax.evaluation.format_only import without_annotations  # noqa: E402
-from projects.kmax.runtime.machine import adapt_to_machine, leave_group  # noqa: E402
+from ..engine.tta import use_tta
+from ..engine.weights import check_weights, read_weights
+from ..evaluation.all_tasks import add_all_tasks
+from ..evaluation.format_only import without_annotations
+from ..runtime.machine import adapt_to_machine, leave_group
+from .arguments import add_common_arguments, existing_file, load_config, make_parser
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line of mmdet's ``tools/test.py``."""
-    parser = ArgumentParser(description=__doc__)
+    parser = make_parser(__doc__, prog)
     add_common_arguments(parser)
     parser.add_argument('checkpoint', type=existing_file, help='checkpoint file, or its URL')
     parser.add_argument('--out', help='pickle file (.pkl) to write the predictions to')
@@ -52,7 +45,7 @@ def parse_args() -> Namespace:
         help='average several views of each image, as tta_pipeline and tta_model of the config say',
     )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
         parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
     if args.outfile_prefix is not None and not args.format_only:
@@ -60,9 +53,8 @@ def parse_args() -> Namespace:
     return args
 
 
-def main() -> None:
+def test(args: Namespace) -> None:
     """Test as the command line says."""
-    args = parse_args()
     cfg = load_config(args)
     cfg.load_from = args.checkpoint
     if args.all_tasks:
@@ -84,6 +76,7 @@ def main() -> None:
     runner.test()
 
 
-if __name__ == '__main__':
-    main()
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Test, and leave the group of a distributed run."""
+    test(parse_args(argv, prog))
     leave_group()

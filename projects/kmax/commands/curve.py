@@ -1,25 +1,23 @@
 """Draw the losses and the quality of a training over its iterations, or compare trainings."""
 
-import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from projects.kmax.visualization.training_curve import (  # noqa: E402
+from ..visualization.training_curve import (
     compare_trainings,
     draw_training_curve,
 )
+from .arguments import make_parser
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Draw as the command line says."""
+    parser = make_parser(__doc__, prog)
     parser.add_argument('work_dir', type=Path, nargs='+', help='work_dir of each training')
     parser.add_argument(
         '--out', type=Path, help='PNG (default: training_curve.png in the first work_dir)'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     out_file = args.out or args.work_dir[0] / 'training_curve.png'
     try:
         if len(args.work_dir) == 1:
@@ -29,7 +27,3 @@ def main() -> None:
     except OSError as error:
         parser.error(str(error))
     print(f'training curve in {out_file}')
-
-
-if __name__ == '__main__':
-    main()

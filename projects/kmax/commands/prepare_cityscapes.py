@@ -12,24 +12,23 @@ read; what is missing or damaged is named. Start it again after an interruption.
 
 import json
 import shutil
-import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from kmax_deeplab.atomic_file import write_atomically
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
-from projects.kmax.dataset_preparation.archives import collect, find_missing  # noqa: E402
-from projects.kmax.dataset_preparation.command import (  # noqa: E402
+from ..dataset_preparation.archives import collect, find_missing
+from ..dataset_preparation.image_files import measure_all
+from ..faults import Fault, FaultKind
+from ..panoptic_format import read_panoptic_json
+from .arguments import stop_on
+from .preparation import (
     check_split,
     finish,
-    make_parser,
-    show_progress,
+    preparation_parser,
 )
-from projects.kmax.dataset_preparation.image_files import measure_all  # noqa: E402
-from projects.kmax.faults import Fault, FaultKind  # noqa: E402
-from projects.kmax.panoptic_format import read_panoptic_json  # noqa: E402
+from .progress import show_progress
 
 PARTS = ('leftImg8bit', 'gtFine')
 URL = 'https://www.cityscapes-dataset.com/downloads/'
@@ -38,10 +37,10 @@ INSTANCES = '_gtFine_instanceIds.png'
 IMAGE = '_leftImg8bit.png'
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
     out = 'folder to write, as data/cityscapes'
-    return make_parser(__doc__, 'folder with the downloads', out).parse_args()
+    return preparation_parser(__doc__, prog, 'folder with the downloads', out).parse_args(argv)
 
 
 def archive_of(part: str) -> str:
@@ -133,10 +132,10 @@ def list_test_images(out: Path, workers: int) -> list[Fault]:
     return []
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare Cityscapes as the command line says."""
-    args = parse_args()
-    try:
+    args = parse_args(argv, prog)
+    with stop_on(args.prog, ImportError, OSError, ValueError):
         downloads = dict.fromkeys(map(archive_of, PARTS), '')
         collect(args.src, args.out, downloads, PARTS, show_progress)
         needed = {
@@ -149,10 +148,4 @@ def main() -> None:
             for split in SPLITS:
                 faults += prepare_split(args.out, split, args.workers)
         faults = faults or list_test_images(args.out, args.workers)
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
-    finish(faults, f'Cityscapes is ready in {args.out}')
-
-
-if __name__ == '__main__':
-    main()
+    finish(args.prog, faults, f'Cityscapes is ready in {args.out}')

@@ -1,34 +1,29 @@
 """What the commands that prepare data sets have in common."""
 
-import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Iterable
+from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
-from rich.progress import track
 
 from ..faults import Fault, FaultKind
 from ..inspection.datasets import inspect_dataset
+from .arguments import add_workers, make_parser
+from .progress import show_progress
 
 SHOWN = 20
 
 
-def make_parser(description: str | None, src: str, out: str) -> ArgumentParser:
+def preparation_parser(
+    description: str | None, prog: str | None, src: str, out: str
+) -> ArgumentParser:
     """Return a parser of ``src``, ``out`` and ``--workers``."""
-    parser = ArgumentParser(description=description, formatter_class=RawDescriptionHelpFormatter)
+    parser = make_parser(description, prog)
     parser.add_argument('src', type=Path, help=src)
     parser.add_argument('out', type=Path, help=out)
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    add_workers(parser)
     return parser
-
-
-def show_progress(items: Iterable[Any], title: str, total: int) -> Iterable[Any]:
-    """Show a bar on a terminal, else the title and the time at the end."""
-    return track(items, title, total)
 
 
 def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:
@@ -46,7 +41,7 @@ def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:
     return [fault for fault in report.faults if fault.stops_training]
 
 
-def finish(faults: list[Fault], done: str) -> None:
+def finish(prog: str, faults: list[Fault], done: str) -> None:
     """Say what is wrong and end with status 1, or say what is done."""
     if not faults:
         print(done)
@@ -58,4 +53,4 @@ def finish(faults: list[Fault], done: str) -> None:
     if any(fault.kind in (FaultKind.BROKEN_IMAGE, FaultKind.BROKEN_PNG) for fault in faults):
         hint = 'delete what is damaged and start again: what is in an archive is unpacked anew'
         print(hint, file=sys.stderr)
-    sys.exit(f'{Path(sys.argv[0]).name}: error: {len(faults)} files or annotations are faulty')
+    sys.exit(f'{prog}: error: {len(faults)} files or annotations are faulty')

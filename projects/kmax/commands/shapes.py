@@ -7,33 +7,33 @@ Writes ``{train,val}/*.jpg``, ``panoptic_{train,val}/*.png`` and ``panoptic_{tra
 The same arguments always give the same files, whatever the number of workers.
 """
 
-import argparse
 import json
-import os
 import shutil
-import sys
+from argparse import Namespace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from rich.progress import track
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from kmax_deeplab.atomic_file import write_atomically
 
-from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
-from projects.kmax.datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene  # noqa: E402
-from projects.kmax.panoptic_format import write_panoptic_png  # noqa: E402
-from projects.kmax.parallel import run_parallel  # noqa: E402
+from ..datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene
+from ..panoptic_format import write_panoptic_png
+from ..parallel import run_parallel
+from .arguments import add_workers, check_least, make_parser, stop_on
+from .progress import show_progress
 
 VERSION = 2  # raise it whenever the same arguments would give other pictures
 RECIPE = 'shapes.json'
 SPLITS = ('train', 'val')
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Draw a procedural panoptic data set.')
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = make_parser('Draw a procedural panoptic data set.', prog)
     parser.add_argument('out_dir', type=Path, help='folder of the data set')
     parser.add_argument('--train', type=int, default=4000, help='number of training scenes')
     parser.add_argument('--val', type=int, default=100, help='number of validation scenes')
@@ -41,32 +41,29 @@ def parse_args() -> argparse.Namespace:
         '--size', type=int, nargs=2, default=(160, 128), metavar=('WIDTH', 'HEIGHT')
     )
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+    add_workers(parser)
     parser.add_argument(
         '--force', action='store_true', help='replace a data set drawn with other arguments'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if min(args.size) < MIN_SIDE:
         parser.error(f'--size needs at least {MIN_SIDE} pixels a side, got {args.size}')
-    for name, least in dict(train=0, val=0, seed=0, workers=1).items():
-        if getattr(args, name) < least:
-            parser.error(f'--{name} must be at least {least}, got {getattr(args, name)}')
+    check_least(parser, args, train=0, val=0, seed=0, workers=1)
     return args
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Draw as the command line says."""
+    args = parse_args(argv, prog)
     recipe = dict(
         version=VERSION, seed=args.seed, size=list(args.size), train=args.train, val=args.val
     )
-    try:
+    with stop_on(args.prog, OSError):
         if not claim_folder(args.out_dir, recipe, args.force):
             print(f'{args.out_dir} already holds this data set, nothing to draw')
             return
         for split in SPLITS:
             draw_split(args.out_dir, split, recipe, args.workers)
-    except OSError as error:
-        sys.exit(f'error: {error}')
     print(f'{args.train} training and {args.val} validation scenes are in {args.out_dir}')
 
 
@@ -129,10 +126,10 @@ def draw_split(out_dir: Path, split: str, recipe: dict[str, Any], workers: int) 
     width, height = recipe['size']
     draw = partial(draw_files, out_dir, split, recipe['seed'], width, height)
     annotations = list(
-        track(
+        show_progress(
             run_parallel(draw, range(1, recipe[split] + 1), workers),
-            description=f'drawing {split}',
-            total=recipe[split],
+            f'drawing {split}',
+            recipe[split],
         )
     )
     images = [
@@ -167,7 +164,3 @@ def write_image(path: Path, image: np.ndarray, flags: list[int]) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
     write_atomically(path, json.dumps(content).encode())
-
-
-if __name__ == '__main__':
-    main()

@@ -14,29 +14,28 @@ after an interruption.
 """
 
 import json
-import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from kmax_deeplab.atomic_file import write_atomically
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from projects.kmax.dataset_preparation.ade20k import (  # noqa: E402
+from ..dataset_preparation.ade20k import (
     Converted,
     Split,
     categories,
     convert_image,
 )
-from projects.kmax.dataset_preparation.archives import collect, find_missing  # noqa: E402
-from projects.kmax.dataset_preparation.command import (  # noqa: E402
+from ..dataset_preparation.archives import collect, find_missing
+from ..faults import Fault
+from ..parallel import run_parallel
+from .arguments import stop_on
+from .preparation import (
     finish,
-    make_parser,
-    show_progress,
+    preparation_parser,
 )
-from projects.kmax.faults import Fault  # noqa: E402
-from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
-from projects.kmax.parallel import run_parallel  # noqa: E402
+from .progress import show_progress
 
 ROOT = 'ADEChallengeData2016'
 DOWNLOADS = {f'{ROOT}.zip': ROOT, 'annotations_instance.tar': ''}
@@ -47,10 +46,10 @@ SPLITS = {'train': 'training', 'val': 'validation'}
 LEAST_AGREEMENT = 0.5
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
     out = 'folder to write, as data/ADEChallengeData2016'
-    return make_parser(__doc__, 'folder with the downloads', out).parse_args()
+    return preparation_parser(__doc__, prog, 'folder with the downloads', out).parse_args(argv)
 
 
 def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
@@ -96,10 +95,10 @@ def check_agreement(converted: list[Converted], split: Split) -> None:
         )
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare ADE20K as the command line says."""
-    args = parse_args()
-    try:
+    args = parse_args(argv, prog)
+    with stop_on(args.prog, OSError, ValueError):
         collect(args.src, args.out, DOWNLOADS, PARTS, show_progress)
         if (args.src / ROOT).is_dir():
             collect(args.src / ROOT, args.out, {}, PARTS, show_progress)
@@ -108,10 +107,4 @@ def main() -> None:
         if not faults:
             for name in SPLITS:
                 faults += convert_split(args.out, name, args.workers)
-    except (OSError, ValueError) as error:
-        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
-    finish(faults, f'ADE20K is ready in {args.out}')
-
-
-if __name__ == '__main__':
-    main()
+    finish(args.prog, faults, f'ADE20K is ready in {args.out}')

@@ -1,19 +1,17 @@
 """Gather what tools/quickstart.sh measured in results.json and say where everything is."""
 
-import argparse
 import csv
 import json
 import os
 import platform
-import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import torch
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-import torch  # noqa: E402
+from .arguments import make_parser
 
 PACKAGES = ('torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet')
 KINDS = {'all': '', 'things': '_th', 'stuff': '_st'}
@@ -94,14 +92,11 @@ def report(work_dir: Path, results: dict[str, Any]) -> str:
     return '\n'.join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Write results.json and print where everything is."""
+    parser = make_parser(__doc__, prog)
     parser.add_argument('work_dir', type=Path, help='folder of the run')
-    work_dir = parser.parse_args().work_dir
+    work_dir = parser.parse_args(argv).work_dir
     results = summarize(work_dir)
     (work_dir / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
     print(report(work_dir, results))
-
-
-if __name__ == '__main__':
-    main()

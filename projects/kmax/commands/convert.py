@@ -20,45 +20,42 @@ Of segmentation, DST is taken by ``init_detector``, ``DetInferencer``, ``tools/t
 """
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Iterable, Iterator, Mapping
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from mmengine.config import Config  # noqa: E402
-from mmengine.registry import init_default_scope  # noqa: E402
-from mmengine.utils import ProgressBar  # noqa: E402
-
-from projects.kmax.converters import FORMATS, Conversion, ConversionError, convert  # noqa: E402
-from projects.kmax.converters.checkpoint import dataset_meta, save_checkpoint  # noqa: E402
-from projects.kmax.converters.conversion import SHOWN, shorten  # noqa: E402
-from projects.kmax.converters.recipe import other_settings  # noqa: E402
-from projects.kmax.converters.recognition import looks_like  # noqa: E402
-from projects.kmax.converters.tensorflow_checkpoint import without_ending  # noqa: E402
-from projects.kmax.commands.arguments import existing_file  # noqa: E402
-from projects.kmax.engine.model_cost import build_on_meta  # noqa: E402
-from projects.kmax.models import KMaXDeepLab  # noqa: E402
+from ..converters import FORMATS, Conversion, ConversionError, convert
+from ..converters.checkpoint import dataset_meta, save_checkpoint
+from ..converters.conversion import SHOWN, shorten
+from ..converters.recipe import other_settings
+from ..converters.recognition import looks_like
+from ..converters.tensorflow_checkpoint import without_ending
+from ..engine.model_cost import build_on_meta
+from ..models import KMaXDeepLab
+from .arguments import config_file, make_parser, stop_on
+from .progress import show_progress
 
 RECIPES = dict(deeplab2='the original', port='the PyTorch port')
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__, prog)
     parser.add_argument('format', choices=FORMATS, help='where the checkpoint comes from')
     parser.add_argument('src', type=Path, help='the checkpoint')
     parser.add_argument('dst', type=Path, help='file to write, .pth')
     parser.add_argument(
-        '--config', required=True, type=existing_file, help='config of the same model'
+        '--config', required=True, type=config_file, help='config of the same model'
     )
     parser.add_argument(
         '--verbose', action='store_true', help='list every tensor, in the summary and in errors'
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.dst.is_dir() or not args.dst.parent.is_dir():
         parser.error(f'{args.dst} must be a file in a folder that exists')
     if is_of_source(args.dst.resolve(), args.src.resolve()):
@@ -73,16 +70,9 @@ def is_of_source(dst: Path, src: Path) -> bool:
     return without_ending(dst) == without_ending(src)
 
 
-def track(tasks: list[Any]) -> Iterator[Any]:
-    """Show the progress of a list of tasks on a terminal."""
-    if not sys.stderr.isatty():
-        yield from tasks
-        return
-    bar = ProgressBar(len(tasks), file=sys.stderr)
-    for task in tasks:
-        yield task
-        bar.update()
-    print(file=sys.stderr)
+def track(tasks: list[Any]) -> Iterable[Any]:
+    """Show the progress of a list of tasks."""
+    return show_progress(tasks, 'converting', len(tasks))
 
 
 def account(reasons: dict[str, str], shown: int | None) -> Iterator[str]:
@@ -174,14 +164,8 @@ def run(args: Namespace) -> Conversion:
     return result
 
 
-def main() -> None:
-    args = parse_args()
-    try:
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    args = parse_args(argv, prog)
+    with stop_on(args.prog, ConversionError):
         result = run(args)
-    except ConversionError as error:
-        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
     print('\n'.join(report(args, result)))
-
-
-if __name__ == '__main__':
-    main()

@@ -5,31 +5,33 @@ which a training stops, and warnings, with which it goes on, and writes an HTML 
 pictures. Ends with status 1 where there are faults or warnings.
 """
 
-import os
-import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from mmengine.registry import init_default_scope
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-from mmengine.config import Config, DictAction  # noqa: E402
-from mmengine.registry import init_default_scope  # noqa: E402
-from rich.progress import track  # noqa: E402
-
-from projects.kmax.engine.settings import check_settings  # noqa: E402
-from projects.kmax.commands.arguments import existing_file  # noqa: E402
-from projects.kmax.faults import FaultKind  # noqa: E402
-from projects.kmax.inspection.configs import Inspection, inspect_config  # noqa: E402
-from projects.kmax.inspection.report import group_faults, summarise, write_report  # noqa: E402
+from ..faults import FaultKind
+from ..inspection.configs import Inspection, inspect_config
+from ..inspection.report import group_faults, summarise, write_report
+from .arguments import (
+    add_config,
+    add_options_of_config,
+    add_workers,
+    check_least,
+    make_parser,
+    read_config,
+    stop_on,
+)
+from .progress import show_progress
 
 SHOWN = 10
 
 
-def parse_args() -> Namespace:
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument('config', type=existing_file, help='config file of the model')
+    parser = make_parser(__doc__, prog)
+    add_config(parser)
     parser.add_argument(
         '--out',
         type=Path,
@@ -38,15 +40,10 @@ def parse_args() -> Namespace:
     parser.add_argument(
         '--num-pictures', type=int, default=8, help='pictures of each data set (default: 8)'
     )
-    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, help='override settings of the config'
-    )
-    args = parser.parse_args()
-    for name, least in dict(num_pictures=0, workers=1).items():
-        if getattr(args, name) < least:
-            option = name.replace('_', '-')
-            parser.error(f'--{option} must be at least {least}, got {getattr(args, name)}')
+    add_workers(parser)
+    add_options_of_config(parser)
+    args = parser.parse_args(argv)
+    check_least(parser, args, num_pictures=0, workers=1)
     if args.out is None:
         args.out = Path('work_dirs') / Path(args.config).stem / 'dataset_report.html'
     if args.out.is_dir():
@@ -77,25 +74,14 @@ def print_groups(title: str, groups: list[tuple[FaultKind, list[str]]]) -> None:
             print(f'  and {len(messages) - SHOWN} more')
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Inspect as the command line says."""
-    args = parse_args()
-    cfg = Config.fromfile(args.config)
-    own_names = list(cfg)
-    cfg.merge_from_dict(args.cfg_options or {})
-    check_settings(cfg, own_names, args.cfg_options or {})
+    args = parse_args(argv, prog)
+    cfg = read_config(args)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    try:
-        inspection = inspect_config(
-            cfg, args.workers, lambda items, title, total: track(items, title, total)
-        )
+    with stop_on(args.prog, OSError, ValueError):
+        inspection = inspect_config(cfg, args.workers, show_progress)
         print_summary(inspection)
         write_report(args.out, Path(args.config).name, inspection, args.num_pictures)
-    except (OSError, ValueError) as error:
-        sys.exit(f'{Path(sys.argv[0]).name}: error: {error}')
     print(f'report: {args.out}')
-    sys.exit(1 if inspection.faults else 0)
-
-
-if __name__ == '__main__':
-    main()
+    return 1 if inspection.faults else 0
