@@ -18,11 +18,11 @@ from projects.kmax.datasets import (
     KMaXResize,
     PackKMaXInputs,
 )
-from projects.kmax.datasets.panoptic_json import parse_segments
-from projects.kmax.datasets.transforms.loading import _contiguous_ids
+from projects.kmax.datasets.transforms.loading import number_segments
 from projects.kmax.models.data_preprocessor import KMaXDataPreprocessor
 from projects.kmax.models.targets import _pad_to_batch
 from projects.kmax.models.targets import build_targets
+from projects.kmax.panoptic.segments import parse_segments
 
 EVALUATIONS = ('coco_like', 'coco_down', 'cityscapes_like')
 SCALES = ('0.4', '0.7', '1.3', '1.7')
@@ -107,13 +107,9 @@ def _recorded_ground_truth(recorded):
     segments = [
         {'id': int(value), 'category_id': int(value) // 256} for value in np.unique(label) if value
     ]
-    results = parse_segments(
-        {'image_id': 1, 'file_name': '1.png', 'segments_info': segments},
-        {category: index for index, category in enumerate(THINGS + STUFF)},
-        len(THINGS),
-        'x.json',
-    )
-    ids = _contiguous_ids(
+    labels = {category: index for index, category in enumerate(THINGS + STUFF)}
+    results = parse_segments(segments, labels, len(THINGS))
+    ids = number_segments(
         label.astype(np.uint32),
         results | {'seg_map_path': '1.png', 'img_id': 1, 'ann_file': 'x.json'},
     )

@@ -47,10 +47,10 @@ def test_interrupted_between_folder_and_json(tmp_path, monkeypatch):
     export = PanopticExport(str(tmp_path / 'r'))
     export.add('new.png', IDS)
 
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr('projects.kmax.evaluation.export.write_atomically', interrupt)
+    monkeypatch.setattr('projects.kmax.evaluation.export.write_panoptic_json', interrupt)
     with pytest.raises(KeyboardInterrupt):
         export.publish([entry('new.png')])
     assert files(tmp_path) == {'r.panoptic/new.png'}

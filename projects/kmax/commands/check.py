@@ -11,9 +11,9 @@ from pathlib import Path
 
 from mmengine.registry import init_default_scope
 
-from ..faults import FaultKind
 from ..inspection.configs import Inspection, inspect_config
 from ..inspection.report import group_faults, summarise, write_report
+from ..panoptic.faults import FaultKind
 from .arguments import (
     add_config,
     add_options_of_config,

@@ -7,8 +7,8 @@ from pathlib import Path
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
-from ..faults import Fault, FaultKind
 from ..inspection.datasets import inspect_dataset
+from ..panoptic.faults import Fault, FaultKind
 from .arguments import add_workers, make_parser
 from .progress import show_progress
 
@@ -27,13 +27,7 @@ def preparation_parser(
 
 
 def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:
-    """Return what would stop a training on a data set: every file is read.
-
-    Args:
-        name: Title of the progress bar.
-        cfg: Config of the data set.
-        workers: Number of processes.
-    """
+    """Return what would stop a training on a data set: every file is read."""
     init_default_scope('mmdet')
     dataset = DATASETS.build({**cfg, 'lazy_init': True, 'pipeline': []})
     report = inspect_dataset(name, dataset, None, workers, show_progress)

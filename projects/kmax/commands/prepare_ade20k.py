@@ -13,13 +13,10 @@ Every file is read; what is missing or damaged is named, and then no JSON is wri
 after an interruption.
 """
 
-import json
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-
-from kmax_deeplab.atomic_file import write_atomically
 
 from ..dataset_preparation.ade20k import (
     Converted,
@@ -28,7 +25,8 @@ from ..dataset_preparation.ade20k import (
     convert_image,
 )
 from ..dataset_preparation.archives import collect, find_missing
-from ..faults import Fault
+from ..panoptic.faults import Fault
+from ..panoptic.files import write_panoptic_json
 from ..parallel import run_parallel
 from .arguments import stop_on
 from .preparation import (
@@ -73,12 +71,12 @@ def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
     if not faults:
         converted = [result for result in results if isinstance(result, Converted)]
         check_agreement(converted, split)
-        content = dict(
+        write_panoptic_json(
+            target,
             images=[result.image for result in converted],
             annotations=[result.annotation for result in converted],
             categories=categories(),
         )
-        write_atomically(target, json.dumps(content).encode())
     return faults
 
 

@@ -10,18 +10,15 @@ are in ``leftImg8bit/test``, ``gtFine/cityscapes_panoptic_test.json`` lists them
 read; what is missing or damaged is named. Start it again after an interruption.
 """
 
-import json
 import shutil
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from kmax_deeplab.atomic_file import write_atomically
-
 from ..dataset_preparation.archives import collect, find_missing
 from ..dataset_preparation.image_files import measure_all
-from ..faults import Fault, FaultKind
-from ..panoptic_format import read_panoptic_json
+from ..panoptic.faults import Fault, FaultKind
+from ..panoptic.files import read_panoptic_json, write_panoptic_json
 from .arguments import stop_on
 from .preparation import (
     check_split,
@@ -127,8 +124,7 @@ def list_test_images(out: Path, workers: int) -> list[Fault]:
         for stem, (width, height) in zip(stems, sizes, strict=True)
     ]
     annotated = read_panoptic_json(target.with_name('cityscapes_panoptic_val.json'), ['categories'])
-    content = dict(images=images, categories=annotated['categories'])
-    write_atomically(target, json.dumps(content).encode())
+    write_panoptic_json(target, images=images, categories=annotated['categories'])
     return []
 
 

@@ -19,7 +19,7 @@ from ..dataset_preparation.archives import (
     unpack,
 )
 from ..dataset_preparation.image_files import list_images, measure_all
-from ..faults import Fault
+from ..panoptic.faults import Fault
 from .arguments import stop_on
 from .preparation import (
     check_split,

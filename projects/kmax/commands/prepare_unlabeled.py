@@ -5,19 +5,16 @@ instance for ``tools/test.py``; ``tools/pseudo_label.py`` needs only the folder.
 read; if one is damaged, it is named and nothing is written.
 """
 
-import json
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-
-from kmax_deeplab.atomic_file import write_atomically
 
 from ..dataset_preparation.image_files import (
     list_images,
     measure_all,
     number_images,
 )
-from ..panoptic_format import read_panoptic_json
+from ..panoptic.files import read_panoptic_json, write_panoptic_json
 from .arguments import stop_on
 from .preparation import (
     finish,
@@ -55,6 +52,5 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
                     number_images(names).items(), sizes, strict=True
                 )
             ]
-            content = dict(images=images, categories=categories)
-            write_atomically(args.out, json.dumps(content).encode())
+            write_panoptic_json(args.out, images=images, categories=categories)
     finish(args.prog, faults, f'{len(names)} images are listed in {args.out}')

@@ -21,7 +21,7 @@ import numpy as np
 from kmax_deeplab.atomic_file import write_atomically
 
 from ..datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene
-from ..panoptic_format import write_panoptic_png
+from ..panoptic.files import write_panoptic_json, write_panoptic_png
 from ..parallel import run_parallel
 from .arguments import add_workers, check_least, make_parser, stop_on
 from .progress import show_progress
@@ -94,7 +94,7 @@ def claim_folder(out_dir: Path, recipe: dict[str, Any], force: bool) -> bool:
             for folder in (out_dir / split, out_dir / f'panoptic_{split}'):
                 shutil.rmtree(folder, ignore_errors=True)
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_json(mark, recipe)
+    write_atomically(mark, json.dumps(recipe).encode())
     return True
 
 
@@ -137,9 +137,8 @@ def draw_split(out_dir: Path, split: str, recipe: dict[str, Any], workers: int) 
         for index in range(1, recipe[split] + 1)
     ]
     info = dict(description='Procedural panoptic scenes of shapes on textured ground', **recipe)
-    write_json(
-        annotation_file,
-        dict(info=info, images=images, annotations=annotations, categories=CATEGORIES),
+    write_panoptic_json(
+        annotation_file, info=info, images=images, annotations=annotations, categories=CATEGORIES
     )
 
 
@@ -159,8 +158,3 @@ def write_image(path: Path, image: np.ndarray, flags: list[int]) -> None:
     """Write an image; OpenCV reports failure by its return value only."""
     if not cv2.imwrite(str(path), image, flags):
         raise OSError(f'could not write {path}: is the folder writable and the disk not full?')
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
-    write_atomically(path, json.dumps(content).encode())

@@ -17,8 +17,10 @@ from mmdet.datasets import ADE20KInstanceDataset, ADE20KPanopticDataset, ADE20KS
 from mmdet.datasets.ade20k import ADE_PALETTE
 from numpy.typing import NDArray
 
-from ..faults import Fault, FaultKind
-from ..panoptic_format import VOID, write_panoptic_png
+from ..panoptic.faults import Fault, FaultKind
+from ..panoptic.files import write_panoptic_png
+from ..panoptic.segments import segment_info
+from ..void import VOID_ID
 from .image_files import measure
 
 INSTANCE_STRIDE = 256
@@ -99,15 +101,9 @@ class Converted:
 
 
 def convert_image(split: Split, png_dir: Path, name: str) -> Converted | Fault:
-    """Write the panoptic PNG of an image.
+    """Write the panoptic PNG of an image; return what the JSON says of it, or what is wrong.
 
-    Args:
-        split: Where its files are.
-        png_dir: Folder of the PNGs.
-        name: File name without ending, which becomes the image's id.
-
-    Returns:
-        What the JSON says of it, or what is wrong with its files.
+    ``name`` is its file name without ending, which becomes its id.
     """
     size = measure(split.image(name))
     if isinstance(size, Fault):
@@ -118,7 +114,7 @@ def convert_image(split: Split, png_dir: Path, name: str) -> Converted | Fault:
         return fault
     ids, infos = _merge(semantic, instance)
     write_panoptic_png(png_dir / f'{name}.png', ids)
-    scene_class = np.array([VOID, *(index + 1 for index in thing_classes())])
+    scene_class = np.array([VOID_ID, *(index + 1 for index in thing_classes())])
     is_thing = instance[..., 1] > 0
     agreeing = scene_class[instance[..., 2][is_thing]] == semantic[is_thing]
     return Converted(
@@ -177,7 +173,7 @@ def _merge(
     ids = np.zeros(semantic.shape, np.int32)
     infos = []
     for value in np.unique(semantic).tolist():
-        if value != VOID and value - 1 not in things:
+        if value != VOID_ID and value - 1 not in things:
             infos.append(_paint(ids, semantic == value, value, value - 1))
     for number in np.unique(instance[..., 1]).tolist():
         if number:
@@ -193,10 +189,5 @@ def _paint(
     ids: NDArray[np.int32], mask: NDArray[np.bool_], segment_id: int, category: int
 ) -> dict[str, Any]:
     ids[mask] = segment_id
-    return dict(
-        id=segment_id,
-        category_id=category,
-        area=int(mask.sum()),
-        bbox=list(cv2.boundingRect(mask.astype(np.uint8))),
-        iscrowd=0,
-    )
+    box = list(cv2.boundingRect(mask.astype(np.uint8)))
+    return segment_info(segment_id, int(mask.sum()), box, category)

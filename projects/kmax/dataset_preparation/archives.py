@@ -13,7 +13,7 @@ from typing import Any
 
 from kmax_deeplab.atomic_file import remove_temporaries, write_atomically
 
-from ..faults import Fault, FaultKind
+from ..panoptic.faults import Fault, FaultKind
 from ..parallel import Progress
 
 
@@ -30,17 +30,9 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
     """Unpack a ``.zip`` or ``.tar``; files that are there in full are not written again.
 
     Files appear in ``out_dir`` when all are unpacked, a new folder at once: a folder of images
-    would not tell that a part of them is missing.
-
-    Args:
-        archive: The file.
-        out_dir: Folder to write to.
-        progress: Shows the progress of an iterable with a title and a length.
-        strip: Folder in the archive whose content goes to ``out_dir`` itself.
-
-    Raises:
-        ValueError: If the archive is damaged, names files outside of ``out_dir``, or would write
-            through a link in it.
+    would not tell that a part of them is missing. What is in the archive's folder ``strip`` goes to
+    ``out_dir`` itself. A ValueError says that the archive is damaged, names files outside of
+    ``out_dir``, or would write through a link in it.
     """
     unpacked = out_dir / f'.{archive.name}.unfinished'
     with _open(archive) as members:
@@ -123,17 +115,9 @@ def collect(
 ) -> None:
     """Bring the downloads of a folder to where the configs look for them.
 
-    Archives are unpacked, what is unpacked already is linked to.
-
-    Args:
-        src: Folder with the downloads.
-        out_dir: Folder of the data set.
-        downloads: File name of each archive and the folder in it to strip.
-        parts: Files and folders to link to where they are unpacked, relative to both folders.
-        progress: Shows the progress of an iterable with a title and a length.
-
-    Raises:
-        FileNotFoundError: If ``src`` does not exist.
+    Archives, of which ``downloads`` has the names and the folders in them to strip, are unpacked.
+    Links are made to those ``parts``, relative to both folders, that are unpacked already. A
+    FileNotFoundError says that ``src`` does not exist.
     """
     if not src.is_dir():
         raise FileNotFoundError(f'{src} is not a folder; give the one with the downloads')
@@ -151,12 +135,9 @@ def collect(
 
 
 def find_missing(src: Path, out_dir: Path, needed: dict[str, str]) -> list[Fault]:
-    """Say which parts of a data set are missing and what to download.
+    """Say which parts of a data set are missing in ``out_dir`` and what to download into ``src``.
 
-    Args:
-        src: Folder with the downloads.
-        out_dir: Folder of the data set.
-        needed: Where each file or folder, relative to ``out_dir``, comes from.
+    ``needed`` tells where each file or folder, relative to ``out_dir``, comes from.
     """
     return [
         Fault(FaultKind.MISSING_IMAGE, f'{out_dir / name} is missing: download {origin} into {src}')

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..faults import Fault, FaultKind
+from ..panoptic.faults import Fault, FaultKind
 from ..parallel import Progress, run_parallel
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')

@@ -4,19 +4,15 @@ from .ade20k_panoptic import KMaXADE20KPanopticDataset
 from .cityscapes_panoptic import KMaXCityscapesPanopticDataset
 from .coco_panoptic import KMaXCocoPanopticDataset
 from .panoptic import KMaXPanopticDataset
-from .transforms import (
-    KMaXAutoAugment,
-    KMaXColorJitter,
-    KMaXFilterLabels,
-    KMaXPad,
-    KMaXPanopticCopyPaste,
-    KMaXRandomPadCrop,
-    KMaXRandomScale,
-    KMaXResize,
-    KMaXResizeScale,
-    LoadPanopticIds,
-    PackKMaXInputs,
-)
+from .transforms.auto_augment import KMaXAutoAugment
+from .transforms.color_jitter import KMaXColorJitter
+from .transforms.copy_paste import KMaXPanopticCopyPaste
+from .transforms.filter_labels import KMaXFilterLabels
+from .transforms.formatting import PackKMaXInputs
+from .transforms.loading import LoadPanopticIds
+from .transforms.pad_crop import KMaXPad, KMaXRandomPadCrop
+from .transforms.resize import KMaXRandomScale, KMaXResize
+from .transforms.resize_scale import KMaXResizeScale
 
 __all__ = [
     'KMaXADE20KPanopticDataset',

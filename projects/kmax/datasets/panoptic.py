@@ -7,14 +7,12 @@ from mmdet.datasets import BaseDetDataset
 from mmdet.registry import DATASETS
 from mmengine.fileio import join_path
 
-from ..panoptic_format import read_panoptic_json
-from .panoptic_json import (
-    annotations_of_images,
-    check_images,
-    complete_metainfo,
-    measures_of,
-    parse_segments,
-)
+from ..panoptic.categories import complete_metainfo, label_categories
+from ..panoptic.faults import refuse
+from ..panoptic.files import read_panoptic_json
+from ..panoptic.records import SEGMENT_FIELDS, find_record_faults, usable_records
+from ..panoptic.segments import measures_of, parse_segments
+from ..panoptic.survey import Survey, survey_records
 from .reading_errors import naming_image
 
 
@@ -51,49 +49,46 @@ class KMaXPanopticDataset(BaseDetDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Read the annotation file.
-
-        Returns:
-            One record per image.
-        """
+        """Return one record per image of the annotation file."""
         fields = ['images', 'categories', *([] if self.test_mode else ['annotations'])]
         content = read_panoptic_json(self.ann_file, fields, self.backend_args)
-        check_images(content['images'], self.ann_file)
-        categories = content['categories']
-        self._metainfo: dict = complete_metainfo(self.metainfo, categories, self.ann_file)
-        classes = self._metainfo['classes']
-        labels = {category['id']: classes.index(category['name']) for category in categories}
-        if 'annotations' not in content:
-            return [self._image_record(image) for image in content['images']]
-        annotations = annotations_of_images(content, self.ann_file)
+        refuse(find_record_faults(content, self.metainfo, self.ann_file, SEGMENT_FIELDS))
+        self._metainfo: dict = complete_metainfo(self.metainfo, content['categories'])
+        labels = label_categories(content['categories'], self._metainfo['classes'])
+        num_things = len(self._metainfo['thing_classes'])
+        images, annotations = usable_records(content)
         return [
-            self._image_record(image) | self._segment_record(annotations[image['id']], labels)
-            for image in content['images']
+            self.make_record(image, annotations.get(image['id']), labels, num_things)
+            for image in images
         ]
+
+    def make_record(
+        self, image: dict, annotation: dict | None, labels: dict[Any, int], num_things: int
+    ) -> dict:
+        """Return the record of an image of the JSON and, if there is one, its annotation.
+
+        ``labels`` has the label of each category id, the things' below ``num_things``. The record
+        of an annotated image has ``seg_map_path`` and what :func:`parse_segments` returns, and
+        ``segment_areas`` and ``segment_boxes`` if they are to be compared.
+        """
+        record = self._image_record(image)
+        if annotation is not None:
+            segments = annotation['segments_info']
+            record['seg_map_path'] = join_path(self.data_prefix['seg'], annotation['file_name'])
+            record |= parse_segments(segments, labels, num_things)
+            record |= measures_of(segments) if self.check_measures else {}
+        return record
 
     def _image_record(self, image: dict) -> dict:
         return {
             'img_id': image['id'],
             'img_path': join_path(self.data_prefix['img'], image['file_name']),
-            'height': image['height'],
-            'width': image['width'],
+            'height': image.get('height'),
+            'width': image.get('width'),
         }
-
-    def _segment_record(self, annotation: dict, labels: dict[int, int]) -> dict:
-        num_things = len(self._metainfo['thing_classes'])
-        record = {
-            'seg_map_path': join_path(self.data_prefix['seg'], annotation['file_name']),
-            **parse_segments(annotation, labels, num_things, self.ann_file),
-        }
-        if self.check_measures:
-            record |= measures_of(annotation['segments_info'])
-        return record
 
     def filter_data(self) -> list[dict]:
-        """Drop training images as ``filter_cfg`` asks for.
-
-        Returns:
-            The remaining records.
+        """Return the records that remain of training images as ``filter_cfg`` asks for.
 
         Raises:
             ValueError: If no image remains.
@@ -113,36 +108,15 @@ class KMaXPanopticDataset(BaseDetDataset):
         return records
 
     def get_data_info(self, idx: int) -> dict:
-        """Return the record of one image.
-
-        Args:
-            idx: Position in the data set.
-
-        Returns:
-            The record and the name of the annotation file.
-        """
+        """Return the record of one image, with the name of the annotation file."""
         return {**super().get_data_info(idx), 'ann_file': self.ann_file}
 
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Return the labels in one image, for class-balanced sampling.
-
-        Args:
-            idx: Position in the data set.
-
-        Returns:
-            The label of each segment.
-        """
+        """Return the label of each segment in one image, for class-balanced sampling."""
         return self.get_data_info(idx)['segment_labels']
 
     def prepare_data(self, idx: int) -> Any:
-        """Run the data set's own pipeline on one image.
-
-        Args:
-            idx: Position in the data set.
-
-        Returns:
-            The result of the pipeline.
-        """
+        """Return what the data set's own pipeline makes of one image."""
         return self.run_pipeline(self.pipeline, idx)
 
     def run_pipeline(self, pipeline: Callable[[dict], Any], idx: int) -> Any:
@@ -161,3 +135,13 @@ class KMaXPanopticDataset(BaseDetDataset):
         record = self.get_data_info(idx)
         with naming_image(record, self.ann_file):
             return pipeline({**record, 'dataset': self})
+
+
+def survey_datasets(dataset: Any) -> list[Survey]:
+    """Survey a loaded data set, or those in wrappers; data sets of other formats have no say."""
+    if isinstance(dataset, KMaXPanopticDataset):
+        records = (dataset.get_data_info(index) for index in range(len(dataset)))
+        return [survey_records(dataset.ann_file, dataset.metainfo['classes'], records)]
+    inner = getattr(dataset, 'dataset', None)
+    wrapped = getattr(dataset, 'datasets', [] if inner is None else [inner])
+    return [survey for each in wrapped for survey in survey_datasets(each)]

@@ -8,14 +8,9 @@ import cv2
 
 @contextmanager
 def naming_image(record: dict, ann_file: str) -> Iterator[None]:
-    """Let errors of reading an image name it.
+    """Let errors of reading an image name it, by ``img_id`` and ``img_path``, and its ``ann_file``.
 
-    Args:
-        record: ``img_id`` and ``img_path`` of the image.
-        ann_file: The annotation file it belongs to.
-
-    Raises:
-        OSError: If the image is missing (then a FileNotFoundError) or cannot be read.
+    A missing image is a FileNotFoundError, one that cannot be read an OSError.
     """
     described = f'image {record["img_id"]} ({record["img_path"]}) of {ann_file}'
     try:

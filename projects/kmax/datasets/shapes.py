@@ -13,15 +13,9 @@ import numpy as np
 from numpy.random import Generator, SeedSequence, default_rng
 from numpy.typing import NDArray
 
-from projects.kmax.datasets.shapes_textures import (
-    OUTLINES,
-    TEXTURES,
-    Array,
-    draw_texture,
-    pixel_grid,
-    smooth_noise,
-)
-from projects.kmax.id_runs import describe_segments
+from ..panoptic.segments import measure_segments
+from ..void import VOID_ID
+from .shapes_textures import OUTLINES, TEXTURES, Array, draw_texture, pixel_grid, smooth_noise
 
 MIN_SIDE = 64
 MIN_AREA = 40  # design pixels; what shows less than this is void
@@ -184,7 +178,7 @@ def _draw_cloud(canvas: _Canvas, depth: Array) -> None:
     share = np.clip(0.5 + 0.3 * smooth_noise(rng, canvas.shape, 24 * canvas.unit), 0, 1)[..., None]
     alpha = np.clip(depth + 0.5, 0, 1)[..., None]
     canvas.colour += alpha * (pair[0] + share * (pair[1] - pair[0]) - canvas.colour)
-    canvas.ids[depth > 0] = 0
+    canvas.ids[depth > 0] = VOID_ID
 
 
 def _draw_crowd(canvas: _Canvas) -> None:
@@ -314,22 +308,20 @@ def _expose(canvas: _Canvas) -> NDArray[np.uint8]:
 
 def _annotate(canvas: _Canvas) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:
     """Return the panoptic id map ``(H, W)`` and its segments; tiny segments become void."""
-    panoptic_ids = np.zeros(len(canvas.segments) + 1, np.int32)
-    described = describe_segments(canvas.ids)
-    segments_info = []
+    areas = np.bincount(canvas.ids.ravel(), minlength=len(canvas.segments) + 1)
+    panoptic_ids = np.full(len(areas), VOID_ID, np.int32)
+    shown: dict[int, _Segment] = {}
     for index, segment in enumerate(canvas.segments, start=1):
-        if index not in described or described[index]['area'] < MIN_AREA * canvas.unit**2:
-            continue
-        category = _CATEGORY_OF[segment.name]
-        red, green, blue = category['color']
-        # shades of the category's colour keep the PNG readable by eye; green tells instances apart
-        panoptic_ids[index] = red + 256 * (green + 6 * index) + 65536 * blue
-        segments_info.append(
-            dict(
-                id=int(panoptic_ids[index]),
-                category_id=category['id'],
-                **described[index],
-                iscrowd=int(segment.is_crowd),
-            )
-        )
-    return panoptic_ids[canvas.ids], segments_info
+        if areas[index] >= MIN_AREA * canvas.unit**2:
+            red, green, blue = _CATEGORY_OF[segment.name]['color']
+            # shades of the category's colour keep the PNG readable by eye; green tells instances
+            panoptic_ids[index] = red + 256 * (green + 6 * index) + 65536 * blue
+            shown[int(panoptic_ids[index])] = segment
+
+    def describe(segment_id: int) -> dict[str, int]:
+        segment = shown[segment_id]
+        return dict(category_id=_CATEGORY_OF[segment.name]['id'], iscrowd=int(segment.is_crowd))
+
+    ids = panoptic_ids[canvas.ids]
+    drawn = list(shown)
+    return ids, sorted(measure_segments(ids, describe), key=lambda info: drawn.index(info['id']))

@@ -1,6 +1,5 @@
 """Predictions on disk, which appear complete or not at all."""
 
-import json
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -10,9 +9,7 @@ import numpy as np
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
-from kmax_deeplab.atomic_file import write_atomically
-
-from ..panoptic_format import write_panoptic_png
+from ..panoptic.files import write_panoptic_json, write_panoptic_png
 
 
 class PendingFolder:
@@ -90,7 +87,7 @@ class PanopticExport:
         """
         self.json_file.unlink(missing_ok=True)
         self.folder.publish([annotation['file_name'] for annotation in annotations])
-        write_atomically(self.json_file, json.dumps(dict(annotations=annotations)).encode())
+        write_panoptic_json(self.json_file, annotations=annotations)
         print_log(
             f'{len(annotations)} predictions are in {self.json_file} and {self.folder.path}/',
             logger='current',

@@ -9,14 +9,10 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from ..panoptic_format import (
-    COMPARED_FIELDS,
-    check_segments,
-    index_annotations,
-    orientation_hint,
-    read_panoptic_json,
-    read_panoptic_png,
-)
+from ..panoptic.comparison import orientation_hint
+from ..panoptic.faults import refuse
+from ..panoptic.files import read_panoptic_json, read_panoptic_png
+from ..panoptic.records import COMPARED_FIELDS, find_segment_faults, index_annotations
 from .recent_maps import RECENT_MAPS
 
 
@@ -34,7 +30,7 @@ class PanopticGroundTruth:
     Raises:
         FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
         ValueError: When ``ann_file`` is no panoptic JSON, or an annotation to compare with is at
-            fault, see :func:`check_segments`; its segments must have an ``area``.
+            fault, see :func:`find_segment_faults`; its segments must have an ``area``.
     """
 
     def __init__(self, owner: str, ann_file: str, seg_prefix: str | None) -> None:
@@ -94,7 +90,7 @@ class PanopticGroundTruth:
     def _check_annotations(self) -> None:
         """Find faults when the run starts, not at the first validation hours later."""
         for annotation in self.annotations.values():
-            check_segments(annotation, self.categories, self.ann_file, COMPARED_FIELDS)
+            refuse(find_segment_faults(annotation, self.categories, self.ann_file, COMPARED_FIELDS))
 
     def _check_folder(self, owner: str, folder: Path) -> None:
         """Find wrong paths when the run starts, likewise."""

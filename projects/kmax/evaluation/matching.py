@@ -9,13 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..panoptic_format import VOID
-
-Overlaps = dict[tuple[int, int], int]
-"""Number of pixels of each pair of ids (annotated, predicted)."""
+from ..panoptic.id_runs import Overlaps
+from ..void import VOID_ID
 
 
 @dataclass
@@ -37,29 +32,6 @@ class Matches:
         )
 
 
-def count_overlaps(gt_ids: NDArray[np.integer], pred_ids: NDArray[np.integer]) -> Overlaps:
-    """Count the pixels of each pair of ids.
-
-    Neighbours mostly agree, so only runs of equal pairs are sorted, not pixels.
-
-    Args:
-        gt_ids: ``(H, W)``.
-        pred_ids: ``(H, W)``.
-    """
-    if gt_ids.size == 0:
-        return {}
-    gt, pred = gt_ids.ravel(), pred_ids.ravel()
-    changes = np.flatnonzero((gt[1:] != gt[:-1]) | (pred[1:] != pred[:-1])) + 1
-    starts = np.concatenate([[0], changes])
-    pairs = (gt[starts].astype(np.int64) << 32) | pred[starts].astype(np.int64)
-    # Few pairs differ: to search them is faster than to let unique invert its sort.
-    unique = np.unique(pairs)
-    run = np.searchsorted(unique, pairs)
-    counts = np.bincount(run, weights=np.diff(starts, append=gt.size)).astype(np.int64)
-    gt_of_pair, pred_of_pair = (unique >> 32).tolist(), (unique & 0xFFFFFFFF).tolist()
-    return dict(zip(zip(gt_of_pair, pred_of_pair, strict=True), counts.tolist(), strict=True))
-
-
 def match_segments(
     overlaps: Overlaps,
     gt_segments: Iterable[Mapping[str, Any]],
@@ -73,7 +45,7 @@ def match_segments(
     than half of it is void or crowd of its category; of several such crowds the last one counts.
 
     Args:
-        overlaps: Pixel counts of the pairs of ids.
+        overlaps: Pixel counts of the pairs of ids, annotated and predicted.
         gt_segments: COCO's ``segments_info``; its areas are trusted.
         pred_categories: Category of each predicted id; pixels of other ids are void.
         image: Name of the image for warnings.
@@ -93,7 +65,7 @@ def match_segments(
             continue
         if pred_categories.get(pred_id) != segment['category_id']:
             continue
-        union = segment['area'] + pred_areas[pred_id] - pixels - overlaps.get((VOID, pred_id), 0)
+        union = segment['area'] + pred_areas[pred_id] - pixels - overlaps.get((VOID_ID, pred_id), 0)
         if union == 0:
             warnings.warn(
                 f'segment {gt_id} of {image} has area {segment["area"]} in the JSON, so its union '
@@ -108,7 +80,7 @@ def match_segments(
     crowds = _count_missed(gt, matched_gt, matches)
     for pred_id, category in pred_categories.items():
         if pred_id not in matched_pred:
-            ignored = overlaps.get((VOID, pred_id), 0)
+            ignored = overlaps.get((VOID_ID, pred_id), 0)
             if category in crowds:
                 ignored += overlaps.get((crowds[category], pred_id), 0)
             matches[category].fp += ignored / pred_areas[pred_id] <= 0.5

@@ -14,19 +14,13 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
-from ..id_runs import describe_segments
-from ..panoptic_format import VOID, prediction_ids
+from ..panoptic.id_runs import Overlaps, count_overlaps
+from ..panoptic.segments import measure_segments, prediction_ids
+from ..void import is_void
 from .export import PanopticExport
 from .ground_truth import shared_ground_truth
 from .image_metric import ImageMetric
-from .matching import (
-    Matches,
-    Overlaps,
-    count_overlaps,
-    match_segments,
-    sum_matches,
-    summarise,
-)
+from .matching import Matches, match_segments, sum_matches, summarise
 
 
 @dataclass(frozen=True)
@@ -162,12 +156,11 @@ class KMaXPanopticMetric(ImageMetric):
 
     def _pred_categories(self, overlaps: Overlaps) -> dict[int, int]:
         categories = self._category_of_label
-        void = len(categories)
         present = sorted({pred_id for _, pred_id in overlaps})
         return {
             pred_id: categories[pred_id % INSTANCE_OFFSET]
             for pred_id in present
-            if pred_id % INSTANCE_OFFSET != void
+            if not is_void(pred_id, len(categories))
         }
 
     def _write(
@@ -176,18 +169,12 @@ class KMaXPanopticMetric(ImageMetric):
         """Write one PNG, void as id 0; return its entry in the JSON."""
         annotation = self.ground_truth.annotations.get(img_id)
         name = annotation['file_name'] if annotation else Path(img_path).stem + '.png'
-        ids = prediction_ids(pred, pred % INSTANCE_OFFSET != len(self._category_of_label))
+        ids = prediction_ids(pred, ~is_void(pred, len(self._category_of_label)))
         export.add(name, ids)
-        segments = []
-        for segment_id, described in describe_segments(ids).items():
-            if segment_id != VOID:
-                category = self._category_of_label[(segment_id - 1) % INSTANCE_OFFSET]
-                segments.append(
-                    dict(
-                        id=segment_id,
-                        category_id=category,
-                        isthing=int(self.ground_truth.categories[category]['isthing']),
-                        area=described['area'],
-                    )
-                )
+        segments = measure_segments(ids, self._describe)
         return dict(image_id=img_id, file_name=name, segments_info=segments)
+
+    def _describe(self, segment_id: int) -> dict[str, int]:
+        category = self._category_of_label[(segment_id - 1) % INSTANCE_OFFSET]
+        is_thing = int(self.ground_truth.categories[category]['isthing'])
+        return dict(category_id=category, isthing=is_thing)

@@ -4,21 +4,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..panoptic_format import (
-    COMPARED_FIELDS,
-    check_ids,
-    check_segments,
-    index_annotations,
-    read_panoptic_json,
-    read_panoptic_png,
-)
-from .matching import (
-    Matches,
-    count_overlaps,
-    match_segments,
-    sum_matches,
-    summarise,
-)
+from ..panoptic.comparison import find_id_faults
+from ..panoptic.faults import refuse
+from ..panoptic.files import read_panoptic_json, read_panoptic_png
+from ..panoptic.id_runs import count_overlaps
+from ..panoptic.records import COMPARED_FIELDS, find_segment_faults, index_annotations
+from .matching import Matches, match_segments, sum_matches, summarise
 
 
 def pq_compute(
@@ -65,13 +56,13 @@ def match_files(
         Path(pred_folder or str(pred_json_file).replace('.json', '')),
     )
     for image_id, annotation in annotations.items():
-        check_segments(annotation, categories, gt_json_file, COMPARED_FIELDS)
+        refuse(find_segment_faults(annotation, categories, gt_json_file, COMPARED_FIELDS))
         if image_id not in predictions:
             raise ValueError(
                 f'image {image_id} ({annotation["file_name"]}) of {gt_json_file} has '
                 f'no prediction in {pred_json_file}'
             )
-        check_segments(predictions[image_id], categories, pred_json_file)
+        refuse(find_segment_faults(predictions[image_id], categories, pred_json_file))
 
     def match(annotation: dict) -> dict[int, Matches]:
         prediction = predictions[annotation['image_id']]
@@ -100,7 +91,8 @@ def _match_image(
     overlaps = count_overlaps(gt_ids, pred_ids)
     pred_categories = {s['id']: s['category_id'] for s in prediction['segments_info']}
     present = (pred_id for _, pred_id in overlaps)
-    check_ids(present, pred_categories, pred_file, f'image {image_id} in {pred_json_file}')
+    image = f'image {image_id} in {pred_json_file}'
+    refuse(find_id_faults(present, pred_categories, pred_file, image))
     return match_segments(
         overlaps, annotation['segments_info'], pred_categories, f'image {image_id} ({gt_file})'
     )

@@ -4,8 +4,9 @@ from collections import Counter
 
 from mmdet.registry import METRICS
 
-from ..panoptic_format import VOID
-from .matching import Matches, Overlaps, match_segments
+from ..panoptic.id_runs import Overlaps
+from ..void import VOID_ID
+from .matching import Matches, match_segments
 from .panoptic_metric import KMaXPanopticMetric
 
 
@@ -58,7 +59,7 @@ class KMaXPipelinePanopticMetric(KMaXPanopticMetric):
         merged_id = self._merged_ids(segments)
         merged: Counter[tuple[int, int]] = Counter()
         for (gt_id, pred_id), pixels in overlaps.items():
-            merged[merged_id.get(gt_id, VOID), pred_id] += pixels
+            merged[merged_id.get(gt_id, VOID_ID), pred_id] += pixels
         areas: Counter[int] = Counter()
         for (gt_id, _), pixels in merged.items():
             areas[gt_id] += pixels

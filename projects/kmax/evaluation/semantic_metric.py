@@ -11,9 +11,9 @@ from mmengine.logging import MMLogger, print_log
 from numpy.typing import NDArray
 from terminaltables import AsciiTable
 
+from ..panoptic.id_runs import count_overlaps
 from .ground_truth import shared_ground_truth
 from .image_metric import ImageMetric
-from .matching import count_overlaps
 from .semantic import summarise_areas
 
 

@@ -3,20 +3,18 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmengine.fileio import join_path
-
 from ..datasets.panoptic import KMaXPanopticDataset
-from ..datasets.panoptic_json import complete_metainfo, find_image_faults, find_unpaired
-from ..faults import Fault, FaultKind
-from ..field_types import ANNOTATION_TYPES, IMAGE_TYPES, SEGMENT_TYPES, fits, usable_id
-from ..panoptic_format import (
-    ANNOTATION_FIELDS,
+from ..panoptic.categories import complete_metainfo, label_categories, usable_ids
+from ..panoptic.faults import Fault, FaultKind
+from ..panoptic.field_types import SEGMENT_TYPES, fits
+from ..panoptic.files import read_panoptic_json
+from ..panoptic.records import (
     COMPARED_FIELDS,
     SEGMENT_FIELDS,
-    find_annotation_faults,
-    find_segment_faults,
-    read_panoptic_json,
+    find_record_faults,
+    usable_records,
 )
+from ..panoptic.segments import measures_of
 
 
 @dataclass
@@ -27,8 +25,8 @@ class Annotations:
         ann_file: The JSON.
         metainfo: Classes as the data set completes them; empty where they contradict each other.
         labels: Label of each category id; without ``metainfo``, the place in the JSON.
-        records: One per image that can be looked at: ``img_id``, ``img_path``, ``height``,
-            ``width``, ``ann_file`` and, where it is annotated, ``seg_map_path`` and ``segments``.
+        records: One per image that can be looked at, as the data set makes it, with ``ann_file``
+            and, where it is annotated, its measures and its ``segments``.
         faults: What is wrong.
     """
 
@@ -50,11 +48,7 @@ class Annotations:
 
 
 def inspect_annotations(dataset: KMaXPanopticDataset) -> Annotations:
-    """Look through the JSON of a data set that has not been loaded yet (``lazy_init``).
-
-    Args:
-        dataset: Says which JSON, where its files are and which classes are expected.
-    """
+    """Look through the JSON of a data set that has not been loaded yet (``lazy_init``)."""
     found = Annotations(dataset.ann_file)
     try:
         content = read_panoptic_json(
@@ -63,63 +57,26 @@ def inspect_annotations(dataset: KMaXPanopticDataset) -> Annotations:
     except (OSError, ValueError) as error:
         found.faults.append(Fault(FaultKind.BROKEN_JSON, str(error)))
         return found
-    _read_categories(found, dataset.metainfo, content['categories'])
-    found.faults += find_image_faults(content['images'], found.ann_file)
-    found.faults += find_annotation_faults(content['annotations'], found.ann_file)
-    _pair(found, dataset, content)
-    if not content['images']:
-        found.faults.append(Fault(FaultKind.NOTHING_LEFT, f'no image of {found.ann_file} is left'))
+    fields = COMPARED_FIELDS if dataset.test_mode else SEGMENT_FIELDS
+    found.faults += find_record_faults(content, dataset.metainfo, found.ann_file, fields)
+    categories = content['categories']
+    if any(fault.kind is FaultKind.CATEGORIES for fault in found.faults):
+        found.labels = {value: label for label, value in enumerate(usable_ids(categories))}
+    else:
+        found.metainfo = complete_metainfo(dataset.metainfo, categories)
+        found.labels = label_categories(categories, found.classes)
+    images, annotations = usable_records(content)
+    found.records += (_record(found, dataset, i, annotations.get(i['id'])) for i in images)
     return found
 
 
-def _read_categories(found: Annotations, metainfo: dict, categories: list[dict]) -> None:
-    try:
-        found.metainfo = complete_metainfo(metainfo, categories, found.ann_file)
-    except ValueError as error:
-        found.faults.append(Fault(FaultKind.CATEGORIES, str(error)))
-        ids = [usable_id(category.get('id')) for category in categories]
-        found.labels = {value: label for label, value in enumerate(ids) if value is not None}
-        return
-    found.labels = {c['id']: found.classes.index(c['name']) for c in categories}
-
-
-def _pair(found: Annotations, dataset: KMaXPanopticDataset, content: dict[str, Any]) -> None:
-    """Bring images and annotations together, as far as both can be read."""
-    images = [
-        image
-        for image in content['images']
-        if fits(image, IMAGE_TYPES) and {'id', 'file_name'} <= image.keys()
-    ]
-    images = list({image['id']: image for image in images}.values())
-    annotations: dict[int, dict] = {}
-    for annotation in content['annotations']:
-        whole = all(name in annotation for name in ANNOTATION_FIELDS)
-        if whole and fits(annotation, ANNOTATION_TYPES):
-            annotations.setdefault(annotation['image_id'], annotation)
-    unread = (FaultKind.MISSING_FIELD, FaultKind.WRONG_TYPE)
-    faulty = {fault.image_id for fault in found.faults if fault.kind in unread}
-    unpaired = find_unpaired(images, annotations, found.ann_file)
-    found.faults += [fault for fault in unpaired if fault.image_id not in faulty]
-    read_fields = COMPARED_FIELDS if dataset.test_mode else SEGMENT_FIELDS
-    for image in images:
-        record = dataset._image_record({'height': None, 'width': None, **image})
-        record['ann_file'] = found.ann_file
-        if image['id'] in annotations:
-            annotation = annotations[image['id']]
-            record |= _segments(annotation, dataset.data_prefix['seg'])
-            found.faults += find_segment_faults(
-                annotation, found.labels, found.ann_file, read_fields
-            )
-        found.records.append(record)
-
-
-def _segments(annotation: dict, prefix: str) -> dict:
-    segments = [
-        segment
-        for segment in annotation['segments_info']
-        if fits(segment, SEGMENT_TYPES) and 'id' in segment
-    ]
-    return {
-        'seg_map_path': join_path(prefix, annotation['file_name']),
-        'segments': list({segment['id']: segment for segment in segments}.values()),
-    }
+def _record(
+    found: Annotations, dataset: KMaXPanopticDataset, image: dict, annotation: dict | None
+) -> dict:
+    more: dict[str, Any] = {'ann_file': found.ann_file}
+    if annotation is not None:
+        usable = [s for s in annotation['segments_info'] if fits(s, SEGMENT_TYPES, ('id',))]
+        segments = list({segment['id']: segment for segment in usable}.values())
+        annotation = {**annotation, 'segments_info': segments}
+        more |= {'segments': segments, **measures_of(segments)}
+    return dataset.make_record(image, annotation, found.labels, found.num_things) | more

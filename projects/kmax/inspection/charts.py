@@ -16,14 +16,9 @@ MASK_STRIDE = 4
 
 
 def draw_distributions(reports: list[DatasetReport], num_queries: int | None) -> bytes:
-    """Draw sizes, segments per image, sizes of segments and void of data sets.
+    """Draw sizes, segments per image, sizes of segments and void of data sets; return a PNG.
 
-    Args:
-        reports: What was found in each data set.
-        num_queries: Most segments the model can learn from in one image.
-
-    Returns:
-        A PNG.
+    ``num_queries`` is the most segments the model can learn from in one image.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 7), layout='constrained')
@@ -40,8 +35,7 @@ def draw_distributions(reports: list[DatasetReport], num_queries: int | None) ->
 def draw_classes(reports: list[DatasetReport]) -> bytes:
     """Draw the share of images with each class, and of pixels, for data sets of the same classes.
 
-    Returns:
-        A PNG.
+    Returns a PNG.
     """
     metainfo = reports[0].annotations.metainfo
     names, things = metainfo['classes'], len(metainfo['thing_classes'])
@@ -51,7 +45,7 @@ def draw_classes(reports: list[DatasetReport]) -> bytes:
         figure = Figure(figsize=(11, 1.3 + 0.24 * len(names)), layout='constrained')
         left, right = figure.subplots(1, 2, sharey=True)
         for index, report in enumerate(reports):
-            counts = report.count_classes()
+            counts = report.survey.counts
             total = max(1, counts[:, 2].sum())
             shift = places + (index + 0.5) * thickness - 0.4
             style = dict(height=thickness, color=COLORS[index % len(COLORS)], label=report.name)
@@ -106,7 +100,7 @@ def _draw_histogram(
 def _draw_segments_per_image(
     axes: Axes, reports: list[DatasetReport], num_queries: int | None
 ) -> None:
-    values = [np.array([len(image.segments) for image in r.images]) for r in reports]
+    values = [np.array([len(image.pixels) for image in r.images]) for r in reports]
     most = max([1, *(int(each.max()) for each in values if len(each))])
     step = -(-most // 50)
     bins = (np.arange(0, most + 2 * step, step) - 0.5).tolist()
@@ -118,9 +112,7 @@ def _draw_segments_per_image(
 
 
 def _draw_segment_sizes(axes: Axes, reports: list[DatasetReport]) -> None:
-    values = [
-        np.sqrt([pixels for image in r.images for pixels in image.segments[:, 1]]) for r in reports
-    ]
+    values = [np.sqrt([n for image in r.images for n in image.pixels]) for r in reports]
     values = [each[each > 0] for each in values]
     most = max([2.0, *(float(each.max()) for each in values if len(each))])
     bins = np.geomspace(1, most, 40).tolist()

@@ -1,6 +1,5 @@
 """From a config to what was found in its data sets."""
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -11,10 +10,11 @@ from mmengine.config import Config
 
 from ..datasets.panoptic import KMaXPanopticDataset
 from ..engine.hooks.check_classes import HEADS, check_classes
-from ..faults import Fault, FaultKind
-from ..models.transformer_decoder import KMaXTransformerDecoder
+from ..engine.hooks.warn_about_data import find_num_queries
+from ..panoptic.faults import Fault, FaultKind
+from ..panoptic.survey import find_common_warnings
 from ..parallel import Progress
-from .datasets import DatasetReport, find_leaks, find_never_annotated, inspect_dataset
+from .datasets import DatasetReport, inspect_dataset
 
 SPLITS = ('train', 'val')
 
@@ -35,17 +35,11 @@ class Inspection:
 
 
 def inspect_config(cfg: Config, workers: int, progress: Progress) -> Inspection:
-    """Inspect the training and validation data of a config.
+    """Inspect the training and validation data of a config, in so many processes.
 
-    Args:
-        cfg: The config.
-        workers: Number of processes.
-        progress: Shows the progress of an iterable with a title and a length.
-
-    Raises:
-        ValueError: If it has no data set in COCO panoptic format.
+    A ValueError says that it has no data set in COCO panoptic format.
     """
-    num_queries = find_num_queries(cfg)
+    num_queries = find_num_queries(cfg.get('model'))
     found: dict[str, list[DatasetReport]] = {split: [] for split in SPLITS}
     for split in SPLITS:
         datasets = list(_find_datasets((cfg.get(f'{split}_dataloader') or {}).get('dataset')))
@@ -57,21 +51,18 @@ def inspect_config(cfg: Config, workers: int, progress: Progress) -> Inspection:
     if not reports:
         raise ValueError('the config has no data set in COCO panoptic format to look at')
     faults = [fault for report in reports for fault in report.faults]
-    faults += find_never_annotated(found['train'])
-    faults += find_leaks(found['train'], found['val'])
+    digests = {
+        image.record['img_path']: image.digest
+        for report in reports
+        for image in report.images
+        if image.digest is not None
+    }
+    train, val = ([report.survey for report in found[split]] for split in SPLITS)
+    faults += find_common_warnings(train, val, digests)
     faults += _find_class_faults(cfg, reports)
     listed = {fault.message for fault in faults}
     faults += [fault for fault in _find_evaluator_faults(cfg) if fault.message not in listed]
     return Inspection(num_queries, reports, faults)
-
-
-def find_num_queries(cfg: Config) -> int | None:
-    """Return the number of queries of a config's model; None for models of another kind."""
-    decoder = cfg.get('model', {}).get('panoptic_head', {}).get('transformer_decoder')
-    if decoder is None:
-        return None
-    default = inspect.signature(KMaXTransformerDecoder).parameters['num_queries'].default
-    return decoder.get('num_queries', default)
 
 
 def _find_datasets(cfg: Any) -> Iterator[KMaXPanopticDataset]:

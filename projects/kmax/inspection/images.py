@@ -1,45 +1,19 @@
 """Faults and statistics of one image and its panoptic PNG."""
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.fileio import get
 from numpy.typing import NDArray
 
-from ..datasets.data_warnings import warn_of_crowd, warn_of_excess, warn_of_void
-from ..datasets.panoptic_json import measures_of
 from ..datasets.reading_errors import naming_image
-from ..datasets.transforms.loading import (
-    find_json_size_faults,
-    find_measure_faults,
-    find_size_faults,
-)
-from ..faults import Fault, FaultKind
-from ..id_runs import describe_segments
-from ..panoptic_format import VOID, find_id_faults, read_panoptic_png
-
-
-@dataclass(frozen=True)
-class Expectations:
-    """What an image is compared with.
-
-    Attributes:
-        labels: Label of each category id.
-        num_things: Number of thing classes, which have the smallest labels.
-        num_queries: Most segments a model can learn from; None for any number.
-        check_measures: Whether a training compares areas and boxes.
-        backend_args: Arguments of mmengine's file backend.
-    """
-
-    labels: dict[int, int]
-    num_things: int
-    num_queries: int | None = None
-    check_measures: bool = True
-    backend_args: dict | None = None
+from ..panoptic.comparison import find_pixel_faults, find_size_faults
+from ..panoptic.faults import Fault, FaultKind
+from ..panoptic.files import read_panoptic_png
+from ..panoptic.id_runs import find_runs
+from ..panoptic.leaks import digest
+from ..void import VOID_ID
 
 
 @dataclass
@@ -47,14 +21,13 @@ class ImageReport:
     """What was found in one image.
 
     Attributes:
-        record: Names of its files, see :class:`Annotations`.
+        record: One of :attr:`Annotations.records`; where the PNG can be read, with
+            ``segment_pixels``, the pixels of each of its ``segment_labels``.
         faults: What is wrong.
         size: Width and height of the image in pixels; None where it cannot be read.
         digest: Equal for equal image files.
         void: Share of its pixels without a segment; None where the PNG cannot be read.
         crowd: Share of its pixels in crowd segments, likewise.
-        segments: ``(n, 2)`` label and pixels of each segment to learn: every thing, and all of a
-            stuff class together.
     """
 
     record: dict
@@ -63,33 +36,29 @@ class ImageReport:
     digest: bytes | None = None
     void: float | None = None
     crowd: float | None = None
-    segments: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+
+    @property
+    def pixels(self) -> list[int]:
+        """Pixels of each segment to learn: every thing, and all of a stuff class together."""
+        return self.record.get('segment_pixels', [])
 
 
-def inspect_image(expected: Expectations, record: dict) -> ImageReport:
-    """Read an image and its panoptic PNG and compare them with their annotation.
+def inspect_image(
+    record: dict, check_measures: bool = True, backend_args: dict | None = None
+) -> ImageReport:
+    """Read an image and its panoptic PNG and compare them with one of :attr:`Annotations.records`.
 
-    Args:
-        expected: What to compare with.
-        record: One of :attr:`Annotations.records`.
+    ``check_measures`` tells whether a training compares areas and boxes.
     """
     report = ImageReport(record)
-    _read_image(report, expected.backend_args)
-    if 'segments' not in record:
-        return report
-    try:
-        ids = read_panoptic_png(record['seg_map_path'], _describe(record), expected.backend_args)
-    except FileNotFoundError as error:
-        report.faults.append(Fault(FaultKind.MISSING_PNG, str(error), record['img_id']))
-    except ValueError as error:
-        report.faults.append(Fault(FaultKind.BROKEN_PNG, str(error), record['img_id']))
-    else:
-        _compare(report, ids, expected)
+    _read_image(report, backend_args)
+    ids = _read_ids(report, backend_args) if 'segments' in record else None
+    if report.size is not None:
+        measured = {**record, 'ori_shape': report.size[::-1]}
+        report.faults += find_size_faults(None if ids is None else ids.shape, measured)
+    if ids is not None:
+        _count_pixels(report, ids, check_measures)
     return report
-
-
-def _describe(record: dict) -> str:
-    return f'image {record["img_id"]} in {record["ann_file"]}'
 
 
 def _read_image(report: ImageReport, backend_args: dict | None) -> None:
@@ -104,65 +73,29 @@ def _read_image(report: ImageReport, backend_args: dict | None) -> None:
         return
     height, width = loaded['ori_shape']
     report.size = (width, height)
-    content = get(record['img_path'], backend_args=backend_args)
-    report.digest = hashlib.blake2b(content, digest_size=8).digest()
-    report.faults += find_json_size_faults({**record, 'ori_shape': (height, width)})
+    report.digest = digest(get(record['img_path'], backend_args=backend_args))
 
 
-def _compare(report: ImageReport, ids: NDArray[np.uint32], expected: Expectations) -> None:
+def _read_ids(report: ImageReport, backend_args: dict | None) -> NDArray[np.uint32] | None:
     record = report.record
-    if report.size is not None:
-        shape = report.size[::-1]
-        report.faults += find_size_faults(ids.shape, {**record, 'ori_shape': shape})
-    described = describe_segments(ids)
-    areas = {segment_id: found['area'] for segment_id, found in described.items()}
-    listed = [segment['id'] for segment in record['segments']]
-    report.faults += find_id_faults(
-        areas, listed, record['seg_map_path'], _describe(record), record['img_id']
-    )
-    report.faults += _find_measure_faults(record, described, not expected.check_measures)
-    crowd = {s['id'] for s in record['segments'] if s.get('iscrowd', 0)}
-    report.void = areas.get(VOID, 0) / ids.size
-    report.crowd = sum(areas.get(segment_id, 0) for segment_id in crowd) / ids.size
-    report.segments = _merge_stuff(record['segments'], areas, expected)
-    report.faults += _find_emptiness(record, areas, crowd)
-    report.faults += _find_excess(report, expected)
+    image = f'image {record["img_id"]} in {record["ann_file"]}'
+    try:
+        return read_panoptic_png(record['seg_map_path'], image, backend_args)
+    except (FileNotFoundError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        kind = FaultKind.MISSING_PNG if missing else FaultKind.BROKEN_PNG
+        report.faults.append(Fault(kind, str(error), record['img_id']))
+    return None
 
 
-def _find_measure_faults(
-    record: dict, found: dict[int, dict[str, Any]], tolerated: bool
-) -> Iterator[Fault]:
-    segments = record['segments']
-    measured = [(segment_id, *measures.values()) for segment_id, measures in found.items()]
-    listed = {'segment_ids': [segment['id'] for segment in segments], **measures_of(segments)}
-    return find_measure_faults(measured, {**record, **listed}, _describe(record), tolerated)
-
-
-def _merge_stuff(
-    segments: list[dict], areas: dict[int, int], expected: Expectations
-) -> NDArray[np.int64]:
-    things: list[tuple[int, int]] = []
-    stuff: dict[int, int] = {}
-    for segment in segments:
-        label = expected.labels.get(segment.get('category_id', -1))
-        if label is None or segment.get('iscrowd', 0):
-            continue
-        pixels = areas.get(segment['id'], 0)
-        if label < expected.num_things:
-            things.append((label, pixels))
-        else:
-            stuff[label] = stuff.get(label, 0) + pixels
-    return np.array([*things, *stuff.items()], np.int64).reshape(-1, 2)
-
-
-def _find_emptiness(record: dict, areas: dict[int, int], crowd: set[int]) -> Iterator[Fault]:
-    if set(areas) == {VOID}:
-        yield warn_of_void(record)
-    elif crowd and all(segment['id'] in crowd for segment in record['segments']):
-        yield warn_of_crowd(record)
-
-
-def _find_excess(report: ImageReport, expected: Expectations) -> Iterator[Fault]:
-    count = len(report.segments)
-    if expected.num_queries is not None and count > expected.num_queries:
-        yield warn_of_excess(report.record, count, expected.num_queries)
+def _count_pixels(report: ImageReport, ids: NDArray[np.uint32], check_measures: bool) -> None:
+    record = report.record
+    runs = find_runs(ids)
+    report.faults += find_pixel_faults(runs, record, tolerated=not check_measures)
+    areas = dict(zip(runs.ids.tolist(), runs.areas().tolist(), strict=True))
+    crowd = (areas.get(s['id'], 0) for s in record['segments'] if s.get('iscrowd', 0))
+    report.void, report.crowd = areas.get(VOID_ID, 0) / ids.size, sum(crowd) / ids.size
+    pixels = [0] * (1 + len(record['segment_labels']))
+    for segment_id, row in zip(record['segment_ids'], record['segment_rows'], strict=True):
+        pixels[row] += areas.get(segment_id, 0)
+    report.record = {**record, 'segment_pixels': pixels[1:]}

@@ -7,7 +7,7 @@ import mmcv
 import numpy as np
 from mmdet.visualization.palette import get_palette
 
-from ..panoptic_format import read_panoptic_png
+from ..panoptic.files import read_panoptic_png
 from ..visualization.drawing import draw_segments
 from ..visualization.panels import fit
 from ..visualization.segments import Segments
@@ -38,14 +38,9 @@ def _is_readable(image: ImageReport) -> bool:
 
 
 def draw_image(image: ImageReport, annotations: Annotations) -> bytes:
-    """Draw an image and, on the right, its segments; what is no known segment is grey.
+    """Draw an image that can be read and, on the right, its segments; return a JPEG.
 
-    Args:
-        image: An image that can be read.
-        annotations: Of its data set.
-
-    Returns:
-        A JPEG.
+    What is no known segment is grey.
     """
     record = image.record
     ids = read_panoptic_png(record['seg_map_path'], record['img_path'])

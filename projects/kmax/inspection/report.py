@@ -13,7 +13,7 @@ from mmdet.visualization.palette import get_palette
 
 from kmax_deeplab.atomic_file import write_atomically
 
-from ..faults import Fault, FaultKind
+from ..panoptic.faults import Fault, FaultKind
 from .charts import draw_classes, draw_distributions
 from .configs import Inspection
 from .datasets import DatasetReport
@@ -68,7 +68,7 @@ def _group(faults: Iterable[Fault]) -> list[tuple[FaultKind, list[str]]]:
 def summarise(report: DatasetReport) -> dict[str, str]:
     """Return the figures of a data set by their names."""
     sizes = [image.size for image in report.images if image.size is not None]
-    counts = np.array([len(image.segments) for image in report.images] or [0])
+    counts = np.array([len(image.pixels) for image in report.images] or [0])
     voids = [image.void for image in report.images if image.void is not None]
     crowds = [image.crowd for image in report.images if image.crowd is not None]
     low, high = (f'{w}×{h}' for w, h in (min(sizes), max(sizes))) if sizes else ('–', '–')
@@ -86,13 +86,9 @@ def summarise(report: DatasetReport) -> dict[str, str]:
 
 
 def write_report(path: Path, title: str, inspection: Inspection, num_pictures: int) -> None:
-    """Write the report.
+    """Write the report, which appears complete or not at all.
 
-    Args:
-        path: HTML file; it appears complete or not at all.
-        title: Name of the config.
-        inspection: What was found.
-        num_pictures: Pictures of each data set, and again as many of faulty images.
+    Each data set has ``num_pictures`` pictures, and again as many of faulty images.
     """
     findings = group_faults(inspection.faults)
     html = (
@@ -139,7 +135,7 @@ def _describe_image(image: Any, report: DatasetReport) -> dict[str, Any]:
         name=Path(image.record['img_path']).name,
         id=image.record['img_id'],
         size='{}×{}'.format(*image.size),
-        segments=len(image.segments),
+        segments=len(image.pixels),
         void=f'{100 * image.void:.1f}',
         kinds=sorted({fault.kind.value for fault in found}),
     )
@@ -153,7 +149,7 @@ def _describe_classes(reports: list[DatasetReport]) -> Iterator[dict[str, Any]]:
         by_classes.setdefault(report.annotations.classes, []).append(report)
     for classes, group in by_classes.items():
         metainfo = group[0].annotations.metainfo
-        counts = [report.count_classes() for report in group]
+        counts = [report.survey.counts for report in group]
         palette = get_palette(metainfo.get('palette'), len(classes))
         rows = [
             dict(

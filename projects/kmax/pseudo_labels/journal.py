@@ -60,16 +60,10 @@ class Journal:
 
 
 def read_entries(path: Path, settings: dict[str, Any], may_grow: bool) -> list[dict[str, Any]]:
-    """Return the entries of the journal of another process.
+    """Return the entries of the journal of another process, which ``may_grow``.
 
-    Args:
-        path: The file.
-        settings: What the entries depend on.
-        may_grow: Whether that process may still be writing.
-
-    Raises:
-        ValueError: If it is but may not, or the journal was begun with other settings or is
-            damaged.
+    A ValueError says that it is being written but may not, or that the journal was begun with other
+    settings or is damaged.
     """
     with path.open('rb') as file:
         if not may_grow:
@@ -81,11 +75,7 @@ def read_entries(path: Path, settings: dict[str, Any], may_grow: bool) -> list[d
 
 
 def check_settings(path: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Refuse what was made with other settings.
-
-    Raises:
-        ValueError: Names the file, the first setting that differs and both of its values.
-    """
+    """Refuse what was made with other settings: a ValueError names the first that differs."""
     for name, value in expected.items():
         if found.get(name) != value:
             raise ValueError(

@@ -10,14 +10,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kmax_deeplab.atomic_file import open_atomically, remove_temporaries
+from kmax_deeplab.atomic_file import remove_temporaries
 
 from ..compat.det_inferencer import numbered_classes
 from ..dataset_preparation.image_files import list_images, number_images
-from ..panoptic_format import read_panoptic_json, write_panoptic_png
+from ..panoptic.files import read_panoptic_json, write_panoptic_json, write_panoptic_png
 from ..parallel import Progress
+from .content import count, make_content
 from .journal import check_settings
-from .panoptic_json import count, make_content
 from .prediction import predict
 from .selection import Selection, select_segments
 from .shards import Shard, find_journals, open_journals, remove_journals
@@ -87,9 +87,9 @@ def label_images(
         if shard is not None:
             return count([done[name] for name in part]), False
         content = make_content(model, list(done.values()), number_images(names), pngs)
+        content['info'] |= settings
         # On the disk before the journals go, from which it could be made again.
-        with open_atomically(_json_of(out)) as file:
-            file.write(json.dumps({**content, 'info': content['info'] | settings}).encode())
+        write_panoptic_json(_json_of(out), **content, sync=True)
         return _finish(out), True
 
 

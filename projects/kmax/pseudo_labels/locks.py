@@ -12,14 +12,8 @@ def lock(file: BinaryIO, path: Path, shared: bool = False) -> None:
     """Lock a file for this process, until it closes any descriptor of that file.
 
     Not by ``flock``, whose locks the data workers inherit: they outlive a killed run by seconds.
-
-    Args:
-        file: The file, open for writing unless ``shared``.
-        path: Its name.
-        shared: Whether others may hold such a lock as well.
-
-    Raises:
-        ValueError: If another process holds a lock that excludes this one.
+    The file is open for writing, unless the lock is ``shared``. A ValueError says that another
+    process holds a lock that excludes this one.
     """
     try:
         fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -37,11 +37,7 @@ class ImageFolder(Dataset):
 def predict(model: Any, folder: Path, names: list[str], workers: int) -> Iterator[tuple[str, Any]]:
     """Yield each name with its panoptic prediction on the CPU, or with the message of an error.
 
-    Args:
-        model: As ``init_detector`` makes it, with its config.
-        folder: Folder of the images.
-        names: Their relative names.
-        workers: Number of processes that read them.
+    The model is as ``init_detector`` makes it, with its config; other processes read the images.
     """
     images = ImageFolder(folder, names, model.cfg.test_dataloader.dataset.pipeline)
     for [(name, data)] in DataLoader(images, num_workers=workers, collate_fn=list):

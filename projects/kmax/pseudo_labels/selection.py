@@ -8,8 +8,8 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import PixelData
 from numpy.typing import NDArray
 
-from ..id_runs import describe_segments
-from ..panoptic_format import VOID, prediction_ids
+from ..panoptic.segments import measure_segments, prediction_ids
+from ..void import VOID_ID, is_void
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,11 @@ class Selection:
 def select_segments(
     prediction: PixelData, num_classes: int, selection: Selection
 ) -> tuple[NDArray[np.integer], list[dict[str, Any]]]:
-    """Turn a panoptic prediction into ids and segments of COCO's form.
+    """Turn a panoptic prediction into ids ``(H, W)`` and the kept segments, in COCO's form.
 
-    Args:
-        prediction: On the CPU; ``sem_seg``, which holds ``label + instance * 1000`` and, for void,
-            ``num_classes``; ``instance_scores`` and ``semantic_scores``; each ``(1, H, W)``.
-        num_classes: Number of classes. The category of a label is ``label + 1``.
-        selection: Which segments to keep.
-
-    Returns:
-        The ids ``(H, W)`` and the kept segments, none where too little of the image is labelled.
+    The prediction is on the CPU: ``sem_seg``, which holds ``label + instance * 1000`` and, for
+    void, ``num_classes``; ``instance_scores`` and ``semantic_scores``; each ``(1, H, W)``. The
+    category of a label is ``label + 1``. Where too little is labelled, there are no segments.
     """
     panoptic = prediction.sem_seg[0].numpy()
     values, place = np.unique(panoptic, return_inverse=True)
@@ -52,20 +47,16 @@ def select_segments(
         for scores in (prediction.semantic_scores, prediction.instance_scores)
     )
     scores = confidence * probability
-    kept = (values % INSTANCE_OFFSET < num_classes) & (areas >= selection.min_area)
+    kept = ~is_void(values, num_classes) & (areas >= selection.min_area)
     kept &= scores >= selection.min_score
     if areas[kept].sum() < selection.min_labelled * panoptic.size or not kept.any():
-        return np.full(panoptic.shape, VOID, np.int64), []
+        return np.full(panoptic.shape, VOID_ID, np.int64), []
     ids = prediction_ids(values, kept)
-    described = describe_segments(ids[place])
-    segments = [
-        dict(
-            id=int(ids[row]),
-            category_id=int(values[row] % INSTANCE_OFFSET) + 1,
-            **described[int(ids[row])],
-            iscrowd=0,
-            score=round(float(scores[row]), 4),
-        )
-        for row in np.flatnonzero(kept)
-    ]
-    return ids[place], segments
+    row_of_id = {int(ids[row]): row for row in np.flatnonzero(kept)}
+
+    def describe(segment_id: int) -> dict[str, Any]:
+        row = row_of_id[segment_id]
+        category = int(values[row] % INSTANCE_OFFSET) + 1
+        return dict(category_id=category, score=round(float(scores[row]), 4))
+
+    return ids[place], measure_segments(ids[place], describe)

@@ -20,18 +20,9 @@ def open_journals(
     """Open the journal of this process, if it may work beside those that are alive.
 
     A shard may work beside the other shards of the same number; a process without a shard must be
-    the only one. Of processes that ended, the journals are read whatever their part was.
-
-    Args:
-        out: What is written.
-        shard: The part of this process, or None for all that is left.
-        settings: What the entries depend on.
-
-    Yields:
-        The journal and the entries of the others.
-
-    Raises:
-        ValueError: If a journal is in use, damaged or was begun with other settings.
+    the only one. Of processes that ended, the journals are read whatever their part was. Yields the
+    journal and the entries of the others. A ValueError says that a journal is in use, damaged or
+    was begun with other settings.
     """
     part = '' if shard is None else '.{}-of-{}'.format(*shard)
     own = out.with_name(f'{out.name}{part}.unfinished')

@@ -12,10 +12,11 @@ from mmdet.structures import DetDataSample
 from mmengine.registry import HOOKS, init_default_scope
 from mmengine.structures import InstanceData
 
-from projects.kmax.datasets import data_warnings
-from projects.kmax.datasets.data_warnings import NUM_COMPARED, find_warnings
+from projects.kmax.engine.hooks.warn_about_data import find_warnings
 from projects.kmax.runtime.resumable_data import SeededDataset
-from projects.kmax.faults import FaultKind
+from projects.kmax.panoptic import leaks
+from projects.kmax.panoptic.faults import FaultKind
+from projects.kmax.panoptic.leaks import MAX_DIGESTS
 
 CATEGORIES = [dict(id=1, name='cat', isthing=1), dict(id=2, name='sky', isthing=0)]
 CAT, SKY = dict(id=1, category_id=1), dict(id=2, category_id=2)
@@ -70,7 +71,7 @@ def test_same_id_and_name_are_a_leak_only_with_the_same_content(write):
 
 
 def test_images_of_other_sizes_are_told_apart_without_reading_them(write):
-    names = range(1, 2 * NUM_COMPARED + 1)
+    names = range(1, MAX_DIGESTS + 1)
     train = write('train', {n: 'longer' for n in names} | {99: 'same'})
     (fault,) = find_warnings(train, write('val', {n: 'short' for n in names} | {99: 'same'}))
     assert fault.image_id == 99
@@ -78,16 +79,14 @@ def test_images_of_other_sizes_are_told_apart_without_reading_them(write):
 
 def test_few_images_of_one_size_are_read(write, monkeypatch):
     read = []
-    are_equal = data_warnings._are_equal
-    monkeypatch.setattr(
-        data_warnings, '_are_equal', lambda *paths: read.append(paths) or are_equal(*paths)
-    )
-    names = range(1, 2 * NUM_COMPARED + 1)
+    content_of = leaks._read
+    monkeypatch.setattr(leaks, '_read', lambda path: read.append(path) or content_of(path))
+    names = range(1, MAX_DIGESTS + 1)
     assert (
         kinds(write('train', dict.fromkeys(names, 'a')), write('val', dict.fromkeys(names, 'b')))
         == []
     )
-    assert len(read) == NUM_COMPARED
+    assert len(read) == len(set(read)) == MAX_DIGESTS
 
 
 def test_images_that_are_not_on_disk_are_not_compared(write, tmp_path):

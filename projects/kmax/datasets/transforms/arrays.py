@@ -5,16 +5,10 @@ import numpy as np
 
 
 def with_fourth_channel(image: np.ndarray) -> np.ndarray:
-    """Return an image with a fourth channel of any content.
+    """Return an image ``(H, W, 3)`` with a fourth channel of any content, ``(H, W, 4)``.
 
     OpenCV warps four channels 2.5 times as fast as three. A warped image is a view of the first
     three channels of a larger array: for it that array itself is returned.
-
-    Args:
-        image: ``(H, W, 3)`` uint8 or float32 image.
-
-    Returns:
-        ``(H, W, 4)`` array of the same type.
     """
     whole = image.base
     if (
@@ -28,13 +22,9 @@ def with_fourth_channel(image: np.ndarray) -> np.ndarray:
 
 
 def truncate(image: np.ndarray) -> np.ndarray:
-    """Round an image down to uint8.
+    """Round an image ``(H, W, 3)`` of values from 0 up to, but not including 256 down to uint8.
 
-    Args:
-        image: ``(H, W, 3)`` image of values from 0 up to, but not including 256.
-
-    Returns:
-        ``(H, W, 3)`` contiguous image; a uint8 image as it is.
+    The result is contiguous, but a uint8 image is returned as it is.
     """
     if image.dtype == np.uint8:
         return image
@@ -44,13 +34,9 @@ def truncate(image: np.ndarray) -> np.ndarray:
 
 
 def contiguous(array: np.ndarray) -> np.ndarray:
-    """Return an array whose elements lie in order, itself if they do.
+    """Return an array ``(H, W)`` or ``(H, W, C)`` whose elements lie in order, itself if they do.
 
-    Args:
-        array: ``(H, W)`` or ``(H, W, C)``; views that are only flipped are copied fast.
-
-    Returns:
-        A C-contiguous array of the same content.
+    Views that are only flipped are copied fast.
     """
     flipped = tuple(axis for axis in (0, 1) if array.strides[axis] < 0)
     upright = np.flip(array, flipped)
@@ -60,14 +46,9 @@ def contiguous(array: np.ndarray) -> np.ndarray:
 
 
 def count_ids(ids: np.ndarray, num_ids: int) -> np.ndarray:
-    """Count the pixels of each id.
+    """Count the pixels of each of ``num_ids`` ids, ``(num_ids,)``.
 
-    Args:
-        ids: ``(H, W)`` contiguous int16 map without negative ids, of at most 2^24 pixels.
-        num_ids: Number of ids, all of the map below it.
-
-    Returns:
-        ``(num_ids,)`` counts.
+    The map ``(H, W)`` is contiguous int16, without negative ids, of at most 2^24 pixels.
     """
     counts = cv2.calcHist([ids.view(np.uint16)], [0], None, [num_ids], [0, num_ids])
     return counts.ravel().astype(np.int64)

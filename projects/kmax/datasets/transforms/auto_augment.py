@@ -56,14 +56,7 @@ class KMaXAutoAugment(BaseTransform):
         ]
 
     def transform(self, results: dict) -> dict:
-        """Augment the colours of the image.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-        """
+        """Augment the colours of the image."""
         results['img'] = apply_operations(truncate(results['img']), self._draw_operations())
         return results
 
@@ -81,14 +74,9 @@ def _arguments(name: str, level: float) -> tuple:
 
 
 def apply_operations(image: np.ndarray, operations: Sequence[tuple]) -> np.ndarray:
-    """Apply operations of :mod:`.color_operations` one after another.
+    """Apply operations of :mod:`.color_operations` to a BGR uint8 image ``(H, W, 3)``.
 
-    Args:
-        image: ``(H, W, 3)`` BGR uint8 image.
-        operations: Names, each followed by the operation's argument, if it has one.
-
-    Returns:
-        An image like the given one.
+    Each is a name, followed by the operation's argument, if it has one.
     """
     for name, *arguments in operations:
         image = getattr(color_operations, name)(image, *arguments)

@@ -42,14 +42,7 @@ class KMaXColorJitter(BaseTransform):
         return steps
 
     def transform(self, results: dict) -> dict:
-        """Distort the colours of the image.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-        """
+        """Distort the colours of the image."""
         results['img'] = distort_colors(results['img'], self._draw_steps())
         return results
 
@@ -64,15 +57,10 @@ def _draw_amount(name: str) -> float:
 
 
 def distort_colors(image: np.ndarray, steps: Sequence[tuple[str, float]]) -> np.ndarray:
-    """Apply drawn steps to an image.
+    """Apply names and amounts of steps to a BGR uint8 image ``(H, W, 3)``.
 
-    Args:
-        image: ``(H, W, 3)`` BGR uint8 image.
-        steps: Names and amounts: ``brightness`` is added, ``contrast`` and ``saturation`` multiply,
-            ``hue`` turns the colours by so many of OpenCV's 180 hues.
-
-    Returns:
-        An image like the given one.
+    ``brightness`` is added, ``contrast`` and ``saturation`` multiply, ``hue`` turns the colours by
+    so many of OpenCV's 180 hues.
     """
     levels = np.arange(256)
     for name, amount in steps:

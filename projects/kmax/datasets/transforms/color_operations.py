@@ -13,15 +13,9 @@ LEVELS = np.arange(256, dtype=np.float32)
 
 
 def blend(degenerate: np.ndarray, image: np.ndarray, factor: float) -> np.ndarray:
-    """Move from a degenerate image towards an image, or past it.
+    """Return ``degenerate + factor * (image - degenerate)`` within uint8, rounded down.
 
-    Args:
-        degenerate: The result for factor 0.
-        image: The result for factor 1.
-        factor: Position on the line through both, not negative.
-
-    Returns:
-        ``degenerate + factor * (image - degenerate)`` within uint8, rounded down.
+    Factor 0 gives the degenerate image, 1 the image, more goes past it.
     """
     # OpenCV rounds to the nearest: half a level less rounds down. The small rest keeps integers,
     # which come out a little too low, from falling.

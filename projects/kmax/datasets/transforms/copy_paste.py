@@ -58,14 +58,7 @@ class KMaXPanopticCopyPaste(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Paste onto one sample.
 
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-
-        Raises:
-            ValueError: If the sizes differ or the source pipeline dropped the other image.
+        A ValueError says that the sizes differ or that the source pipeline dropped the other image.
         """
         source = self._load(results['dataset'])
         if source['img'].shape != results['img'].shape:
@@ -119,15 +112,9 @@ def merge_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Number the segments of two images together.
 
-    Args:
-        labels: ``(n,)`` classes of the first image's segments.
-        source_labels: ``(m,)`` classes of the other's.
-        pasted: The other's segments to paste, counted from 1.
-        is_thing: ``(m,)`` whether each of the other's segments is a thing.
-
-    Returns:
-        ``(m + 1,)`` int16 new ids of the other's ids, 0 for what is not pasted, and the classes of
-        all segments.
+    Takes the classes of both, ``(n,)`` and ``(m,)``, which of the other's to paste, counted from 1,
+    and which are things, ``(m,)``. Returns ``(m + 1,)`` int16 new ids of the other's ids, 0 for
+    what is not pasted, and the classes of all segments.
     """
     merged = labels.tolist()
     rows = np.zeros(len(source_labels) + 1, np.int16)
@@ -142,12 +129,9 @@ def merge_rows(
 
 
 def paste(results: dict, source: dict, rows: np.ndarray) -> None:
-    """Cover a sample with the pixels of another whose new id is not 0.
+    """Cover a sample with the pixels of another, of the same size, whose new id is not 0.
 
-    Args:
-        results: The sample, its arrays changed in place.
-        source: The other sample, of the same size, its arrays contiguous.
-        rows: ``(m + 1,)`` new ids of the other's ids.
+    ``rows`` holds the new ids of the other's ids, ``(m + 1,)``. The sample is changed in place.
     """
     new_ids = rows.take(source['gt_seg_map'])
     covered = (new_ids > 0).view(np.uint8)

@@ -26,14 +26,7 @@ class KMaXFilterLabels(BaseTransform):
         self.stride = stride
 
     def transform(self, results: dict) -> dict | None:
-        """Keep or drop one sample.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict, or None for a dropped sample.
-        """
+        """Drop segments of one sample, or the sample: then None is returned."""
         labels, ids = results['gt_segment_labels'], results['gt_seg_map']
         counts = np.bincount(
             ids[:: self.stride, :: self.stride].ravel(), minlength=len(labels) + 1

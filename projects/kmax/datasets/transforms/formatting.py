@@ -8,8 +8,9 @@ from mmdet.datasets.transforms import PackDetInputs
 from mmdet.registry import TRANSFORMS
 from mmengine.structures import InstanceData, PixelData
 
+from ...void import IGNORED_LABEL
 from .arrays import contiguous, count_ids
-from .segments import IGNORED_LABEL, keep_segments
+from .segments import keep_segments
 
 
 @TRANSFORMS.register_module()
@@ -36,14 +37,7 @@ class PackKMaXInputs(PackDetInputs):
         self.with_sem_seg = with_sem_seg
 
     def transform(self, results: dict) -> dict:
-        """Pack one sample.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            ``inputs``, the ``(3, H, W)`` image, and ``data_samples``.
-        """
+        """Return ``inputs``, the ``(3, H, W)`` image, and ``data_samples``."""
         ids = results.get('gt_seg_map')
         others = {k: v for k, v in results.items() if k not in ('img', 'gt_seg_map')}
         packed = super().transform(others)

@@ -6,7 +6,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 from numpy.typing import DTypeLike
 
-from .segments import IGNORED_LABEL, VOID_ID
+from ...void import IGNORED_LABEL, VOID_ID
 
 MID_GREY = 127.5
 """Pixel that normalises to zero."""
@@ -40,14 +40,7 @@ class KMaXRandomPadCrop(BaseTransform):
         return tuple(source for source, _ in windows), tuple(target for _, target in windows)
 
     def transform(self, results: dict) -> dict:
-        """Pad and crop the image and, where it is loaded, the map.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-        """
+        """Pad and crop the image and, where it is loaded, the map."""
         source, target = self._draw_windows(results['img'].shape[:2])
         return _place_sample(results, source, target, self.crop_size)
 
@@ -73,14 +66,7 @@ class KMaXPad(BaseTransform):
         self.size = size
 
     def transform(self, results: dict) -> dict:
-        """Pad the image and, where it is loaded, the map.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-        """
+        """Pad the image and, where it is loaded, the map."""
         window = tuple(slice(0, length) for length in results['img'].shape[:2])
         return _place_sample(results, window, window, self.size)
 

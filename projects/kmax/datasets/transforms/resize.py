@@ -11,15 +11,9 @@ from .arrays import with_fourth_channel
 
 
 def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize bilinearly with aligned corners.
+    """Resize an image ``(h, w, 3)``, uint8 or float32, bilinearly with aligned corners.
 
-    Args:
-        image: ``(h, w, 3)`` uint8 or float32 image.
-        height: Rows of the result.
-        width: Columns of the result.
-
-    Returns:
-        ``(height, width, 3)`` float32 image, not rounded; a view of an array of four channels.
+    Returns ``(height, width, 3)`` float32, not rounded; a view of an array of four channels.
     """
     step_y = (image.shape[0] - 1) / max(height - 1, 1)
     step_x = (image.shape[1] - 1) / max(width - 1, 1)
@@ -35,16 +29,7 @@ def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def resize_nearest(ids: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize a map to the nearest pixel with aligned corners, halves rounded up.
-
-    Args:
-        ids: ``(h, w)`` map.
-        height: Rows of the result.
-        width: Columns of the result.
-
-    Returns:
-        ``(height, width)`` map of the same type.
-    """
+    """Resize a map ``(h, w)`` to the nearest pixel with aligned corners, halves rounded up."""
     shrinks = height < ids.shape[0]
     # First the axis after which less is left to do for the other.
     for axis, size in ((0, height), (1, width)) if shrinks else ((1, width), (0, height)):
@@ -83,26 +68,11 @@ class KMaXResize(BaseTransform):
         self.crop_size = crop_size
 
     def transform(self, results: dict) -> dict:
-        """Resize the image and, where it is loaded, the map.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-        """
+        """Resize the image and, where it is loaded, the map."""
         return _resize_sample(results, *self.target_size(*results['img'].shape[:2]))
 
     def target_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the size to which an image of the given size is resized.
-
-        Args:
-            height: Rows of the image.
-            width: Columns of the image.
-
-        Returns:
-            ``(height, width)`` of the result.
-        """
+        """Return the height and width to which an image of the given size is resized."""
         crop_height, crop_width = self.crop_size
         if crop_height * width >= crop_width * height:
             height, width = crop_height, width * crop_height // height
@@ -136,14 +106,7 @@ class KMaXRandomScale(BaseTransform):
         return np.random.choice(self.scales)
 
     def transform(self, results: dict) -> dict:
-        """Resize the image and, where it is loaded, the map.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-        """
+        """Resize the image and, where it is loaded, the map."""
         scale = self._draw_scale()
         # In float32, as the original: 70 times float32(0.7) is 49 there, but 48.99... in float64.
         height, width = (max(int(np.float32(n) * scale), 1) for n in results['img'].shape[:2])

@@ -33,14 +33,7 @@ class KMaXResizeScale(BaseTransform):
         return np.random.uniform(*self.scale_range)
 
     def transform(self, results: dict) -> dict:
-        """Resize the image and, where it is loaded, the map.
-
-        Args:
-            results: Sample of the pipeline.
-
-        Returns:
-            The same dict.
-        """
+        """Resize the image and, where it is loaded, the map."""
         old_height, old_width = results['img'].shape[:2]
         height, width = self.scaled_size(old_height, old_width, self._draw_scale())
         results['img'] = imresize(results['img'], (width, height), backend='pillow')
@@ -54,16 +47,7 @@ class KMaXResizeScale(BaseTransform):
         return results
 
     def scaled_size(self, height: int, width: int, scale: float) -> tuple[int, int]:
-        """Return the size to which an image is resized.
-
-        Args:
-            height: Rows of the image.
-            width: Columns of the image.
-            scale: Factor of the target size.
-
-        Returns:
-            ``(height, width)`` of the result, halves rounded to even.
-        """
+        """Return the size to which an image is resized at a scale, halves rounded to even."""
         target_height, target_width = self.target_size
         factor = min(target_height * scale / height, target_width * scale / width)
         return max(round(height * factor), 1), max(round(width * factor), 1)

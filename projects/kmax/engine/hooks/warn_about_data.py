@@ -1,7 +1,10 @@
-"""Says in the log of a training what is legitimate in its data but worth knowing."""
+"""Warnings about the training data, in the log of the training."""
 
+import inspect
 import logging
 import warnings
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -9,19 +12,28 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 
-from ...datasets.data_warnings import find_warnings, warn_of_excess
-from ...faults import Fault, FaultKind
+from ...datasets.panoptic import survey_datasets
+from ...models.transformer_decoder import KMaXTransformerDecoder
+from ...panoptic.faults import Fault, FaultKind
+from ...panoptic.survey import find_common_warnings, warn_of_excess
 from ..model_parts import unwrap_model
 
 
 @HOOKS.register_module()
 class WarnAboutDataHook(Hook):
-    """Logs the first warning of each kind that ``tools/check_dataset.py`` lists.
+    """Logs what is unusual in the training data; training goes on.
 
-    What annotations tell is logged before the first iteration, not again when a training is
-    resumed; images with more segments than the model has queries when one comes, as it is after its
-    augmentation. Only the number of labels is read, no GPU and no other process is waited for:
-    processes whose messages no log has write theirs to stderr.
+    Before the first iteration, the main process looks through the annotations of the training and
+    the validation data and logs the first warning of each kind: an image of nothing but void or
+    crowd, a class without a segment, a validation image that is trained on. A resumed training has
+    logged them before and does not look again.
+
+    In every iteration, each process counts the segments of the images that it draws, as they are
+    after augmentation. The first image with more segments than the model has queries is logged by
+    the main process; the others write theirs to stderr, as no log has it. Then the process stops
+    counting. It reads only the length of the labels and waits for no GPU and no other process.
+
+    ``tools/check_dataset.py`` lists all warnings, not only the first of each kind.
     """
 
     def before_train(self, runner: Any) -> None:
@@ -49,10 +61,24 @@ class WarnAboutDataHook(Hook):
                 return
 
 
+def find_warnings(train: Any, val: Any = None) -> Iterator[Fault]:
+    """Yield what the annotations of the training data and of validation give reason for."""
+    surveys = survey_datasets(train)
+    yield from chain(*(survey.warnings for survey in surveys))
+    yield from find_common_warnings(surveys, survey_datasets(val))
+
+
 def find_num_queries(model: Any) -> int | None:
-    """Return the number of queries of a model; None for models of another kind."""
-    decoder: Any = getattr(getattr(model, 'panoptic_head', None), 'transformer_decoder', None)
+    """Return the queries of a model or of one in a config; None for models of another kind."""
+    decoder = _part(_part(model, 'panoptic_head'), 'transformer_decoder')
+    if isinstance(decoder, dict):
+        default = inspect.signature(KMaXTransformerDecoder).parameters['num_queries'].default
+        return decoder.get('num_queries', default)
     return getattr(decoder, 'num_queries', None)
+
+
+def _part(model: Any, name: str) -> Any:
+    return model.get(name) if isinstance(model, dict) else getattr(model, name, None)
 
 
 def _log(fault: Fault) -> None:

@@ -1,7 +1,7 @@
 """Types of the fields of a panoptic JSON."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 FieldType = tuple[Callable[[Any], bool], str]
@@ -37,12 +37,7 @@ SEGMENT_TYPES = dict(
 
 
 def find_wrong_types(record: Any, types: Mapping[str, FieldType]) -> Iterator[str]:
-    """Yield what is wrong with an object of a JSON, as the end of a sentence about it.
-
-    Args:
-        record: The object. Fields that it lacks are no concern of this function.
-        types: What its fields must be.
-    """
+    """Yield which fields of an object have wrong values, as the end of a sentence about it."""
     if not isinstance(record, dict):
         yield f'must be an object, but is {_show(record)}'
         return
@@ -51,9 +46,10 @@ def find_wrong_types(record: Any, types: Mapping[str, FieldType]) -> Iterator[st
             yield f'has "{name}": {_show(record[name])}, which must be {expected}'
 
 
-def fits(record: Any, types: Mapping[str, FieldType]) -> bool:
-    """Tell whether :func:`find_wrong_types` finds nothing."""
-    return next(find_wrong_types(record, types), None) is None
+def fits(record: Any, types: Mapping[str, FieldType], fields: Iterable[str]) -> bool:
+    """Tell whether an object has these fields, and no field of a wrong type."""
+    wrong = next(find_wrong_types(record, types), None)
+    return wrong is None and all(field in record for field in fields)
 
 
 def usable_id(value: Any) -> int | str | None:

@@ -2,19 +2,16 @@
 
 from typing import Any
 
-from ..datasets.panoptic_json import make_palette
+from ..panoptic.categories import make_palette
 
 
 def make_content(
     model: Any, entries: list[dict], number_of: dict[str, int], pngs: dict[str, str]
 ) -> dict[str, Any]:
-    """Return the content of the JSON; images without labels are only counted.
+    """Return the parts of the JSON; images without labels are only counted.
 
-    Args:
-        model: With ``dataset_meta`` and a ``panoptic_head``.
-        entries: What the journals say; of several entries of an image the last one counts.
-        number_of: Id of each image.
-        pngs: PNG of each image.
+    ``entries`` are the journals', of which the last one of an image counts; ``number_of`` and
+    ``pngs`` are the id and the PNG of each image.
     """
     latest = {entry['file_name']: entry for entry in entries}
     entries = [latest[name] for name in sorted(latest, key=number_of.__getitem__)]

@@ -11,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from torch import nn
 
-from projects.kmax.faults import FaultKind
+from projects.kmax.panoptic.faults import FaultKind
 
 
 def _add_id(ids):
@@ -317,6 +317,20 @@ def test_faults_of_validation_stop_training_too(kind, plant, check, train):
     assert re.search(message, faults.partition(f'\n{kind.value}: ')[2])
     with pytest.raises(ValueError, match=message):
         train(more=VALIDATION)
+
+
+@pytest.mark.parametrize('num_images', [2])
+def test_a_renamed_copy_is_told_by_both(plant, check, train):
+    (plant.folder / 'val' / 'copy.jpg').write_bytes(plant.image(2).read_bytes())
+    plant.rewrite(lambda c: c['images'][0].update(file_name='copy.jpg'), 'val')
+    folder = plant.folder
+    message = (
+        f'image 1 ({folder}/val/copy.jpg) of {folder}/panoptic_val.json is the same as image 2 '
+        f'({folder}/train/02.jpg) in training (compared by path'
+    )
+    assert f'{message} and content)\n' in check()[1]
+    (line,) = train()
+    assert f' {FaultKind.LEAK.value}: {message}, and by content in up to ' in line
 
 
 def test_sound_data_train_without_a_warning(train):

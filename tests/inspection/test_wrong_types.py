@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from projects.kmax.faults import FaultKind
+from projects.kmax.panoptic.faults import FaultKind
 
 JSON = r'.*panoptic_train\.json'
 

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Overlaps = dict[tuple[int, int], int]
+"""Number of pixels of each pair of ids, of the first map and of the second."""
+
 
 @dataclass(frozen=True)
 class IdRuns:
@@ -33,7 +36,9 @@ class IdRuns:
     def boxes(self) -> NDArray[np.intp]:
         """Return ``x, y, width, height`` of the box around each id, ``(n, 4)``."""
         width = self.shape[1]
-        order = np.argsort(self.place, kind='stable')
+        # Numbers of 16 bits are sorted by their digits, several times faster.
+        place = self.place.astype(np.uint16) if len(self.ids) <= 2**16 else self.place
+        order = np.argsort(place, kind='stable')
         starts = self.starts[order]
         first = np.searchsorted(self.place[order], np.arange(len(self.ids)))
         top, left = np.divmod(starts, width)
@@ -44,6 +49,13 @@ class IdRuns:
         # Starts ascend within an id, and so do ends.
         top, bottom = top[first], bottom[np.append(first[1:], len(order)) - 1]
         return np.stack([left, top, right - left + 1, bottom - top + 1], axis=1)
+
+    def describe(self) -> dict[int, dict[str, Any]]:
+        """Return ``area`` and ``bbox`` ``[x, y, width, height]`` of each id, void included."""
+        if not len(self.ids):
+            return {}
+        rows = zip(self.ids.tolist(), self.areas().tolist(), self.boxes().tolist(), strict=True)
+        return {value: dict(area=area, bbox=box) for value, area, box in rows}
 
     def replace_ids(self, values: NDArray) -> NDArray:
         """Return the map, ``(H, W)``, with other values, ``(n,)``, in the places of its ids."""
@@ -61,14 +73,18 @@ def find_runs(ids: NDArray[np.integer]) -> IdRuns:
     return IdRuns(ids.shape, present, place, starts, lengths)
 
 
-def describe_segments(ids: NDArray[np.integer]) -> dict[int, dict[str, Any]]:
-    """Return ``area`` and ``bbox`` ``[x, y, width, height]`` of each id, in one pass.
-
-    Args:
-        ids: ``(H, W)``. Void is described as well where it occurs.
-    """
-    if not ids.size:
+def count_overlaps(first: NDArray[np.integer], second: NDArray[np.integer]) -> Overlaps:
+    """Count the pixels of each pair of ids of two maps ``(H, W)``."""
+    if first.size == 0:
         return {}
-    runs = find_runs(ids)
-    described = zip(runs.ids.tolist(), runs.areas().tolist(), runs.boxes().tolist(), strict=True)
-    return {value: dict(area=area, bbox=box) for value, area, box in described}
+    a, b = first.ravel(), second.ravel()
+    # Neighbours mostly agree: only runs of equal pairs are sorted, not pixels.
+    changes = np.flatnonzero((a[1:] != a[:-1]) | (b[1:] != b[:-1])) + 1
+    starts = np.concatenate([[0], changes])
+    pairs = (a[starts].astype(np.int64) << 32) | b[starts].astype(np.int64)
+    # Few pairs differ: to search them is faster than to let unique invert its sort.
+    unique = np.unique(pairs)
+    run = np.searchsorted(unique, pairs)
+    counts = np.bincount(run, weights=np.diff(starts, append=a.size)).astype(np.int64)
+    keys = zip((unique >> 32).tolist(), (unique & 0xFFFFFFFF).tolist(), strict=True)
+    return dict(zip(keys, counts.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Faults of data sets: what stops training, and what both training and an inspection warn of."""
+"""Faults of data sets: what stops training, and what training and an inspection warn of."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -76,10 +76,6 @@ class Fault:
 
 
 def refuse(faults: Iterable[Fault]) -> None:
-    """Stop at the first fault.
-
-    Raises:
-        ValueError: If there is one, with its message.
-    """
+    """Raise a ValueError with the message of the first fault, if there is one."""
     for fault in faults:
         raise ValueError(fault.message)

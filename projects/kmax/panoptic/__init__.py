@@ -1,0 +1,8 @@
+"""COCO's panoptic format, once: whoever reads or writes it calls this folder.
+
+``files`` reads and writes the JSON and the PNGs, ``segments`` the ``segments_info`` of an image.
+``records``, with ``field_types`` and ``categories``, finds what is wrong in a JSON.
+``id_runs`` has a map's areas, boxes and overlaps; ``comparison`` compares a PNG with its record.
+``survey`` counts classes and finds what is worth knowing; ``leaks``, images in both splits.
+``faults``: a ``find_…`` yields ``Fault``; who stops at the first one writes ``refuse(find_…(…))``.
+"""

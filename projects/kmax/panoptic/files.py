@@ -1,0 +1,126 @@
+"""Files of the panoptic format: JSON annotations and PNGs whose colours are segment ids."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.fileio import get, get_text
+from numpy.typing import NDArray
+
+from kmax_deeplab.atomic_file import write_atomically
+
+MAX_ID = 256**3 - 1
+"""Largest id a panoptic PNG can hold."""
+
+
+def read_panoptic_json(
+    path: str | Path, fields: Collection[str], backend_args: dict | None = None
+) -> dict[str, Any]:
+    """Read a JSON that must hold the given fields.
+
+    Its lists hold objects or are refused here; what is wrong with the objects,
+    :func:`..records.find_record_faults` says. Raises a FileNotFoundError or a ValueError.
+    """
+    try:
+        content = json.loads(get_text(path, backend_args=backend_args))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'panoptic JSON {path} does not exist') from error
+    except ValueError as error:
+        raise ValueError(f'panoptic JSON {path} is not valid JSON: {error}') from error
+    if not isinstance(content, dict):
+        raise ValueError(f'panoptic JSON {path} must hold an object with the fields {list(fields)}')
+    missing = [field for field in fields if field not in content]
+    if missing:
+        raise ValueError(f'panoptic JSON {path} lacks the fields {missing}')
+    categories = content.get('categories', [])
+    for field, sound in (
+        ('images', isinstance(content.get('images', []), list)),
+        ('categories', _holds_objects(categories)),
+    ):
+        if not sound:
+            raise ValueError(f'the "{field}" of panoptic JSON {path} must be a list of objects')
+    _check_task(content.get('annotations', []), path)
+    for category in categories:
+        # ADE20K's public scripts write "window " with a space.
+        if isinstance(category.get('name'), str):
+            category['name'] = category['name'].strip()
+    return content
+
+
+def _holds_objects(records: Any) -> bool:
+    return isinstance(records, list) and all(isinstance(record, dict) for record in records)
+
+
+def _check_task(annotations: Any, path: str | Path) -> None:
+    """Refuse the annotations of instances, key points or captions."""
+    if not _holds_objects(annotations):
+        raise ValueError(f'{path} is no panoptic JSON: its "annotations" must be a list of objects')
+    first = annotations[0] if annotations else {}
+    for field in ('segmentation', 'caption'):
+        if field in first and 'segments_info' not in first:
+            raise ValueError(
+                f'{path} is no panoptic JSON: its annotations have "{field}" instead of '
+                '"segments_info"; give the panoptic one, such as panoptic_train2017.json'
+            )
+
+
+def write_panoptic_json(
+    path: Path,
+    *,
+    info: dict[str, Any] | None = None,
+    images: list[dict] | None = None,
+    annotations: list[dict] | None = None,
+    categories: list[dict] | None = None,
+    sync: bool = False,
+) -> None:
+    """Write the given parts of a JSON, which appears whole or not at all."""
+    parts = dict(info=info, images=images, annotations=annotations, categories=categories)
+    content = {name: part for name, part in parts.items() if part is not None}
+    write_atomically(path, json.dumps(content).encode(), sync)
+
+
+def read_panoptic_png(
+    path: str | Path, image: str, backend_args: dict | None = None
+) -> NDArray[np.uint32]:
+    """Read the ids ``R + 256 G + 65536 B`` of a panoptic PNG, ``(H, W)``.
+
+    Args:
+        path: The file.
+        image: Name of the image, for error messages.
+        backend_args: Arguments of mmengine's file backend.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it cannot be decoded or has not three channels of 8 bits.
+    """
+    described = f'panoptic PNG {path} of {image}'
+    try:
+        content = np.frombuffer(get(path, backend_args=backend_args), np.uint8)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{described} does not exist') from error
+    colors = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    if colors is None:
+        raise ValueError(f'{described} is truncated or not an image')
+    if colors.ndim != 3 or colors.dtype != np.uint8:
+        raise ValueError(
+            f'{described} must have three channels of 8 bits, but has '
+            f'{colors.shape[2] if colors.ndim == 3 else 1} of type {colors.dtype}'
+        )
+    rgba = cv2.cvtColor(colors[..., :3], cv2.COLOR_BGR2RGBA)
+    return rgba.view('<u4')[..., 0] & np.uint32(MAX_ID)
+
+
+def write_panoptic_png(path: Path, ids: NDArray[np.integer], sync: bool = False) -> None:
+    """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears whole or not at all.
+
+    Args:
+        path: The file.
+        ids: Id of each pixel.
+        sync: Whether to wait until it is on the disk.
+    """
+    colors = np.ascontiguousarray(ids, dtype='<u4').view(np.uint8).reshape(*ids.shape, 4)
+    _, encoded = cv2.imencode('.png', cv2.cvtColor(colors, cv2.COLOR_RGBA2BGR))
+    write_atomically(path, encoded.tobytes(), sync)
