@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from projects.kmax.commands.shapes import draw_split
 from mmdet.registry import DATASETS
 from mmengine.config import Config
+
+from projects.kmax.commands.shapes import draw_split
 
 ANN_FILE = 'panoptic_train.json'
 
