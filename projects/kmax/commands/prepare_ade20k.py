@@ -67,8 +67,8 @@ def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
     if faults:
         return faults
     convert = partial(convert_image, split, target.with_suffix(''))
-    results = run_parallel(convert, names, workers)
-    results = list(show_progress(results, f'converting {name}', len(names)))
+    converting = run_parallel(convert, names, workers)
+    results = list(show_progress(converting, f'converting {name}', len(names)))
     faults = [result for result in results if isinstance(result, Fault)]
     if not faults:
         converted = [result for result in results if isinstance(result, Converted)]
