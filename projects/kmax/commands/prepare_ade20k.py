@@ -14,27 +14,18 @@ after an interruption.
 """
 
 import json
-from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from kmax_deeplab.atomic_file import write_atomically
 
-from ..dataset_preparation.ade20k import (
-    Converted,
-    Split,
-    categories,
-    convert_image,
-)
+from ..dataset_preparation.ade20k import Converted, Split, categories, convert_image
 from ..dataset_preparation.archives import collect, find_missing
 from ..faults import Fault
 from ..parallel import run_parallel
 from .arguments import stop_on
-from .preparation import (
-    finish,
-    preparation_parser,
-)
+from .preparation import finish, preparation_parser
 from .progress import show_progress
 
 ROOT = 'ADEChallengeData2016'
@@ -46,18 +37,8 @@ SPLITS = {'train': 'training', 'val': 'validation'}
 LEAST_AGREEMENT = 0.5
 
 
-def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
-    """Parse the command line."""
-    out = 'folder to write, as data/ADEChallengeData2016'
-    return preparation_parser(__doc__, prog, 'folder with the downloads', out).parse_args(argv)
-
-
 def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
-    """Convert one part; its JSON comes last. Return what is wrong with its files.
-
-    Raises:
-        ValueError: If there are no files, or instances contradict the scene parsing.
-    """
+    """Convert one part; its JSON comes last. Return what is wrong with its files."""
     split = Split(out, SPLITS[name])
     names, faults = split.find_names()
     if not names:
@@ -97,7 +78,7 @@ def check_agreement(converted: list[Converted], split: Split) -> None:
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare ADE20K as the command line says."""
-    args = parse_args(argv, prog)
+    args = preparation_parser(__doc__, prog, 'data/ADEChallengeData2016').parse_args(argv)
     with stop_on(args.prog, OSError, ValueError):
         collect(args.src, args.out, DOWNLOADS, PARTS, show_progress)
         if (args.src / ROOT).is_dir():

@@ -1,6 +1,6 @@
 """mmengine's ``get_config('PACKAGE::CONFIG')`` knows no packages but those that it lists.
 
-Upstream: https://github.com/open-mmlab/mmengine (``MODULE2PACKAGE`` of ``mmengine/config/utils.py``).
+Upstream: https://github.com/open-mmlab/mmengine (``mmengine/config/utils.py``, MODULE2PACKAGE).
 Delete when mmengine looks for the package itself.
 """
 
