@@ -100,3 +100,16 @@ def test_a_clone_comes_before_an_installed_package(copy_to, python, work):
             f'{work}/kmax_deeplab/__init__.py',
             f'clone: {work}/projects/kmax/__init__.py',
         }
+
+
+@pytest.mark.parametrize('tools', ['clone/tools', 'clone/tools/dataset_converters', 'wheel'])
+def test_tools_run_the_package_that_they_came_with(tools, copy_to, python, site, tmp_path):
+    package = copy_to(tmp_path / 'clone') if tools != 'wheel' else site
+    folder = tmp_path / tools if tools != 'wheel' else site / 'kmax_deeplab' / '.mim' / 'tools'
+    source = Path(__file__).resolve().parents[2] / 'tools'
+    for name in ('_command.py', 'dataset_converters/_command.py'):
+        target = folder.parent if folder.name == 'dataset_converters' else folder
+        write(target / name, (source / name).read_text())
+    write(folder / 'tool.py', 'from _command import run\nprint(run.__code__.co_filename)')
+    result = python(folder / 'tool.py')
+    assert result.stdout == f'{package}/kmax_deeplab/cli.py\n', result.stderr
