@@ -49,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     parser = make_parser()
-    if not words:
-        parser.error('a subcommand is missing')
-    name = words[0]
+    name = words[0] if words else '--'
     if name in COMMANDS:
         return run(name, words[1:], f'{COMMAND} {name}')
     if not name.startswith('-'):
@@ -59,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         hint = f', did you mean {" or ".join(near)}?' if near else ''
         parser.error(f'there is no subcommand {name}{hint}')
     parser.parse_args(words)
-    return None
+    parser.error('a subcommand is missing')
 
 
 def make_parser() -> Parser:

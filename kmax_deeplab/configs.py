@@ -37,7 +37,7 @@ def find_config(config: str) -> str:
     if len(found) > 1:
         raise ValueError(f'several configs are called {name}: {", ".join(found)}; give a path')
     if not found:
-        near = get_close_matches(name, [path.stem for path in paths])
+        near = get_close_matches(name, [path.stem for path in paths], cutoff=0.5)
         hint = f'; did you mean {" or ".join(near)}?' if near else f' in {config_folder()}'
         raise ValueError(f'file {config} does not exist, nor a config of that name{hint}')
     return found[0]

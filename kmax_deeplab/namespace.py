@@ -49,7 +49,7 @@ def claim() -> None:
     if other is not None:
         message = (
             f'there are two copies of projects.kmax: kmax_deeplab is imported from {ROOT}, but '
-            f'projects.kmax from {other.parents[2]}; uninstall or delete one of them, or take its '
+            f'projects.kmax from {other}; uninstall or delete one of them, or take its '
             'folder off PYTHONPATH'
         )
         # The script of the command imports this package before it could catch anything.
@@ -63,17 +63,19 @@ def claim() -> None:
         found.__path__ = []
 
 
-def find_other() -> Path | None:
-    """Return the file of another ``projects.kmax`` that is imported or comes first."""
+def find_other() -> str | None:
+    """Return the folder of another ``projects`` whose ``kmax`` is imported or comes first."""
     imported = sys.modules.get('projects.kmax')
     if imported is not None:
-        file = Path(imported.__path__[0], '__init__.py')
+        places = [Path(imported.__path__[0])]
     else:
-        spec = PathFinder.find_spec('projects.kmax', search_path())
-        if spec is None or spec.origin is None:  # A folder of that name yields to a package.
-            return None
-        file = Path(spec.origin)
-    return None if file.resolve() == PACKAGE.resolve() else file
+        places = [Path(folder, 'kmax') for folder in search_path()]
+        # A folder alone yields to a package.
+        files = ('__init__.py', '../kmax.py')
+        places = [place for place in places if any((place / name).is_file() for name in files)]
+    if not places or places[0].resolve() == PACKAGE.parent.resolve():
+        return None
+    return str(places[0].parents[1])
 
 
 def search_path() -> list[str]:

@@ -11,23 +11,20 @@ The second loads an epoch of an annotation file that names few files many times.
 """
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+import cv2
+import torch
+from mmengine.registry import init_default_scope
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-import cv2  # noqa: E402
-import torch  # noqa: E402
-from mmengine.registry import init_default_scope  # noqa: E402
+from projects.kmax.commands.arguments import config_file
+from projects.kmax.runtime.malloc import keep_freed_memory
 
-from benchmarks import pipeline_speed, scenes  # noqa: E402
-from benchmarks.worker_memory import measure_epoch  # noqa: E402
-from projects.kmax.runtime.malloc import keep_freed_memory  # noqa: E402
+from . import pipeline_speed, scenes
+from .worker_memory import measure_epoch
 
-CONFIG = ROOT / 'configs/kmax/_base_/datasets/coco_panoptic.py'
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/datasets/coco_panoptic.py'
 SCENES = 16
 
 
@@ -35,7 +32,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('config', type=Path, nargs='?', default=CONFIG)
+    parser.add_argument('config', type=config_file, nargs='?', default=CONFIG)
     parser.add_argument(
         '--data-root',
         type=Path,
@@ -105,7 +102,3 @@ def main() -> None:
         if args.data_root is None:
             scenes.draw_scenes(folder, args.size, SCENES)
         report(args, folder)
-
-
-if __name__ == '__main__':
-    main()

@@ -16,20 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import cv2
+import numpy as np
+import torch
+from mmdet.datasets import CocoPanopticDataset
+from mmdet.evaluation.functional import INSTANCE_OFFSET, pq_compute_single_core
+from mmdet.evaluation.metrics.coco_panoptic_metric import parse_pq_results
+from mmdet.registry import METRICS
+from mmengine.logging import MMLogger
+from numpy.typing import NDArray
 
-import projects.kmax  # noqa: F401, E402, I001  (before anything of mmdet)
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from mmdet.datasets import CocoPanopticDataset  # noqa: E402
-from mmdet.evaluation.functional import INSTANCE_OFFSET, pq_compute_single_core  # noqa: E402
-from mmdet.evaluation.metrics.coco_panoptic_metric import parse_pq_results  # noqa: E402
-from mmdet.registry import METRICS  # noqa: E402
-from mmengine.logging import MMLogger  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-
-from projects.kmax.panoptic_format import write_panoptic_png  # noqa: E402
+from projects.kmax.panoptic.files import write_panoptic_png
 
 HEIGHT, WIDTH = 480, 640
 THINGS = CocoPanopticDataset.METAINFO['thing_classes']
@@ -227,7 +224,3 @@ def report(results: dict[str, tuple[dict, float, float]], images: int) -> None:
         )
     if worst > TOLERANCE:
         sys.exit(f'the figures differ by {worst}')
-
-
-if __name__ == '__main__':
-    main()

@@ -32,7 +32,7 @@ class SubcommandParser(cli.Parser):
         unknown = re.match(r'unrecognized arguments: (--[\w-]+)', message)
         others = list(cli.commands_with(unknown[1])) if unknown else []
         if unknown and others:
-            message = f'{self.prog} has no option {unknown[1]}, but {", ".join(others)} has'
+            message = f'{unknown[1]} is an option of {" and ".join(others)}, not of this subcommand'
         super().error(message)
 
 

@@ -117,13 +117,9 @@ def check_recipe(args: Namespace, config: Config) -> None:
 def convert_file(
     args: Namespace, config: Config, model: KMaXDeepLab
 ) -> tuple[Conversion, dict[str, Any]]:
-    """Read and convert the checkpoint.
+    """Return the converted weights and what to note beside them.
 
-    Returns:
-        The weights, and what to note beside them.
-
-    Raises:
-        ConversionError: Says, where the checkpoint has another format, which.
+    A ConversionError says, where the checkpoint has another format, which.
     """
     form = FORMATS[args.format]
     meta: dict[str, Any] = {}

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..visualization.training_curve import (
-    compare_trainings,
-    draw_training_curve,
-)
+from ..visualization.training_curve import compare_trainings, draw_training_curve
 from .arguments import make_parser
 
 

@@ -15,19 +15,17 @@ from .progress import show_progress
 SHOWN = 20
 
 
-def preparation_parser(
-    description: str | None, prog: str | None, src: str, out: str
-) -> ArgumentParser:
-    """Return a parser of ``src``, ``out`` and ``--workers``."""
+def preparation_parser(description: str | None, prog: str | None, out: str) -> ArgumentParser:
+    """Return a parser of ``src``, ``out``, for instance the one given, and ``--workers``."""
     parser = make_parser(description, prog)
-    parser.add_argument('src', type=Path, help=src)
-    parser.add_argument('out', type=Path, help=out)
+    parser.add_argument('src', type=Path, help='folder with the downloads')
+    parser.add_argument('out', type=Path, help=f'folder to write, as {out}')
     add_workers(parser)
     return parser
 
 
 def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:
-    """Return what would stop a training on a data set: every file is read."""
+    """Return what would stop a training on a data set of that config: every file is read."""
     init_default_scope('mmdet')
     dataset = DATASETS.build({**cfg, 'lazy_init': True, 'pipeline': []})
     report = inspect_dataset(name, dataset, None, workers, show_progress)

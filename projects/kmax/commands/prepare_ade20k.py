@@ -13,26 +13,17 @@ Every file is read; what is missing or damaged is named, and then no JSON is wri
 after an interruption.
 """
 
-from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from ..dataset_preparation.ade20k import (
-    Converted,
-    Split,
-    categories,
-    convert_image,
-)
+from ..dataset_preparation.ade20k import Converted, Split, categories, convert_image
 from ..dataset_preparation.archives import collect, find_missing
 from ..panoptic.faults import Fault
 from ..panoptic.files import write_panoptic_json
 from ..parallel import run_parallel
 from .arguments import stop_on
-from .preparation import (
-    finish,
-    preparation_parser,
-)
+from .preparation import finish, preparation_parser
 from .progress import show_progress
 
 ROOT = 'ADEChallengeData2016'
@@ -44,18 +35,8 @@ SPLITS = {'train': 'training', 'val': 'validation'}
 LEAST_AGREEMENT = 0.5
 
 
-def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
-    """Parse the command line."""
-    out = 'folder to write, as data/ADEChallengeData2016'
-    return preparation_parser(__doc__, prog, 'folder with the downloads', out).parse_args(argv)
-
-
 def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
-    """Convert one part; its JSON comes last. Return what is wrong with its files.
-
-    Raises:
-        ValueError: If there are no files, or instances contradict the scene parsing.
-    """
+    """Convert one part; its JSON comes last. Return what is wrong with its files."""
     split = Split(out, SPLITS[name])
     names, faults = split.find_names()
     if not names:
@@ -65,8 +46,8 @@ def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
     if faults:
         return faults
     convert = partial(convert_image, split, target.with_suffix(''))
-    results = run_parallel(convert, names, workers)
-    results = list(show_progress(results, f'converting {name}', len(names)))
+    converting = run_parallel(convert, names, workers)
+    results = list(show_progress(converting, f'converting {name}', len(names)))
     faults = [result for result in results if isinstance(result, Fault)]
     if not faults:
         converted = [result for result in results if isinstance(result, Converted)]
@@ -95,7 +76,7 @@ def check_agreement(converted: list[Converted], split: Split) -> None:
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare ADE20K as the command line says."""
-    args = parse_args(argv, prog)
+    args = preparation_parser(__doc__, prog, 'data/ADEChallengeData2016').parse_args(argv)
     with stop_on(args.prog, OSError, ValueError):
         collect(args.src, args.out, DOWNLOADS, PARTS, show_progress)
         if (args.src / ROOT).is_dir():

@@ -11,7 +11,6 @@ read; what is missing or damaged is named. Start it again after an interruption.
 """
 
 import shutil
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +19,7 @@ from ..dataset_preparation.image_files import measure_all
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.files import read_panoptic_json, write_panoptic_json
 from .arguments import stop_on
-from .preparation import (
-    check_split,
-    finish,
-    preparation_parser,
-)
+from .preparation import check_split, finish, preparation_parser
 from .progress import show_progress
 
 PARTS = ('leftImg8bit', 'gtFine')
@@ -32,12 +27,6 @@ URL = 'https://www.cityscapes-dataset.com/downloads/'
 SPLITS = ('train', 'val')
 INSTANCES = '_gtFine_instanceIds.png'
 IMAGE = '_leftImg8bit.png'
-
-
-def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
-    """Parse the command line."""
-    out = 'folder to write, as data/cityscapes'
-    return preparation_parser(__doc__, prog, 'folder with the downloads', out).parse_args(argv)
 
 
 def archive_of(part: str) -> str:
@@ -130,7 +119,7 @@ def list_test_images(out: Path, workers: int) -> list[Fault]:
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare Cityscapes as the command line says."""
-    args = parse_args(argv, prog)
+    args = preparation_parser(__doc__, prog, 'data/cityscapes').parse_args(argv)
     with stop_on(args.prog, ImportError, OSError, ValueError):
         downloads = dict.fromkeys(map(archive_of, PARTS), '')
         collect(args.src, args.out, downloads, PARTS, show_progress)

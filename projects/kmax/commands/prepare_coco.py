@@ -13,19 +13,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..dataset_preparation.archives import (
-    collect,
-    find_missing,
-    unpack,
-)
+from ..dataset_preparation.archives import collect, find_missing, unpack
 from ..dataset_preparation.image_files import list_images, measure_all
 from ..panoptic.faults import Fault
 from .arguments import stop_on
-from .preparation import (
-    check_split,
-    finish,
-    preparation_parser,
-)
+from .preparation import check_split, finish, preparation_parser
 from .progress import show_progress
 
 ANNOTATIONS = 'panoptic_annotations_trainval2017.zip'
@@ -34,9 +26,7 @@ URL = 'http://images.cocodataset.org/'
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = preparation_parser(
-        __doc__, prog, 'folder with the downloads', 'folder to write, as data/coco'
-    )
+    parser = preparation_parser(__doc__, prog, 'data/coco')
     parser.add_argument(
         '--splits',
         nargs='+',

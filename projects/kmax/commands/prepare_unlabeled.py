@@ -9,23 +9,19 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..dataset_preparation.image_files import (
-    list_images,
-    measure_all,
-    number_images,
-)
+from ..dataset_preparation.image_files import list_images, measure_all, number_images
 from ..panoptic.files import read_panoptic_json, write_panoptic_json
-from .arguments import stop_on
-from .preparation import (
-    finish,
-    preparation_parser,
-)
+from .arguments import add_workers, make_parser, stop_on
+from .preparation import finish
 from .progress import show_progress
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = preparation_parser(__doc__, prog, 'folder of images', 'JSON to write')
+    parser = make_parser(__doc__, prog)
+    parser.add_argument('src', type=Path, help='folder of images')
+    parser.add_argument('out', type=Path, help='JSON to write')
+    add_workers(parser)
     parser.add_argument('--categories', type=Path, help='panoptic JSON with the categories to name')
     args = parser.parse_args(argv)
     if args.out.is_dir():

@@ -70,9 +70,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
 def claim_folder(out_dir: Path, recipe: dict[str, Any], force: bool) -> bool:
     """Make the folder ready for drawing; return False where the same data set is there already.
 
-    Raises:
-        FileExistsError: the folder holds something else; ``force`` replaces only what this tool
-            drew.
+    A FileExistsError says that it holds something else; ``force`` replaces only what was drawn.
     """
     mark = out_dir / RECIPE
     if out_dir.exists() and not mark.exists() and (out_dir.is_file() or any(out_dir.iterdir())):

@@ -8,11 +8,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from ..engine.weights import (
-    check_weights,
-    continues_with_new_classes,
-    read_weights,
-)
+from ..engine.weights import check_weights, continues_with_new_classes, read_weights
 from ..runtime.batch_size import accumulate, scale_learning_rate
 from ..runtime.latest_checkpoint import choose_start
 from ..runtime.machine import adapt_to_machine, leave_group

@@ -13,6 +13,7 @@ from projects.kmax.compat import (  # noqa: E402
     det_inferencer,
     mmcv_ext,
     mmdet_import,
+    mmengine_configs,
     mmengine_packages,
     mmpretrain_models,
     panopticapi,
@@ -23,6 +24,7 @@ from projects.kmax.compat import (  # noqa: E402
 mmcv_ext.apply()
 panopticapi.apply()
 mmengine_packages.apply()
+mmengine_configs.apply()
 torch_load.apply()
 mmpretrain_models.apply()
 mmdet_import.apply()
