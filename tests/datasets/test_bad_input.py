@@ -1,5 +1,7 @@
 """Every fault of a data set is reported with the file and the image, from workers too."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -11,135 +13,113 @@ def _png(folder):
     return folder / 'panoptic' / '1.png'
 
 
+def _image(folder):
+    return folder / 'images' / '1.png'
+
+
 def _truncate(path, fraction=0.6):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * fraction)])
 
 
-def _remove_image(folder):
-    (folder / 'images' / '1.png').unlink()
-
-
-def _truncate_image(folder):
-    _truncate(folder / 'images' / '1.png')
-
-
-def _truncate_jpeg(folder):
-    path = folder / 'images' / '1.png'
-    image = cv2.imread(str(path))
-    path.write_bytes(cv2.imencode('.jpg', image)[1].tobytes())
+def _truncate_jpeg(path):
+    path.write_bytes(cv2.imencode('.jpg', cv2.imread(str(path)))[1].tobytes())
     _truncate(path)
 
 
-def _empty_image(folder):
-    (folder / 'images' / '1.png').write_bytes(b'')
+def _rewrite(change):
+    """Return what changes the colours of a PNG."""
+    return lambda path: cv2.imwrite(str(path), change(cv2.imread(str(path))))
 
 
-def _write_text_as_image(folder):
-    (folder / 'images' / '1.png').write_text('not an image')
-
-
-def _remove_png(folder):
-    _png(folder).unlink()
-
-
-def _truncate_png(folder):
-    _truncate(_png(folder))
-
-
-def _empty_png(folder):
-    _png(folder).write_bytes(b'')
-
-
-def _sixteen_bit_png(folder):
-    cv2.imwrite(str(_png(folder)), cv2.imread(str(_png(folder))).astype(np.uint16))
-
-
-def _sixteen_bit_grey_png(folder):
-    cv2.imwrite(str(_png(folder)), cv2.imread(str(_png(folder)))[..., 0].astype(np.uint16))
-
-
-def _grey_png(folder):
-    cv2.imwrite(str(_png(folder)), cv2.imread(str(_png(folder)))[..., 0])
-
-
-def _small_png(folder):
-    cv2.imwrite(str(_png(folder)), cv2.imread(str(_png(folder)))[:, :-1])
-
-
-def _unlisted_id(folder):
-    colors = cv2.imread(str(_png(folder)))
+def _add_id(colors):
     colors[0, 0] = (0, 0, 77)
-    cv2.imwrite(str(_png(folder)), colors)
+    return colors
 
 
-def _missing_id(folder):
-    colors = cv2.imread(str(_png(folder)))
+def _remove_id(colors):
     colors[colors[..., 2] == 7] = 0
-    cv2.imwrite(str(_png(folder)), colors)
+    return colors
 
 
 UNREADABLE = r'image 1 \(.*images/1\.png\) of .*panoptic\.json: .*'
 PNG = r'panoptic PNG .*panoptic/1\.png '
-FAULTS = [
-    (_remove_image, FileNotFoundError, UNREADABLE + 'No such file'),
-    (_truncate_image, OSError, UNREADABLE),
-    (_truncate_jpeg, OSError, UNREADABLE),
-    (_empty_image, OSError, UNREADABLE),
-    (_write_text_as_image, OSError, UNREADABLE),
-    (_remove_png, FileNotFoundError, PNG + r'of image 1 in .*panoptic\.json does not exist'),
-    (_truncate_png, ValueError, PNG + r'of image 1 in .*panoptic\.json is truncated'),
-    (_empty_png, ValueError, PNG + r'of image 1 in .*panoptic\.json is truncated or not an image'),
-    (
-        _sixteen_bit_png,
+FAULTS = {
+    'no image': (_image, Path.unlink, FileNotFoundError, UNREADABLE + 'No such file'),
+    'truncated image': (_image, _truncate, OSError, UNREADABLE),
+    'truncated JPEG': (_image, _truncate_jpeg, OSError, UNREADABLE),
+    'empty image': (_image, lambda path: path.write_bytes(b''), OSError, UNREADABLE),
+    'text': (_image, lambda path: path.write_text('not an image'), OSError, UNREADABLE),
+    'no PNG': (
+        _png,
+        Path.unlink,
+        FileNotFoundError,
+        PNG + r'of image 1 in .*panoptic\.json does not exist',
+    ),
+    'truncated PNG': (
+        _png,
+        _truncate,
+        ValueError,
+        PNG + r'of image 1 in .*panoptic\.json is truncated',
+    ),
+    'empty PNG': (
+        _png,
+        lambda path: path.write_bytes(b''),
+        ValueError,
+        PNG + r'of image 1 in .*panoptic\.json is truncated or not an image',
+    ),
+    '16 bits': (
+        _png,
+        _rewrite(lambda colors: colors.astype(np.uint16)),
         ValueError,
         PNG + 'of image 1 in .* must .* 8 bits, but has 3 of type uint16',
     ),
-    (
-        _sixteen_bit_grey_png,
+    '16 bits, grey': (
+        _png,
+        _rewrite(lambda colors: colors[..., 0].astype(np.uint16)),
         ValueError,
         PNG + 'of image 1 in .* must .* 8 bits, but has 1 of type uint16',
     ),
-    (_grey_png, ValueError, PNG + 'of image 1 in .* must have .*, but has 1 of type uint8'),
-    (
-        _small_png,
+    'grey': (
+        _png,
+        _rewrite(lambda colors: colors[..., 0]),
+        ValueError,
+        PNG + 'of image 1 in .* must have .*, but has 1 of type uint8',
+    ),
+    'small': (
+        _png,
+        _rewrite(lambda colors: colors[:, :-1]),
         ValueError,
         PNG + r'is 39x24 pixels, but image 1 \(.*images/1\.png\) is 40x24 pixels',
     ),
-    (
-        _unlisted_id,
+    'unlisted id': (
+        _png,
+        _rewrite(_add_id),
         ValueError,
-        PNG + 'holds id 77, which is not among the segments_info of image 1 '
-        r'in .*panoptic\.json',
+        PNG + r'holds id 77, which is not among the segments_info of image 1 in .*panoptic\.json',
     ),
-    (
-        _missing_id,
+    'missing id': (
+        _png,
+        _rewrite(_remove_id),
         ValueError,
-        PNG + 'has no pixel of id 7, which is among the segments_info of '
-        r'image 1 in .*panoptic\.json',
+        PNG
+        + r'has no pixel of id 7, which is among the segments_info of image 1 in .*panoptic\.json',
     ),
-]
+}
 
 
-@pytest.mark.parametrize(
-    ('damage', 'error', 'message'),
-    FAULTS,
-    ids=lambda value: str(getattr(value, '__name__', '')).lstrip('_'),
-)
-def test_fault_of_a_file_is_named(damage, error, message, panoptic_folder, build_dataset):
-    damage(panoptic_folder)
+@pytest.mark.parametrize('name', FAULTS)
+def test_fault_of_a_file_is_named(name, panoptic_folder, build_dataset):
+    path_in, damage, error, message = FAULTS[name]
+    damage(path_in(panoptic_folder))
     with pytest.raises(error, match=message):
         build_dataset()[0]
 
 
-@pytest.mark.parametrize(
-    'damage',
-    [_remove_image, _truncate_jpeg, _truncate_png, _unlisted_id],
-    ids=lambda value: value.__name__.lstrip('_'),
-)
-def test_workers_report_and_do_not_hang(damage, panoptic_folder, build_dataset):
-    error, message = next(fault[1:] for fault in FAULTS if fault[0] is damage)
-    damage(panoptic_folder)
+@pytest.mark.parametrize('name', ['no image', 'truncated JPEG', 'truncated PNG', 'unlisted id'])
+def test_workers_report_and_do_not_hang(name, panoptic_folder, build_dataset):
+    path_in, damage, error, message = FAULTS[name]
+    damage(path_in(panoptic_folder))
     batches = iter(DataLoader(build_dataset(), num_workers=2, collate_fn=list, timeout=60))
     with pytest.raises(error, match=message):
         next(batches)

@@ -24,6 +24,19 @@ def write(tmp_path):
     return run
 
 
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Return a function from the name of a function of paths to the paths that it gets."""
+
+    def record(name):
+        paths = []
+        function = getattr(leaks, name)
+        monkeypatch.setattr(leaks, name, lambda path: paths.append(path) or function(path))
+        return paths
+
+    return record
+
+
 def numbered(count, start=0):
     """Files of different sizes."""
     return {f'{n}.jpg': bytes(n + 1) for n in range(start, start + count)}
@@ -48,11 +61,29 @@ def test_renamed_copies_are_found_with_all_digests_and_without(write):
     )
 
 
-def test_few_files_are_asked_for_their_sizes_those_of_one_name_first(write, monkeypatch):
+def test_images_of_other_sizes_are_told_apart_without_reading_them(write, looked_at):
+    read = looked_at('_read')
+    names = range(MAX_DIGESTS)
+    train = write('train', {f'{n}': b'longer' for n in names} | {'99': b'same'})
+    val = write('val', {f'{n}': b'short' for n in names} | {'99': b'same'})
+    assert [fault.image_id for fault in find_leaks(train, val)] == ['99']
+    assert len(read) == 2
+
+
+def test_few_images_of_one_size_are_read(write, looked_at):
+    read = looked_at('_read')
+    names = [f'{n}' for n in range(MAX_DIGESTS)]
+    train, val = (
+        write('train', dict.fromkeys(names, b'a')),
+        write('val', dict.fromkeys(names, b'b')),
+    )
+    assert list(find_leaks(train, val)) == []
+    assert len(read) == len(set(read)) == MAX_DIGESTS
+
+
+def test_few_files_are_asked_for_their_sizes_those_of_one_name_first(write, looked_at, monkeypatch):
     monkeypatch.setattr(leaks, 'MAX_SIZES', 5)
-    asked = []
-    size_of = leaks._size
-    monkeypatch.setattr(leaks, '_size', lambda path: asked.append(path) or size_of(path))
+    asked = looked_at('_size')
     train = write('train', numbered(20) | {'b.jpg': b'same', 'a.jpg': b'too'})
     val = write('val', numbered(20, start=20) | {'a.jpg': b'two', 'b.jpg': b'same'})
     assert [fault.image_id for fault in find_leaks(train, val)] == ['b']
@@ -76,7 +107,10 @@ def test_what_is_no_readable_file_is_passed_over(write, tmp_path, monkeypatch):
             for path in ('', str(tmp_path), str(tmp_path / 'pipe'), 'absent.jpg')
         ]
     train[1].append(('remote', 's3://train/1.jpg'))
+    train[1].append(('gone', str(tmp_path / 'train' / 'gone.jpg')))
+    gone = (('gone', 'gone.jpg'), ('a', 'a.jpg'))
     val[1].append(('nul', 'a\0b'))
+    val[1].extend((name, str(tmp_path / 'val' / file)) for name, file in gone)
     # The file was there when it was asked for its size.
     read = Path.read_bytes
 

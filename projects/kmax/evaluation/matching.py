@@ -43,15 +43,8 @@ def match_segments(
     A pair matches when its categories agree, the annotated one is no crowd and their IoU, without
     the prediction's void pixels, exceeds 0.5. An unmatched prediction is not counted when more
     than half of it is void or crowd of its category; of several such crowds the last one counts.
-
-    Args:
-        overlaps: Pixel counts of the pairs of ids, annotated and predicted.
-        gt_segments: COCO's ``segments_info``; its areas are trusted.
-        pred_categories: Category of each predicted id; pixels of other ids are void.
-        image: Name of the image for warnings.
-
-    Returns:
-        The outcome of each category that occurs.
+    The areas of COCO's ``segments_info`` are trusted; pixels of predicted ids without a category
+    are void.
     """
     gt = {segment['id']: segment for segment in gt_segments}
     matches: dict[int, Matches] = defaultdict(Matches)
@@ -113,16 +106,10 @@ def sum_matches(images: Iterable[Mapping[int, Matches]]) -> dict[int, Matches]:
 def summarise(
     matches: Mapping[int, Matches], categories: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, dict]:
-    """Average over the categories that occur.
+    """Average over the categories that occur, as :func:`pq_compute` returns it.
 
-    Args:
-        matches: Outcome of each category.
-        categories: COCO's categories by id.
-
-    Returns:
-        ``All``, ``Things`` and ``Stuff`` with ``pq``, ``sq``, ``rq`` and the number ``n`` of
-        categories averaged; ``per_class`` by category id. Without any category to average the
-        means are 0 and a warning says so; panopticapi divides by zero there.
+    Without any category to average the means are 0 and a warning says so; panopticapi divides by
+    zero there.
     """
     per_class = {category: matches.get(category, Matches()).quality() for category in categories}
     present = {category for category, m in matches.items() if m.tp + m.fp + m.fn > 0}

@@ -8,9 +8,11 @@ import numpy as np
 from mmdet.visualization.palette import get_palette
 
 from ..panoptic.files import read_panoptic_png
+from ..panoptic.id_runs import find_runs
 from ..visualization.drawing import draw_segments
 from ..visualization.panels import fit
 from ..visualization.segments import Segments
+from ..void import VOID_ID
 from .annotations import Annotations
 from .datasets import DatasetReport
 from .images import ImageReport
@@ -62,9 +64,9 @@ def _number_segments(
         if label is not None and not info.get('iscrowd', 0):
             labels.append(label)
             number_of_id[info['id']] = len(labels)
-    present, place = np.unique(ids, return_inverse=True)
-    numbers = np.array([number_of_id.get(value, 0) for value in present.tolist()], np.int32)
-    return Segments(numbers[place.reshape(ids.shape)], labels)
+    runs = find_runs(ids)
+    numbers = [number_of_id.get(value, VOID_ID) for value in runs.ids.tolist()]
+    return Segments(runs.replace_ids(np.array(numbers, np.int32)), labels)
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:

@@ -54,8 +54,8 @@ def parse_segments(
         num_things: Number of thing classes, which have the smallest labels.
 
     Returns:
-        ``segment_ids`` in the given order; for each of them ``segment_rows``, counted from 1, 0 for
-        none; ``segment_labels``, the label of each row.
+        ``segment_ids`` in the given order; for each of them ``segment_rows``, counted from 1, void
+        for none; ``segment_labels``, the label of each row.
     """
     ids: list[int] = []
     rows: list[int] = []
@@ -65,7 +65,7 @@ def parse_segments(
         label = labels.get(segment.get('category_id'), -1)
         row = stuff_rows.get(label, len(row_labels) + 1)
         if label < 0 or segment.get('iscrowd', 0):
-            row = 0
+            row = VOID_ID
         if row > len(row_labels):
             row_labels.append(label)
             if label >= num_things:

@@ -14,9 +14,7 @@ from mmengine.structures import InstanceData
 
 from projects.kmax.engine.hooks.warn_about_data import find_warnings
 from projects.kmax.runtime.resumable_data import SeededDataset
-from projects.kmax.panoptic import leaks
 from projects.kmax.panoptic.faults import FaultKind
-from projects.kmax.panoptic.leaks import MAX_DIGESTS
 
 CATEGORIES = [dict(id=1, name='cat', isthing=1), dict(id=2, name='sky', isthing=0)]
 CAT, SKY = dict(id=1, category_id=1), dict(id=2, category_id=2)
@@ -68,38 +66,6 @@ def test_same_id_and_name_are_a_leak_only_with_the_same_content(write):
     assert kinds(write('train', {1: 'c', 2: 'd'}), val) == []
     (fault,) = find_warnings(write('train', {1: 'c', 2: 'b'}), val)
     assert fault.image_id == 2
-
-
-def test_images_of_other_sizes_are_told_apart_without_reading_them(write):
-    names = range(1, MAX_DIGESTS + 1)
-    train = write('train', {n: 'longer' for n in names} | {99: 'same'})
-    (fault,) = find_warnings(train, write('val', {n: 'short' for n in names} | {99: 'same'}))
-    assert fault.image_id == 99
-
-
-def test_few_images_of_one_size_are_read(write, monkeypatch):
-    read = []
-    content_of = leaks._read
-    monkeypatch.setattr(leaks, '_read', lambda path: read.append(path) or content_of(path))
-    names = range(1, MAX_DIGESTS + 1)
-    assert (
-        kinds(write('train', dict.fromkeys(names, 'a')), write('val', dict.fromkeys(names, 'b')))
-        == []
-    )
-    assert len(read) == len(set(read)) == MAX_DIGESTS
-
-
-def test_images_that_are_not_on_disk_are_not_compared(write, tmp_path):
-    train, val = write('train', {1: 'a'}), write('val', {1: 'a'})
-    for split in ('train', 'val'):
-        (tmp_path / split / '1.jpg').unlink()
-    assert kinds(train, val) == []
-
-
-def test_missing_images_are_left_to_those_who_load_them(write, tmp_path):
-    train, val = write('train', {1: 'a'}), write('val', {1: 'a'})
-    (tmp_path / 'val' / '1.jpg').unlink()
-    assert kinds(train, val) == []
 
 
 def test_training_data_given_for_validation_too_are_no_leak(write):

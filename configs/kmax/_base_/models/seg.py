@@ -1,4 +1,4 @@
-"""What mmseg's EncoderDecoder has around every head, see kmax_r50_seg.py."""
+"""What mmseg's EncoderDecoder has around every head, see config_parts.in_mmseg."""
 
 model_in_mmseg = dict(
     _delete_=True,

@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform, Compose
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
+from ...void import VOID_ID
 from .arrays import contiguous, count_ids
 from .pad_crop import MID_GREY
 
@@ -93,7 +94,7 @@ class KMaXPanopticCopyPaste(BaseTransform):
         ids = source['gt_seg_map']
         counts = count_ids(ids, len(source['gt_segment_labels']) + 1)
         padded = cv2.inRange(source['img'], (MID_GREY,) * 3, (MID_GREY,) * 3) > 0
-        counts[0] = ((ids == 0) & ~padded).any()
+        counts[VOID_ID] = ((ids == VOID_ID) & ~padded).any()
         return np.flatnonzero(counts).tolist()
 
     def __repr__(self) -> str:
@@ -134,6 +135,6 @@ def paste(results: dict, source: dict, rows: np.ndarray) -> None:
     ``rows`` holds the new ids of the other's ids, ``(m + 1,)``. The sample is changed in place.
     """
     new_ids = rows.take(source['gt_seg_map'])
-    covered = (new_ids > 0).view(np.uint8)
+    covered = (new_ids != VOID_ID).view(np.uint8)
     results['img'] = cv2.copyTo(source['img'], covered, contiguous(results['img']))
     results['gt_seg_map'] = cv2.copyTo(new_ids, covered, contiguous(results['gt_seg_map']))

@@ -21,7 +21,8 @@ class PackKMaXInputs(PackDetInputs):
 
     * ``gt_panoptic_seg``: ``PixelData(ids=(1, H, W))`` int16, 0 for void, k > 0 for segment k - 1;
     * ``gt_segments``: ``InstanceData(labels=(n,))`` int64;
-    * ``gt_sem_seg``: ``PixelData(sem_seg=(1, H, W))`` uint8, 255 for void, if asked for.
+    * ``gt_sem_seg``: ``PixelData(sem_seg=(1, H, W))`` uint8, ``IGNORED_LABEL`` for
+      void, if asked for.
 
     Segments without a pixel, cropped away or pasted over, are left out: they would count towards
     the most masks of an image.

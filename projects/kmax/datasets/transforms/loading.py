@@ -23,8 +23,8 @@ class LoadPanopticIds(BaseTransform):
     Required keys: ``seg_map_path``, ``segment_ids``, ``segment_rows``, ``segment_labels``,
     ``img_id``, ``ori_shape``, ``ann_file``; compared where given are ``width`` and ``height``, and
     ``segment_areas`` and ``segment_boxes``.
-    Added keys: ``gt_seg_map``, an ``(H, W)`` int16 map of 0 for void and crowd and k for segment
-    k - 1; ``gt_segment_labels``, the ``(n,)`` int64 class of each segment.
+    Added keys: ``gt_seg_map``, an ``(H, W)`` int16 map of ``VOID_ID`` for void and crowd and k for
+    segment k - 1; ``gt_segment_labels``, the ``(n,)`` int64 class of each segment.
 
     Args:
         backend_args: Arguments of mmengine's file backend.

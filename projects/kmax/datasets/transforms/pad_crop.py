@@ -17,8 +17,8 @@ class KMaXRandomPadCrop(BaseTransform):
     """Pad with mid-grey and void at a random offset, then take a random crop.
 
     A side shorter than the crop lies at a random offset within it; of a longer side a random
-    window is taken. The image becomes float32, because mid-grey is 127.5. Void is 0 in a map of
-    ids, and the ignored label 255 in a map of classes, which mmseg's loader lists in
+    window is taken. The image becomes float32, because mid-grey is 127.5. Void is ``VOID_ID`` in a
+    map of ids and ``IGNORED_LABEL`` in a map of classes, which mmseg's loader lists in
     ``seg_fields``.
 
     Required keys: ``img``, ``gt_seg_map`` and ``seg_fields`` (optional). Modified keys: ``img``,
@@ -52,11 +52,7 @@ class KMaXRandomPadCrop(BaseTransform):
 class KMaXPad(BaseTransform):
     """Pad with mid-grey and void at the bottom and on the right, as the port does.
 
-    The image becomes float32, because mid-grey is 127.5. Void is 0 in a map of ids, and the
-    ignored label 255 in a map of classes, which mmseg's loader lists in ``seg_fields``.
-
-    Required keys: ``img``, ``gt_seg_map`` and ``seg_fields`` (optional). Modified keys: ``img``,
-    ``gt_seg_map``, ``img_shape``.
+    Keys and values are those of :class:`KMaXRandomPadCrop`.
 
     Args:
         size: ``(height, width)`` of the result.
