@@ -3,6 +3,9 @@
 import importlib.util
 import json
 import lzma
+import multiprocessing
+import os
+import socket
 import sys
 from pathlib import Path
 
@@ -109,5 +112,34 @@ def convert_checkpoint():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, 'argv', ['convert_checkpoint.py', *map(str, arguments)])
             convert.main()
+
+    return run
+
+
+@pytest.fixture
+def two_processes(tmp_path):
+    """Return a function that gives what another one finds in two processes.
+
+    That one is called with the rank of its process and a free port, in the test's folder, and its
+    result must be content of a JSON.
+    """
+    context = multiprocessing.get_context('fork')
+
+    def run(work):
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = free.getsockname()[1]
+
+        def keep(rank):
+            os.chdir(tmp_path)
+            (tmp_path / f'found_{rank}.json').write_text(json.dumps(work(rank, port)))
+
+        processes = [context.Process(target=keep, args=(rank,)) for rank in range(2)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(120)
+        assert [process.exitcode for process in processes] == [0, 0]
+        return [json.loads((tmp_path / f'found_{rank}.json').read_text()) for rank in range(2)]
 
     return run

@@ -2,8 +2,10 @@ _base_ = [
     './_base_/models/kmax_convnext-l-port.py',
     './_base_/models/cityscapes_port.py',
     './_base_/datasets/cityscapes_panoptic_port.py',
-    './_base_/schedules/schedule_60k_port.py',
+    './_base_/schedules/schedule_60k.py',
     './_base_/default_runtime.py',
 ]
 
 model = _base_.model_on_cityscapes
+optim_wrapper = dict(optimizer=_base_.optimizer_of_port)
+param_scheduler = _base_.warmup_of_port

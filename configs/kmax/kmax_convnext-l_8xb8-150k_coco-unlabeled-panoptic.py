@@ -2,13 +2,13 @@
 
 _base_ = './kmax_convnext-l_8xb8-150k_coco-panoptic.py'
 
+from kmax_deeplab.config_parts import panoptic_files
+
 # ConcatDataset reads the files of lazy data sets itself.
 labelled = dict(lazy_init=True, **_base_.train_dataloader.dataset)
-unlabeled = {
-    **labelled,
-    'ann_file': 'annotations/panoptic_unlabeled2017.json',
-    'data_prefix': dict(img='unlabeled2017/', seg='annotations/panoptic_unlabeled2017/'),
-}
+files = panoptic_files('annotations/panoptic_unlabeled2017', images='unlabeled2017/')
+unlabeled = {**labelled, **files}
 train_dataloader = dict(
     dataset=dict(_delete_=True, type='ConcatDataset', datasets=[labelled, unlabeled])
 )
+del files

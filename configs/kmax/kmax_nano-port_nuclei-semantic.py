@@ -1,13 +1,11 @@
 """kmax_nano_nuclei-semantic.py in the PyTorch port's recipe."""
 
-_base_ = [
-    './_base_/models/kmax_nano_scratch-port_seg.py',
-    './_base_/datasets/nuclei_semantic_port.py',
-    './_base_/schedules/schedule_small_port_seg.py',
-]
+_base_ = ['./kmax_nano_nuclei-semantic.py', './_base_/models/port.py']
 
-model = dict(
-    data_preprocessor=dict(size=_base_.crop_size, test_cfg=dict(size=_base_.crop_size)),
-    decode_head=dict(num_classes=4),
-)
-train_cfg = dict(max_iters=1000, val_interval=1000)
+from kmax_deeplab.config_parts import port_steps, semantic_train
+
+model = dict(backbone=_base_.resnet_of_port, decode_head=_base_.model_of_port.panoptic_head)
+optim_wrapper = dict(optimizer=_base_.optimizer_of_port)
+param_scheduler = _base_.warmup_of_port
+train_pipeline = semantic_train(port_steps(_base_.crop_size, scale_range=(0.8, 1.25)))
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

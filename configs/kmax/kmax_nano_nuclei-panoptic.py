@@ -1,7 +1,7 @@
 """Many small instances from scratch: cell nuclei of two kinds, 2 thing and 2 stuff classes."""
 
 _base_ = [
-    './_base_/models/kmax_nano_scratch.py',
+    './_base_/models/kmax_nano.py',
     './_base_/datasets/nuclei_panoptic.py',
     './_base_/schedules/schedule_small.py',
 ]

@@ -6,5 +6,16 @@ _base_ = [
     './_base_/schedules/schedule_small.py',
 ]
 
-model = dict(panoptic_head=dict(num_things_classes=5, num_stuff_classes=5))
+model = dict(
+    panoptic_head=dict(
+        num_things_classes=5,
+        num_stuff_classes=5,
+        criterion=dict(
+            # The original's: drawn shapes need no help to be found.
+            min_weight=1e-5,
+            loss_mask=dict(loss_weight=1.0),
+            loss_insdis=dict(loss_weight=0.3, num_samples=256),
+        ),
+    ),
+)
 train_cfg = dict(max_iters=2600, val_interval=1300)

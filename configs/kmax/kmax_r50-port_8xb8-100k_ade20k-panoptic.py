@@ -2,8 +2,10 @@ _base_ = [
     './_base_/models/kmax_r50-port.py',
     './_base_/models/ade20k_port.py',
     './_base_/datasets/ade20k_panoptic_port.py',
-    './_base_/schedules/schedule_100k_port.py',
+    './_base_/schedules/schedule_100k.py',
     './_base_/default_runtime.py',
 ]
 
 model = _base_.model_on_ade20k
+optim_wrapper = dict(optimizer=_base_.optimizer_of_port)
+param_scheduler = _base_.warmup_of_port

@@ -4,7 +4,6 @@ import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import multiprocessing
 import os
-import socket
 import sys
 
 import pytest
@@ -92,29 +91,18 @@ def test_all_tasks_needs_a_panoptic_metric(config, folder, tmp_path):
         run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path, '--all-tasks')
 
 
-def test_two_processes_find_the_same(config, folder, tmp_path):
+def test_two_processes_find_the_same(config, folder, tmp_path, two_processes):
     path = config(*OURS)
     one = run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path)
-    with socket.socket() as port:
-        port.bind(('127.0.0.1', 0))
-        env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port.getsockname()[1]), WORLD_SIZE='2')
     words = (path, folder / 'weights.pth', '--work-dir', tmp_path, '--launcher', 'pytorch')
 
-    def work(rank):
-        os.environ.update(env, RANK=str(rank), LOCAL_RANK=str(rank))
-        os.chdir(tmp_path)
+    def work(rank, port):
+        ranks = dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2')
+        os.environ.update(ranks, MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
         torch.set_num_threads(1)
-        found = run_tool(*words)
-        (tmp_path / f'found_{rank}.json').write_text(json.dumps(found))
+        return run_tool(*words)
 
-    processes = [CONTEXT.Process(target=work, args=(rank,)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0, 0]
-    for rank in range(2):
-        assert json.loads((tmp_path / f'found_{rank}.json').read_text()) == dict(one)
+    assert two_processes(work) == [dict(one)] * 2
 
 
 def test_format_only_writes_and_needs_no_annotations(config, folder, tmp_path):

@@ -3,6 +3,8 @@
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,29 @@ def test_there_are_configs():
 @pytest.mark.parametrize('path', BASES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_base_file_resolves(path):
     assert len(Config.fromfile(path)) > 0
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_resolved_config_is_plain_and_reloads(path, tmp_path):
+    config = Config.fromfile(path, format_python_code=False)
+    copy = tmp_path / 'copy.py'
+    config.dump(copy)
+    assert 'import' not in copy.read_text().replace('custom_imports', '').replace('imports=', '')
+    assert Config.fromfile(copy).to_dict() == config.to_dict()
+
+
+def test_reading_configs_loads_neither_torch_nor_the_package():
+    script = f"""
+import sys
+from mmengine.config import Config
+for path in {[str(path) for path in CONFIGS]}:
+    assert Config.fromfile(path, import_custom_modules=False).model.type
+print(*{{'torch', 'mmdet', 'projects.kmax'}} & {{*sys.modules}})
+"""
+    found = subprocess.run(
+        [sys.executable, '-c', script], cwd=ROOT.parents[1], capture_output=True, text=True
+    )
+    assert (found.returncode, found.stdout) == (0, '\n'), found.stderr
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)

@@ -1,7 +1,7 @@
 """Every published model has a config of its size and settings."""
 
 import json
-from collections.abc import Mapping
+from inspect import Parameter, signature
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 from projects.kmax.converters import FORMATS, convert
+from projects.kmax.models.postprocess.maps import PostprocessConfig
+from projects.kmax.models.targets import build_targets
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 COCO, CITYSCAPES = '8xb8-150k_coco-panoptic', '8xb4-60k_cityscapes-panoptic'
@@ -51,12 +53,19 @@ IN_THE_PAPER = {
     'convnext_large': 232,
 }
 
+READ_BY = {'train_cfg': build_targets, 'test_cfg': PostprocessConfig}
+
 
 def find(settings, path):
-    """Return a nested setting: ``a.b``; absent ones are None."""
-    for key in path.split('.'):
-        settings = settings.get(key) if isinstance(settings, Mapping) else None
-    return settings
+    """Return a nested setting: ``a.b``; an absent one is the default where it is read, or None."""
+    *parents, name = path.split('.')
+    for key in parents:
+        settings = settings.get(key, {})
+    if name in settings:
+        return settings[name]
+    read_by = READ_BY.get(parents[-1]) or MODELS.get(settings['type'])
+    parameter = signature(read_by).parameters.get(name)
+    return None if parameter is None or parameter.default is Parameter.empty else parameter.default
 
 
 def count(module):
@@ -98,38 +107,44 @@ def test_model_has_the_papers_parameters(backbone, on_meta):
     assert parameters == pytest.approx(IN_THE_PAPER[backbone] * 1e6, rel=0.01)
 
 
-# Settings by data set and, where they differ, by backbone or recipe.
+# Settings of the original on COCO, then what data sets and the port's recipe have otherwise.
 SHARED = {
-    'model.test_cfg.pixel_confidence_threshold': 0.4,
-    'model.test_cfg.reorder_class_weight': 1,
+    'train_cfg.max_iters': 150000,
+    'train_dataloader.batch_size': 8,
+    'auto_scale_lr.base_batch_size': 64,
+    'optim_wrapper.optimizer.lr': 5e-4,
     'optim_wrapper.optimizer.weight_decay': 0.05,
     'param_scheduler.warmup': 5000,
+    'model.data_preprocessor.pad_size': (1281, 1281),
+    'model.panoptic_head.num_things_classes': 80,
+    'model.panoptic_head.num_stuff_classes': 53,
+    'model.panoptic_head.semantic_decoder.type': 'KMaXSemanticDecoder',
+    'model.panoptic_head.semantic_decoder.num_classes': 134,
+    'model.panoptic_head.transformer_decoder.num_queries': 128,
+    'model.panoptic_head.transformer_decoder.drop_path_rate': 0.2,
     'model.panoptic_head.criterion.loss_cls.loss_weight': 3,
     'model.panoptic_head.criterion.loss_dice.loss_weight': 3,
     'model.panoptic_head.criterion.loss_mask.loss_weight': 0.3,
     'model.panoptic_head.criterion.loss_insdis.loss_weight': 1,
+    'model.panoptic_head.criterion.loss_insdis.num_samples': 4096,
+    'model.panoptic_head.criterion.loss_insdis.sample_temperature': 1.5,
     'model.panoptic_head.criterion.loss_semantic.loss_weight': 1,
+    'model.panoptic_head.criterion.loss_semantic.num_samples': 0,  # all
+    'model.panoptic_head.criterion.loss_semantic.top_k': 1,
+    'model.train_cfg.max_things': 128,
+    'model.train_cfg.small_instance_area': 0,
+    'model.test_cfg.postprocess': 'deeplab2',
+    'model.test_cfg.pixel_confidence_threshold': 0.4,
+    'model.test_cfg.class_threshold_thing': 0.7,
+    'model.test_cfg.class_threshold_stuff': 0.5,
+    'model.test_cfg.overlap_threshold': 0.8,
+    'model.test_cfg.reorder_class_weight': 1,
+    'model.test_cfg.reorder_mask_weight': 1,
+    'model.test_cfg.thing_area_limit': 400,
+    'model.test_cfg.stuff_area_limit': 6400,
 }
 OF_DATA_SET = {
-    'coco': {
-        'train_cfg.max_iters': 150000,
-        'train_dataloader.batch_size': 8,
-        'auto_scale_lr.base_batch_size': 64,
-        'optim_wrapper.optimizer.lr': 5e-4,
-        'model.data_preprocessor.pad_size': (1281, 1281),
-        'model.panoptic_head.num_things_classes': 80,
-        'model.panoptic_head.num_stuff_classes': 53,
-        'model.panoptic_head.semantic_decoder.num_classes': 134,
-        'model.panoptic_head.transformer_decoder.num_queries': None,  # 128 by default
-        'model.panoptic_head.transformer_decoder.drop_path_rate': None,  # 0.2 by default
-        'model.panoptic_head.criterion.loss_insdis.num_samples': 4096,
-        'model.panoptic_head.criterion.loss_insdis.sample_temperature': 1.5,
-        'model.train_cfg.max_things': 128,
-        'model.test_cfg.class_threshold_thing': 0.7,
-        'model.test_cfg.class_threshold_stuff': 0.5,
-        'model.test_cfg.overlap_threshold': 0.8,
-        'model.test_cfg.reorder_mask_weight': 1,
-    },
+    'coco': {},
     'cityscapes': {
         'train_cfg.max_iters': 60000,
         'train_dataloader.batch_size': 4,
@@ -141,68 +156,46 @@ OF_DATA_SET = {
         'model.panoptic_head.semantic_decoder.type': 'KMaXSemanticHead',
         'model.panoptic_head.semantic_decoder.num_classes': None,  # 19, as the head
         'model.panoptic_head.transformer_decoder.num_queries': 256,
-        'model.panoptic_head.transformer_decoder.drop_path_rate': None,
-        'model.panoptic_head.criterion.loss_insdis.num_samples': 4096,
         'model.panoptic_head.criterion.loss_insdis.sample_temperature': 0.6,
+        'model.panoptic_head.criterion.loss_semantic.top_k': 0.2,
         'model.train_cfg.max_things': 256,
+        'model.train_cfg.small_instance_area': 4096,
+        'model.train_cfg.small_instance_weight': 3,
         'model.test_cfg.class_threshold_thing': 0.5,
         'model.test_cfg.class_threshold_stuff': 0.3,
         'model.test_cfg.overlap_threshold': 0.9,
         'model.test_cfg.reorder_mask_weight': 0,
+        'model.test_cfg.thing_area_limit': 256,
+        'model.test_cfg.stuff_area_limit': 2048,
     },
     'ade20k': {
         'train_cfg.max_iters': 100000,
-        'train_dataloader.batch_size': 8,
-        'auto_scale_lr.base_batch_size': 64,
-        'optim_wrapper.optimizer.lr': 5e-4,
         'model.panoptic_head.num_things_classes': 100,
         'model.panoptic_head.num_stuff_classes': 50,
         'model.panoptic_head.semantic_decoder.num_classes': 151,
-        'model.panoptic_head.transformer_decoder.num_queries': None,
         'model.panoptic_head.transformer_decoder.drop_path_rate': 0,
-        'model.panoptic_head.criterion.loss_insdis.sample_temperature': 1.5,
         'model.train_cfg.max_things': 256,
         'model.test_cfg.class_threshold_thing': 0.4,
         'model.test_cfg.class_threshold_stuff': 0.4,
-        'model.test_cfg.overlap_threshold': 0.8,
-        'model.test_cfg.reorder_mask_weight': 1,
-    },
-}
-OF_ORIGINAL = {
-    'coco': {
-        'model.test_cfg.thing_area_limit': 400,
-        'model.test_cfg.stuff_area_limit': 6400,
-        'model.panoptic_head.criterion.loss_semantic.num_samples': None,  # all by default
-    },
-    'cityscapes': {
-        'model.test_cfg.thing_area_limit': 256,
-        'model.test_cfg.stuff_area_limit': 2048,
-        'model.panoptic_head.criterion.loss_semantic.top_k': 0.2,
-        'model.train_cfg.small_instance_area': 4096,
-        'model.train_cfg.small_instance_weight': 3,
-    },
-    'ade20k': {
         'model.test_cfg.thing_area_limit': 0,
         'model.test_cfg.stuff_area_limit': 0,
-        'model.panoptic_head.criterion.loss_semantic.num_samples': None,
     },
 }
 OF_PORT = {
-    'coco': {
-        'model.panoptic_head.criterion.loss_semantic.num_samples': 4096,
-        'model.panoptic_head.criterion.loss_semantic.sample_temperature': 2,
-        'model.panoptic_head.semantic_decoder.act': None,
-    },
-    'cityscapes': {
-        'model.panoptic_head.criterion.loss_semantic.num_samples': 0,
-        'model.panoptic_head.criterion.loss_semantic.top_k': 1,
-        'model.train_cfg.small_instance_area': 0,
-    },
-    'ade20k': {
-        'model.panoptic_head.criterion.loss_semantic.num_samples': 4096,
-        'model.panoptic_head.criterion.loss_insdis.num_samples': 4096,
-        'model.data_preprocessor.pad_size': (1281, 1281),
-    },
+    'optim_wrapper.optimizer.eps': 1e-8,
+    'param_scheduler.start_factor': 0.001,
+    'model.panoptic_head.criterion.loss_semantic.num_samples': 4096,
+    'model.panoptic_head.criterion.loss_semantic.sample_temperature': 2,
+    'model.panoptic_head.semantic_decoder.act': None,
+    'model.train_cfg.max_things': None,
+    'model.test_cfg.postprocess': 'port',
+    'model.test_cfg.thing_area_limit': 0,
+    'model.test_cfg.stuff_area_limit': 0,
+}
+OF_PORT_ON_CITYSCAPES = {
+    'model.panoptic_head.criterion.loss_semantic.num_samples': 0,
+    'model.panoptic_head.criterion.loss_semantic.top_k': 1,
+    'model.train_cfg.small_instance_area': 0,
 }
 SCALES = {'coco': ((0.3, 1.7), (0.15, 0.85)), 'coco-port': ((0.2, 2.0), (0.1, 1.0))}
 OTHER_SCALES = ((0.5, 2.0), (0.25, 1.0))
@@ -224,20 +217,13 @@ def data_set_of(name):
 def test_settings_are_the_published_ones(name, on_meta):
     config = on_meta(name)[0]
     data_set = data_set_of(name)
-    of_recipe = OF_PORT if '-port_' in name else OF_ORIGINAL
-    expected = SHARED | OF_DATA_SET[data_set] | of_recipe[data_set]
+    expected = SHARED | OF_DATA_SET[data_set]
     if '-port_' in name:
-        expected |= {'model.test_cfg.thing_area_limit': 0, 'model.test_cfg.stuff_area_limit': 0}
-        expected |= {'param_scheduler.start_factor': 0.001, 'model.test_cfg.postprocess': 'port'}
-        expected |= {'optim_wrapper.optimizer.eps': 1e-8}
-        # Absent it would be 128.
-        assert config.model.train_cfg.get('max_things', 128) is None
-        expected |= {'model.train_cfg.max_things': None}
-    if data_set == 'ade20k' and '-port_' not in name:
-        size = int(name[-4:].lstrip('x')) if name.endswith('1281') else 641
+        expected |= OF_PORT | (OF_PORT_ON_CITYSCAPES if data_set == 'cityscapes' else {})
+    elif name.endswith('641x641'):
         expected |= {
-            'model.data_preprocessor.pad_size': (size, size),
-            'model.panoptic_head.criterion.loss_insdis.num_samples': 4096 if size > 641 else 1024,
+            'model.data_preprocessor.pad_size': (641, 641),
+            'model.panoptic_head.criterion.loss_insdis.num_samples': 1024,
         }
     backbone = name.split('_')[1].removesuffix('-port')
     expected |= {'model.backbone.drop_path_rate': DROP_PATH[data_set].get(backbone)}

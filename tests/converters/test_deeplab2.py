@@ -10,14 +10,9 @@ from projects.kmax.converters.deeplab2 import SUFFIX, class_rows
 
 DEEPLAB2 = FORMATS['deeplab2']
 SLOT = '/.OPTIMIZER_SLOT/optimizer/m'
-BACKBONES = {
-    'r50': 'r50',
-    'axial_r50': 'axial-r50',
-    'convnext_tiny': 'convnext-t',
-    'convnext_small': 'convnext-s',
-    'convnext_base': 'convnext-b',
-    'convnext_large': 'convnext-l',
-}
+SIZES = ('tiny', 'small', 'base', 'large')
+BACKBONES = {'r50': 'r50', 'axial_r50': 'axial-r50'}
+BACKBONES |= {f'convnext_{size}': f'convnext-{size[0]}' for size in SIZES}
 COCO, CITYSCAPES, ADE20K = (
     'kmax_{}_8xb8-150k_coco-panoptic',
     'kmax_{}_8xb4-60k_cityscapes-panoptic',
@@ -153,49 +148,57 @@ def test_what_does_not_fit_is_named(resnet, on_meta, change, message):
 
 
 @pytest.mark.parametrize(
-    ('source', 'target', 'message'),
+    ('source', 'target', 'changes', 'message'),
     [
         (
             'coco_axial_r50',
             'coco_r50',
+            {},
             r"has AxialResNet \(MaX-S\), but the config's model has ResNet-50$",
         ),
-        ('coco_convnext_tiny', 'coco_convnext_base', 'has ConvNeXt-tiny, but .* ConvNeXt-base$'),
+        (
+            'coco_convnext_tiny',
+            'coco_convnext_base',
+            {},
+            'has ConvNeXt-tiny, but .* ConvNeXt-base$',
+        ),
         (
             'cityscapes_r50',
             'coco_r50',
+            {},
             r"has 19 classes \(Cityscapes\), 256 queries, but the config's model has 133 classes "
             r'\(COCO\), 128 queries; convert with the config of the data set that it was trained',
         ),
         (
             'ade20k_convnext_large_641',
             'cityscapes_r50',
+            {},
             r'has ConvNeXt-large, 150 classes \(ADE20K\), 128 queries, but',
         ),
-    ],
-)
-def test_other_models_are_named(source, target, message, on_meta, meta_model):
-    with pytest.raises(ConversionError, match=message):
-        convert(DEEPLAB2, on_meta(source), meta_model(CONFIGS[target]))
-
-
-@pytest.mark.parametrize(
-    ('changes', 'message'),
-    [
         (
+            'coco_r50',
+            'coco_r50',
             dict(num_stuff_classes=50),
             r'has 133 classes \(COCO\), but .* has 130 classes; convert with the config of',
         ),
         (
+            'coco_r50',
+            'coco_r50',
             dict(transformer_decoder=dict(num_queries=100)),
             'the checkpoint has 128 queries, but .* has 100 queries$',
         ),
+        (
+            'coco_r50',
+            'coco_r50',
+            dict(num_things_classes=60, num_stuff_classes=73),
+            '60 thing and 73 stuff classes',
+        ),
     ],
 )
-def test_other_classes_and_queries_are_named(changes, message, on_meta, meta_model):
-    model = meta_model(CONFIGS['coco_r50'], panoptic_head=changes)
+def test_other_models_are_named(source, target, changes, message, on_meta, meta_model):
+    model = meta_model(CONFIGS[target], **(dict(panoptic_head=changes) if changes else {}))
     with pytest.raises(ConversionError, match=message):
-        convert(DEEPLAB2, on_meta('coco_r50'), model)
+        convert(DEEPLAB2, on_meta(source), model)
 
 
 @pytest.mark.parametrize(
@@ -215,10 +218,3 @@ def test_cityscapes_has_no_void_channel(meta_model):
     plan = Plan(targets={'semantic_last_layer/kernel': 'x', 'semantic_last_layer/bias': 'y'})
     rows = class_rows(plan, meta_model(CONFIGS['cityscapes_r50']))
     assert rows == dict.fromkeys(plan.targets, [*range(11, 19), *range(11)])
-
-
-def test_unknown_class_order_is_an_error(on_meta, meta_model):
-    classes = dict(num_things_classes=60, num_stuff_classes=73)
-    model = meta_model(CONFIGS['coco_r50'], panoptic_head=classes)
-    with pytest.raises(ConversionError, match='60 thing and 73 stuff classes'):
-        convert(DEEPLAB2, on_meta('coco_r50'), model)

@@ -2,7 +2,6 @@
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
-import logging
 import re
 from types import SimpleNamespace
 
@@ -18,13 +17,8 @@ from projects.kmax.converters import FORMATS, ConversionError, convert
 from projects.kmax.models import KMaXConvNeXt, KMaXResNet
 
 CONFIG = 'kmax_{}_8xb8-150k_coco-panoptic'
-BACKBONES = {
-    'resnet50': 'r50',
-    'convnext_tiny': 'convnext-t',
-    'convnext_small': 'convnext-s',
-    'convnext_base': 'convnext-b',
-    'convnext_large': 'convnext-l',
-}
+SIZES = ('tiny', 'small', 'base', 'large')
+BACKBONES = {'resnet50': 'r50'} | {f'convnext_{size}': f'convnext-{size[0]}' for size in SIZES}
 CASES = [
     (project, name)
     for project in ('torchvision', 'timm', 'convnext')
@@ -154,17 +148,6 @@ def test_resnet_computes_what_the_classifier_does(project):
             torch.testing.assert_close(ours, expected)
 
 
-class Records(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self):
-        super().__init__()
-        self.text = ''
-
-    def emit(self, record):
-        self.text += record.getMessage()
-
-
 @pytest.mark.parametrize(
     ('classifier', 'backbone'),
     [
@@ -185,7 +168,7 @@ class Records(logging.Handler):
     ],
     ids=['ResNet-50', 'ConvNeXt'],
 )
-def test_mmpretrains_checkpoints_load_through_init_cfg(classifier, backbone, tmp_path):
+def test_mmpretrains_checkpoints_load_through_init_cfg(classifier, backbone, tmp_path, caplog):
     # Earlier tests may have made mmdet's names the default ones.
     source = dict(type='ImageClassifier', _scope_='mmpretrain', **classifier)
     source = randomize(CLASSIFIERS.build(source))
@@ -194,12 +177,11 @@ def test_mmpretrains_checkpoints_load_through_init_cfg(classifier, backbone, tmp
     ours = MODELS.build(
         {**backbone, 'init_cfg': dict(type='Pretrained', checkpoint=str(path), prefix='backbone.')}
     )
-    records = Records()
-    MMLogger.get_current_instance().addHandler(records)
+    MMLogger.get_current_instance().addHandler(caplog.handler)
     try:
         ours.init_weights()
     finally:
-        MMLogger.get_current_instance().removeHandler(records)
-    assert 'missing keys' not in records.text
+        MMLogger.get_current_instance().removeHandler(caplog.handler)
+    assert 'load backbone. in model' in caplog.text and 'missing keys' not in caplog.text
     for name, value in ours.state_dict().items():
         assert value.equal(source.backbone.state_dict()[name]), name

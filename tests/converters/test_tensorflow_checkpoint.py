@@ -55,6 +55,12 @@ def write(folder, *names, note=None):
     return folder
 
 
+def check_refused(path, message):
+    """Check that a checkpoint is not opened, and what is said."""
+    with pytest.raises(ConversionError, match=message), open_tensorflow(path):
+        pass
+
+
 def test_variables_are_read_when_asked_for(tmp_path, tensorflow):
     prefix = write(tmp_path / 'a', 'ckpt-7') / 'ckpt-7'
     with open_tensorflow(prefix) as variables:
@@ -92,11 +98,7 @@ def test_index_that_is_none_is_named(tmp_path, tensorflow, monkeypatch):
 
     monkeypatch.setattr(sys.modules['tensorflow'].train, 'load_checkpoint', fail)
     folder = write(tmp_path / 'a', 'ckpt-7')
-    with (
-        pytest.raises(ConversionError, match=rf'cannot read checkpoint {folder}.*bad magic number'),
-        open_tensorflow(folder),
-    ):
-        pass
+    check_refused(folder, rf'cannot read checkpoint {folder}.*bad magic number')
 
 
 @pytest.mark.parametrize(
@@ -151,12 +153,12 @@ def test_missing_data_are_named(tmp_path):
         find_prefix(folder / 'a', folder / 'a')
 
 
-def make_archive(path, names):
-    with tarfile.open(path, 'w:gz') as tar:
+def make_archive(path, names, content=b'fake', mode='w:gz'):
+    with tarfile.open(path, mode) as tar:
         for name in names:
             member = tarfile.TarInfo(name)
-            member.size = 4
-            tar.addfile(member, io.BytesIO(b'fake'))
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
     return path
 
 
@@ -188,11 +190,7 @@ def test_archive_that_reaches_elsewhere_is_refused(tmp_path, tensorflow, name, k
         member = tarfile.TarInfo(name)
         member.type, member.linkname = kind, '/etc/passwd'
         tar.addfile(member)
-    with (
-        pytest.raises(ConversionError, match=rf'{archive} is refused: its {name} {message}'),
-        open_tensorflow(archive),
-    ):
-        pass
+    check_refused(archive, rf'{archive} is refused: its {name} {message}')
     assert list(tmp_path.iterdir()) == [archive]
     assert tensorflow == []
 
@@ -202,11 +200,7 @@ def test_wrong_check_sum_is_named(tmp_path, tensorflow):
     content = bytearray(archive.read_bytes())
     content[-6] ^= 1
     archive.write_bytes(content)
-    with (
-        pytest.raises(ConversionError, match=f'{archive} cannot be unpacked.*CRC check failed'),
-        open_tensorflow(archive),
-    ):
-        pass
+    check_refused(archive, f'{archive} cannot be unpacked.*CRC check failed')
 
 
 def test_full_temporary_disk_is_no_damage(tmp_path, tensorflow, monkeypatch):
@@ -217,10 +211,7 @@ def test_full_temporary_disk_is_no_damage(tmp_path, tensorflow, monkeypatch):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2, limits[1]))
     try:
-        with (
-            pytest.raises(ConversionError) as error,
-            open_tensorflow(archive),
-        ):
+        with pytest.raises(ConversionError) as error, open_tensorflow(archive):
             pass
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -238,37 +229,25 @@ def test_other_files_of_an_archive_are_left_in_it(tmp_path, tensorflow):
 
 
 def test_damaged_xz_archive_is_named(tmp_path, tensorflow):
-    archive = tmp_path / 'x.tar.xz'
-    with tarfile.open(archive, 'w:xz') as tar:
-        member = tarfile.TarInfo('ckpt-1.index')
-        member.size = 2**20
-        tar.addfile(member, io.BytesIO(np.random.default_rng(0).bytes(2**20)))
+    noise = np.random.default_rng(0).bytes(2**20)
+    archive = make_archive(tmp_path / 'x.tar.xz', ['ckpt-1.index'], noise, 'w:xz')
     content = bytearray(archive.read_bytes())
     content[len(content) // 2] ^= 255
     archive.write_bytes(content)
-    with (
-        pytest.raises(ConversionError, match=f'{archive} cannot be unpacked, it may be damaged'),
-        open_tensorflow(archive),
-    ):
-        pass
+    check_refused(archive, f'{archive} cannot be unpacked, it may be damaged')
 
 
 @pytest.mark.parametrize('ending', ['.tar.gz', '.tar'])
 def test_cut_archive_is_named(tmp_path, tensorflow, ending):
-    archive = tmp_path / f'x{ending}'
-    with tarfile.open(archive, 'w:gz' if ending == '.tar.gz' else 'w') as tar:
-        for name in ('ckpt-1.index', f'ckpt-1.{DATA}'):
-            member = tarfile.TarInfo(name)
-            member.size = 3000
-            tar.addfile(member, io.BytesIO(bytes(range(250)) * 12))
+    names, mode = ['ckpt-1.index', f'ckpt-1.{DATA}'], 'w:gz' if ending == '.tar.gz' else 'w'
+    archive = make_archive(tmp_path / f'x{ending}', names, bytes(range(250)) * 12, mode)
     whole = archive.read_bytes()
     # A plain archive is whole without the zeros after its two files.
     length = len(whole) if ending == '.tar.gz' else 2 * (512 + 3072)
     message = rf'{archive} (cannot be unpacked, it may be damaged|is incomplete: no file .*\.data)'
     for cut in (1, length // 10, length // 2, length - 600, length - 5):
         archive.write_bytes(whole[: max(cut, 1)])
-        with pytest.raises(ConversionError, match=message), open_tensorflow(archive):
-            pass
+        check_refused(archive, message)
     assert list(tmp_path.iterdir()) == [archive]
 
 
@@ -280,12 +259,7 @@ def test_archive_that_cannot_be_used_is_named(tmp_path, tensorflow, kind):
         archive.write_bytes(make_archive(archive, ['a/x.index'] * 1).read_bytes()[:40])
     elif kind == 'text':
         archive.write_text('404: not found')
-    message = {'twice': 'holds two files x.index', 'empty': 'but holds none'}.get(
-        kind, 'cannot be unpacked'
-    )
-    with (
-        pytest.raises(ConversionError, match=rf'{archive}.*{message}'),
-        open_tensorflow(archive),
-    ):
-        pass
+    messages = dict(twice='holds two files x.index', empty='but holds none')
+    message = messages.get(kind, 'cannot be unpacked')
+    check_refused(archive, rf'{archive}.*{message}')
     assert list(tmp_path.iterdir()) == [archive]

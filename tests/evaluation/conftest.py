@@ -1,13 +1,17 @@
-"""Random panoptic data sets that hold what evaluation can go wrong with."""
+"""Metrics in use, and random panoptic data sets that hold what evaluation can go wrong with."""
 
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from mmdet.registry import METRICS
+from mmengine.logging import MMLogger
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from torch import distributed
 
 from projects.kmax.evaluation import instance
 from projects.kmax.panoptic_format import write_panoptic_png
@@ -26,6 +30,51 @@ THINGS = 3
 ANNOTATED = (0, 1, 3, 4)
 IMAGES = 8
 CATEGORY_OF_LABEL = [next(c['id'] for c in CATEGORIES if c['name'] == n) for n in CLASSES]
+KNOWN = dict(classes=CLASSES, categories=CATEGORIES, category_of_label=CATEGORY_OF_LABEL)
+
+
+@pytest.fixture(scope='session')
+def evaluate():
+    """Return a function that gives the figures of a metric, which sees two samples at a time."""
+
+    def run(kind, classes, samples, **options):
+        metric = METRICS.get(kind)(**options)
+        metric.dataset_meta = dict(classes=classes)
+        for start in range(0, len(samples), 2):
+            metric.process({}, samples[start : start + 2])
+        return metric.evaluate(len(samples))
+
+    return run
+
+
+@pytest.fixture
+def in_a_group(two_processes):
+    """Return a function that gives what another one finds in two processes of a group, by rank."""
+
+    def run(work):
+        def join(rank, port):
+            MMLogger._instance_dict.clear()
+            address = f'tcp://127.0.0.1:{port}'
+            distributed.init_process_group('gloo', address, rank=rank, world_size=2)
+            found = work(rank)
+            distributed.destroy_process_group()
+            return found
+
+        return two_processes(join)
+
+    return run
+
+
+@pytest.fixture(scope='session')
+def things_first():
+    """Return a function from categories to the names of the classes, and to labels by their ids."""
+
+    def order(categories):
+        ordered = sorted(categories, key=lambda category: not category['isthing'])
+        labels = {category['id']: label for label, category in enumerate(ordered)}
+        return [category['name'] for category in ordered], labels
+
+    return order
 
 
 def rectangle(rng, shape):
@@ -128,15 +177,7 @@ def random_set(tmp_path):
         content = dict(categories=CATEGORIES, annotations=annotations)
         (folder / 'gt.json').write_text(json.dumps(content))
         truth = dict(ann_file=str(folder / 'gt.json'), seg_prefix=str(folder / 'gt'))
-        return SimpleNamespace(
-            truth=truth,
-            folder=folder,
-            annotations=annotations,
-            gt_ids=gt_ids,
-            samples=samples,
-            classes=CLASSES,
-            categories=CATEGORIES,
-            category_of_label=CATEGORY_OF_LABEL,
-        )
+        made = dict(truth=truth, folder=folder, annotations=annotations)
+        return SimpleNamespace(**made, gt_ids=gt_ids, samples=samples, **KNOWN)
 
     return make

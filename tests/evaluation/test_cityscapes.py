@@ -3,20 +3,15 @@
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import copy
 import json
-import multiprocessing
-import os
-import socket
 import sys
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MMLogger
-from torch import distributed
 
 from projects.kmax import evaluation
-from projects.kmax.compat import cityscapes_scripts
+from projects.kmax.evaluation import cityscapes_scripts
 
 ROAD, BUILDING, CAR_GROUP, RIDER = 7, 11, 26, 25
 STEMS = [f'aachen_00000{number}_000019' for number in range(3)]
@@ -39,7 +34,7 @@ def scene(shift):
 
 
 @pytest.fixture
-def city(tmp_path):
+def city(tmp_path, things_first):
     """Return folder, class names and data samples."""
     pytest.importorskip('cityscapesscripts', reason='the extra "cityscapes" is not installed')
     (tmp_path / 'gtFine' / 'val' / 'aachen').mkdir(parents=True)
@@ -49,11 +44,10 @@ def city(tmp_path):
         cv2.imwrite(str(path), ids)
     convert = cityscapes_scripts.load('preparation.createPanopticImgs', 'test').convert2panoptic
     convert(str(tmp_path / 'gtFine'), str(tmp_path), setNames=['val'])
-    categories = json.loads((tmp_path / 'cityscapes_panoptic_val.json').read_text())['categories']
-    categories.sort(key=lambda category: not category['isthing'])
-    labels = {category['id']: label for label, category in enumerate(categories)}
+    content = json.loads((tmp_path / 'cityscapes_panoptic_val.json').read_text())
+    classes, labels = things_first(content['categories'])
     samples = [sample(stem, seen, labels) for stem, (_, seen) in zip(STEMS, scenes, strict=True)]
-    return tmp_path, [category['name'] for category in categories], samples
+    return tmp_path, classes, samples
 
 
 def sample(stem, seen, labels):
@@ -79,45 +73,28 @@ def sample(stem, seen, labels):
     )
 
 
-def evaluate(kind, classes, samples, **options):
-    metric = getattr(evaluation, kind)(**options)
-    metric.dataset_meta = dict(classes=classes)
-    metric.process({}, samples)
-    return metric.evaluate(len(samples))
-
-
 def truth(folder):
     name = str(folder / 'cityscapes_panoptic_val')
     return dict(ann_file=f'{name}.json', seg_prefix=name)
 
 
-def test_pq_equals_ours(city):
-    folder, classes, samples = city
-    official = evaluate(
-        'KMaXCityscapesPanopticMetric',
-        classes,
-        samples,
-        outfile_prefix=str(folder / 'r'),
-        **truth(folder),
-    )
-    ours = evaluate('KMaXPanopticMetric', classes, samples, **truth(folder))
+def test_pq_equals_ours(city, evaluate):
+    folder, *data = city
+    options = dict(classwise=True, outfile_prefix=str(folder / 'r'), **truth(folder))
+    official = evaluate('KMaXCityscapesPanopticMetric', *data, **options)
+    ours = evaluate('KMaXPanopticMetric', *data, **truth(folder))
     assert 0 < ours['coco_panoptic/PQ'] < 100
     for name, value in ours.items():
         key = name.replace('coco', 'cityscapes')
         assert official[key] == pytest.approx(value, rel=0, abs=1e-10)
 
 
-def test_ap_equals_the_script_on_the_submission(city, monkeypatch):
-    folder, classes, samples = city
-    made = evaluate(
-        'KMaXCityscapesInstanceMetric',
-        classes,
-        samples,
-        classwise=True,
-        gt_folder=str(folder / 'gtFine' / 'val'),
-    )
+def test_ap_equals_the_script_on_the_submission(city, evaluate, monkeypatch):
+    folder, *data = city
+    options = dict(classwise=True, gt_folder=str(folder / 'gtFine' / 'val'))
+    made = evaluate('KMaXCityscapesInstanceMetric', *data, **options)
     options = dict(format_only=True, outfile_prefix=str(folder / 'r'))
-    assert evaluate('KMaXCityscapesInstanceMetric', classes, samples, **options) == {}
+    assert evaluate('KMaXCityscapesInstanceMetric', *data, **options) == {}
     scripts = cityscapes_scripts.load('evaluation.evalInstanceLevelSemanticLabeling', 'test')
     args = copy.copy(scripts.args)
     args.predictionPath = str(folder / 'r.instances')
@@ -135,12 +112,12 @@ def test_ap_equals_the_script_on_the_submission(city, monkeypatch):
     }
 
 
-def all_figures(city, samples, prefix):
+def all_figures(evaluate, city, samples, prefix):
     """Return the figures of all metrics, predictions written by those that can."""
     folder, classes, _ = city
     gt_folder = str(folder / 'gtFine' / 'val')
-    prefixes = {name: str(folder / f'{prefix}_{name}') for name in ('official', 'ours')}
-    official, ours = (dict(outfile_prefix=value) for value in prefixes.values())
+    names = ('official', 'ours')
+    official, ours = (dict(outfile_prefix=str(folder / f'{prefix}_{name}')) for name in names)
     figures = {}
     for kind, options in dict(
         KMaXPanopticMetric=truth(folder) | ours,
@@ -166,31 +143,13 @@ def written(folder, prefix):
 
 
 @pytest.mark.parametrize('shares', [(2, 1), (2, 2)], ids=['uneven', 'one_image_twice'])
-def test_two_processes_find_the_same(city, shares):
+def test_two_processes_find_the_same(city, shares, evaluate, in_a_group):
     folder, _, samples = city
-    with socket.socket() as port:
-        port.bind(('127.0.0.1', 0))
-        address = f'tcp://127.0.0.1:{port.getsockname()[1]}'
-
-    def work(rank):
-        os.chdir(folder)
-        MMLogger._instance_dict.clear()
-        distributed.init_process_group('gloo', address, rank=rank, world_size=2)
-        own = samples[: shares[0]] if rank == 0 else samples[-shares[1] :]
-        (folder / f'found_{rank}').write_text(json.dumps(all_figures(city, own, 'two')))
-        distributed.destroy_process_group()
-
-    context = multiprocessing.get_context('fork')
-    processes = [context.Process(target=work, args=(rank,)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
-    expected = all_figures(city, samples, 'one')
+    parts = samples[: shares[0]], samples[-shares[1] :]
+    found = in_a_group(lambda rank: all_figures(evaluate, city, parts[rank], 'two'))
+    expected = all_figures(evaluate, city, samples, 'one')
     assert len({name.partition('/')[0] for name in expected}) == 6
-    for rank in range(2):
-        assert json.loads((folder / f'found_{rank}').read_text()) == expected
+    assert found == [expected] * 2
     assert len(written(folder, 'one')) > 6
     assert written(folder, 'one') == written(folder, 'two')
 
@@ -204,25 +163,19 @@ def test_interrupted_instances_leave_no_result(city):
     assert not (folder / 'r.instances').exists()
 
 
-def test_train_ids_are_no_submission(city):
-    folder, classes, samples = city
+def test_train_ids_are_no_submission(city, evaluate):
+    folder, *data = city
     path = folder / 'cityscapes_panoptic_val.json'
     content = json.loads(path.read_text())
     content['categories'][0]['id'] = 0
     path.write_text(json.dumps(content))
+    options = dict(ann_file=str(path), format_only=True, outfile_prefix=str(folder / 'r'))
     with pytest.raises(ValueError, match=r'"road", but the test server .* id 7: create .*train-id'):
-        evaluate(
-            'KMaXCityscapesPanopticMetric',
-            classes,
-            samples,
-            ann_file=str(path),
-            format_only=True,
-            outfile_prefix=str(folder / 'r'),
-        )
+        evaluate('KMaXCityscapesPanopticMetric', *data, **options)
 
 
 @pytest.mark.parametrize('image', [3, 'aachen_000000_000019_leftImg8bit'])
-def test_other_image_ids_are_no_submission(city, image):
+def test_other_image_ids_are_no_submission(city, evaluate, image):
     folder, classes, samples = city
     options = dict(ann_file=truth(folder)['ann_file'], outfile_prefix=str(folder / 'r'))
     evaluate('KMaXCityscapesPanopticMetric', classes, samples, format_only=True, **options)
@@ -233,7 +186,7 @@ def test_other_image_ids_are_no_submission(city, image):
         evaluate('KMaXCityscapesPanopticMetric', classes, samples, format_only=True, **options)
 
 
-def test_parts_and_missing_annotations(city):
+def test_parts_and_missing_annotations(city, evaluate):
     folder, classes, samples = city
     options = dict(outfile_prefix=str(folder / 'r'), **truth(folder))
     with pytest.raises(ValueError, match=r'2 images were not predicted, such as aachen_000001'):

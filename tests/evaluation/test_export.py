@@ -14,45 +14,44 @@ def entry(name):
     return dict(image_id=1, file_name=name, segments_info=[])
 
 
+def export(folder, name):
+    """Write a result of one image."""
+    made = PanopticExport(str(folder / 'r'))
+    made.add(name, IDS)
+    made.publish([entry(name)])
+
+
 def files(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()}
 
 
 def test_appears_when_complete(tmp_path):
-    export = PanopticExport(str(tmp_path / 'r'))
-    export.add('a.png', IDS)
+    made = PanopticExport(str(tmp_path / 'r'))
+    made.add('a.png', IDS)
     assert files(tmp_path) == {'r.panoptic.partial/a.png'}
-    export.publish([entry('a.png')])
+    made.publish([entry('a.png')])
     assert files(tmp_path) == {'r.panoptic/a.png', 'r.panoptic.json'}
 
 
 def test_leftovers_and_an_earlier_result_vanish(tmp_path):
-    earlier = PanopticExport(str(tmp_path / 'r'))
-    earlier.add('old.png', IDS)
-    earlier.publish([entry('old.png')])
+    export(tmp_path, 'old.png')
     PanopticExport(str(tmp_path / 'r')).add('interrupted.png', IDS)
     assert files(tmp_path) >= {'r.panoptic/old.png', 'r.panoptic.json'}
-    export = PanopticExport(str(tmp_path / 'r'))
-    export.add('new.png', IDS)
-    export.publish([entry('new.png')])
+    export(tmp_path, 'new.png')
     assert files(tmp_path) == {'r.panoptic/new.png', 'r.panoptic.json'}
     (made,) = json.loads((tmp_path / 'r.panoptic.json').read_text())['annotations']
     assert made['file_name'] == 'new.png'
 
 
 def test_interrupted_between_folder_and_json(tmp_path, monkeypatch):
-    earlier = PanopticExport(str(tmp_path / 'r'))
-    earlier.add('old.png', IDS)
-    earlier.publish([entry('old.png')])
-    export = PanopticExport(str(tmp_path / 'r'))
-    export.add('new.png', IDS)
+    export(tmp_path, 'old.png')
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr('projects.kmax.evaluation.export.write_atomically', interrupt)
     with pytest.raises(KeyboardInterrupt):
-        export.publish([entry('new.png')])
+        export(tmp_path, 'new.png')
     assert files(tmp_path) == {'r.panoptic/new.png'}
 
 

@@ -1,20 +1,11 @@
 """Threads and processes change no figure."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import json
-import multiprocessing
-import os
 import random
-import socket
 import threading
 
 import pytest
-from mmengine.logging import MMLogger
-from torch import distributed
-
 from projects.kmax.evaluation.image_metric import ImageMetric
-
-CONTEXT = multiprocessing.get_context('fork')
 
 
 @pytest.fixture(autouse=True)
@@ -59,28 +50,10 @@ def test_repeated_images_count_once_and_order_does_not_matter():
 
 
 @pytest.mark.parametrize('parts', [(20, 21), (41, 0), (21, 25)], ids=str)
-def test_two_processes(parts, tmp_path):
+def test_two_processes(parts, in_a_group):
     """With uneven shares, an idle process, and images that both have."""
-    with socket.socket() as port:
-        port.bind(('127.0.0.1', 0))
-        address = f'tcp://127.0.0.1:{port.getsockname()[1]}'
-
-    def work(rank):
-        os.chdir(tmp_path)
-        MMLogger._instance_dict.clear()
-        distributed.init_process_group('gloo', address, rank=rank, world_size=2)
-        own = SAMPLES[: parts[0]] if rank == 0 else SAMPLES[41 - parts[1] :]
-        (tmp_path / f'{rank}.json').write_text(json.dumps(evaluate(own)))
-        distributed.destroy_process_group()
-
-    processes = [CONTEXT.Process(target=work, args=(rank,)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0]
-    for rank in range(2):
-        assert json.loads((tmp_path / f'{rank}.json').read_text()) == evaluate(SAMPLES)
+    shares = SAMPLES[: parts[0]], SAMPLES[41 - parts[1] :]
+    assert in_a_group(lambda rank: evaluate(shares[rank])) == [evaluate(SAMPLES)] * 2
 
 
 def test_fault_in_a_thread_is_raised():

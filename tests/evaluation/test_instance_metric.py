@@ -3,6 +3,7 @@
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 from collections import defaultdict
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,18 +12,23 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from projects.kmax.evaluation import KMaXInstanceMetric, mask_ap
+from projects.kmax.evaluation import mask_ap
 
+KIND = 'KMaXInstanceMetric'
 SUFFIXES = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
 NAMES = {key: f'coco/segm_mAP{suffix}' for key, suffix in SUFFIXES.items()}
 
 
-def load(oracle, name):
-    """Return arguments of the metric, class names and the recorded predictions as data samples."""
+@pytest.fixture
+def load(oracle, things_first):
+    """Return a function to arguments of the metric, class names and recorded data samples."""
+    return partial(recorded, oracle, things_first)
+
+
+def recorded(oracle, things_first, name):
     panoptic, instances = oracle(f'pq/{name}'), oracle(f'instance/{name}')
     content = json.loads((panoptic / 'gt.json').read_text())
-    categories = sorted(content['categories'], key=lambda category: not category['isthing'])
-    labels = {category['id']: label for label, category in enumerate(categories)}
+    classes, labels = things_first(content['categories'])
     predicted = defaultdict(list)
     for entry in json.loads((instances / 'pred_instances.json').read_text()):
         predicted[entry['image_id']].append(entry)
@@ -39,7 +45,7 @@ def load(oracle, name):
         )
         samples.append(dict(img_id=image['id'], pred_instances=made))
     truth = dict(ann_file=str(panoptic / 'gt.json'), seg_prefix=str(panoptic / 'gt'))
-    return truth, [category['name'] for category in categories], samples
+    return truth, classes, samples
 
 
 def pycocotools_without_boxes(folder):
@@ -55,17 +61,10 @@ def pycocotools_without_boxes(folder):
     return dict(zip(SUFFIXES, evaluation.stats, strict=False))
 
 
-def evaluate(classes, samples, **options):
-    metric = KMaXInstanceMetric(**options)
-    metric.dataset_meta = dict(classes=classes)
-    metric.process({}, samples)
-    return metric.evaluate(len(samples))
-
-
 @pytest.mark.parametrize('name', ['coco4', pytest.param('synth60', marks=pytest.mark.slow)])
-def test_equals_pycocotools(oracle, name):
-    truth, classes, samples = load(oracle, name)
-    made = evaluate(classes, samples, classwise=True, **truth)
+def test_equals_pycocotools(oracle, load, evaluate, name):
+    truth, classes, samples = load(name)
+    made = evaluate(KIND, classes, samples, classwise=True, **truth)
     folder = oracle(f'instance/{name}')
     expected = json.loads((folder / 'expected.json').read_text())['segm']
     for key in ('AP', 'AP50', 'AP75'):
@@ -74,10 +73,10 @@ def test_equals_pycocotools(oracle, name):
         assert made[NAMES[key]] == pytest.approx(value, rel=0, abs=1e-9)
 
 
-def test_export_evaluates_to_the_same(oracle, tmp_path):
-    truth, classes, samples = load(oracle, 'coco4')
+def test_export_evaluates_to_the_same(oracle, load, evaluate, tmp_path):
+    truth, classes, samples = load('coco4')
     options = dict(ann_file=truth['ann_file'], format_only=True, outfile_prefix=str(tmp_path / 'r'))
-    assert evaluate(classes, samples, **options) == {}
+    assert evaluate(KIND, classes, samples, **options) == {}
     folder = oracle('instance/coco4')
     made = mask_ap(folder / 'gt_instances.json', tmp_path / 'r.segm.json')
     expected = json.loads((folder / 'expected.json').read_text())['segm']
@@ -85,19 +84,19 @@ def test_export_evaluates_to_the_same(oracle, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['r.segm.json']
 
 
-def test_bad_predictions(oracle):
-    truth, classes, samples = load(oracle, 'coco4')
+def test_bad_predictions(load, evaluate):
+    truth, classes, samples = load('coco4')
     with pytest.raises(ValueError, match=r'KMaXInstanceMetric needs .*test_cfg.instance_on=True'):
-        evaluate(classes, [dict(img_id=samples[0]['img_id'])], **truth)
+        evaluate(KIND, classes, [dict(img_id=samples[0]['img_id'])], **truth)
     wrong = samples[0]['pred_instances'] | dict(masks=torch.zeros(0, 3, 4, dtype=torch.bool))
     wrong |= dict(labels=torch.zeros(0), scores=torch.zeros(0))
     with pytest.raises(ValueError, match=r'prediction has size \(3, 4\), but annotation .*png has'):
-        evaluate(classes, [samples[0] | dict(pred_instances=wrong)], **truth)
+        evaluate(KIND, classes, [samples[0] | dict(pred_instances=wrong)], **truth)
 
 
-def test_bad_arguments(oracle):
-    truth, classes, _ = load(oracle, 'coco4')
+def test_bad_arguments(load, evaluate):
+    truth, classes, _ = load('coco4')
     with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
-        evaluate(classes, [], format_only=True, **truth)
+        evaluate(KIND, classes, [], format_only=True, **truth)
     with pytest.raises(FileNotFoundError, match='seg_prefix of KMaXInstanceMetric: absent is not'):
-        evaluate(classes, [], **truth | dict(seg_prefix='absent'))
+        evaluate(KIND, classes, [], **truth | dict(seg_prefix='absent'))

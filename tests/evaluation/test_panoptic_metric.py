@@ -2,6 +2,7 @@
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,14 +12,19 @@ from mmdet.registry import METRICS
 from projects.kmax.evaluation import pq_compute
 from projects.kmax.panoptic_format import read_panoptic_png
 
+KIND = 'KMaXPanopticMetric'
 KEYS = {f'coco_panoptic/{name}{kind}' for name in ('PQ', 'SQ', 'RQ') for kind in ('', '_th', '_st')}
 
 
-def load(folder):
-    """Return class names, things first, and the predictions as data samples."""
+@pytest.fixture
+def load(things_first):
+    """Return a function from a folder to class names, and to the predictions as data samples."""
+    return partial(recorded, things_first)
+
+
+def recorded(things_first, folder):
     gt, pred = (json.loads((folder / f'{side}.json').read_text()) for side in ('gt', 'pred'))
-    categories = sorted(gt['categories'], key=lambda category: not category['isthing'])
-    labels = {category['id']: label for label, category in enumerate(categories)}
+    classes, labels = things_first(gt['categories'])
     samples = []
     for annotation in pred['annotations']:
         ids = read_panoptic_png(folder / 'pred' / annotation['file_name'], '').astype(np.int64)
@@ -33,25 +39,21 @@ def load(folder):
                 pred_panoptic_seg=dict(sem_seg=sem_seg),
             )
         )
-    return [category['name'] for category in categories], samples
+    return classes, samples
 
 
-def build(folder, **kwargs):
-    kwargs = dict(ann_file=str(folder / 'gt.json'), seg_prefix=str(folder / 'gt')) | kwargs
-    return METRICS.build(dict(type='KMaXPanopticMetric', **kwargs))
+def truth(folder):
+    return dict(ann_file=str(folder / 'gt.json'), seg_prefix=str(folder / 'gt'))
 
 
-def evaluate(metric, classes, samples):
-    metric.dataset_meta = dict(classes=classes)
-    for start in range(0, len(samples), 2):
-        metric.process({}, samples[start : start + 2])
-    return metric.evaluate(len(samples))
+def build(folder, **options):
+    return METRICS.build(dict(type=KIND, **(truth(folder) | options)))
 
 
 @pytest.mark.parametrize('name', ['edge', 'coco4', 'synth60'])
-def test_equals_pq_compute(oracle, name):
+def test_equals_pq_compute(oracle, load, evaluate, name):
     folder = oracle(f'pq/{name}')
-    result = evaluate(build(folder, classwise=True), *load(folder))
+    result = evaluate(KIND, *load(folder), classwise=True, **truth(folder))
     expected = pq_compute(folder / 'gt.json', folder / 'pred.json')
     assert result.keys() == KEYS
     for group, kind in dict(All='', Things='_th', Stuff='_st').items():
@@ -60,36 +62,35 @@ def test_equals_pq_compute(oracle, name):
             assert made == pytest.approx(100 * expected[group][value], rel=0, abs=1e-10)
 
 
-def test_export_evaluates_to_the_same(oracle, tmp_path):
+def test_export_evaluates_to_the_same(oracle, load, evaluate, tmp_path):
     folder = oracle('pq/edge')
-    result = evaluate(build(folder, outfile_prefix=str(tmp_path / 'out/results')), *load(folder))
+    options = dict(outfile_prefix=str(tmp_path / 'out/results'), **truth(folder))
+    result = evaluate(KIND, *load(folder), **options)
     exported = pq_compute(folder / 'gt.json', tmp_path / 'out/results.panoptic.json', folder / 'gt')
     assert result['coco_panoptic/PQ'] == pytest.approx(100 * exported['All']['pq'], abs=1e-10)
     names = {path.name for path in (tmp_path / 'out').rglob('*') if path.is_file()}
     assert names == {'results.panoptic.json', *(path.name for path in (folder / 'gt').iterdir())}
 
 
-def test_format_only_needs_no_annotations(oracle, tmp_path):
+def test_format_only_needs_no_annotations(oracle, load, evaluate, tmp_path):
     folder = oracle('pq/edge')
-    classes, samples = load(folder)
     info = json.loads((folder / 'gt.json').read_text())
     del info['annotations']
     ann_file = tmp_path / 'info.json'
     ann_file.write_text(json.dumps(info))
-    prefix = str(tmp_path / 'results')
-    metric = build(folder, ann_file=str(ann_file), format_only=True, outfile_prefix=prefix)
-    assert evaluate(metric, classes, samples) == {}
+    options = dict(ann_file=str(ann_file), outfile_prefix=str(tmp_path / 'results'))
+    assert evaluate(KIND, *load(folder), format_only=True, **options) == {}
     exported = json.loads((tmp_path / 'results.panoptic.json').read_text())['annotations']
     assert [entry['file_name'] for entry in exported][0] == 'perfect_stuff.png'
     assert exported[0]['segments_info'][0]['area'] == 400
 
 
-def test_nothing_predicted(oracle):
+def test_nothing_predicted(oracle, load, evaluate):
     folder = oracle('pq/edge')
     classes, samples = load(folder)
     for sample in samples:
         sample['pred_panoptic_seg']['sem_seg'].fill_(len(classes))
-    result = evaluate(build(folder), classes, samples)
+    result = evaluate(KIND, classes, samples, **truth(folder))
     assert set(result.values()) == {0.0}
 
 
@@ -101,37 +102,32 @@ def test_bad_arguments(oracle):
         build(folder, seg_prefix=None)
 
 
-def test_bad_predictions(oracle):
+def test_bad_predictions(oracle, load, evaluate):
     folder = oracle('pq/edge')
     classes, samples = load(folder)
     with pytest.raises(ValueError, match=r"classes \['yeti'\] are not among .*gt.json"):
-        evaluate(build(folder), [*classes, 'yeti'], samples)
+        evaluate(KIND, [*classes, 'yeti'], samples, **truth(folder))
     small = [samples[0] | dict(pred_panoptic_seg=dict(sem_seg=torch.zeros(1, 3, 3).int()))]
     with pytest.raises(ValueError, match=r'image 1: .* size \(3, 3\), .*stuff.png has \(20, 20\)'):
-        evaluate(build(folder), classes, small)
+        evaluate(KIND, classes, small, **truth(folder))
     with pytest.raises(ValueError, match='image 99 has no annotation in .*gt.json'):
-        evaluate(build(folder), classes, [samples[0] | dict(img_id=99)])
+        evaluate(KIND, classes, [samples[0] | dict(img_id=99)], **truth(folder))
 
 
-def test_unknown_category_in_the_annotation(oracle, tmp_path):
+@pytest.mark.parametrize('fault', ['category', 'area'])
+def test_faults_are_found_when_the_metric_is_built(oracle, tmp_path, fault):
     folder = oracle('pq/edge')
     content = json.loads((folder / 'gt.json').read_text())
-    content['annotations'][0]['segments_info'][0]['category_id'] = 99
+    annotated = [a for a in content['annotations'] if a['segments_info']]
+    if fault == 'category':
+        annotated[0]['segments_info'][0]['category_id'] = 99
+        name = annotated[0]['file_name']
+        message = rf'image 1 \({name}\) in .*gt.json has the unknown category 99; known are \['
+    else:
+        del annotated[-1]['segments_info'][-1]['area']
+        image = annotated[-1]['image_id']
+        message = rf"of image {image} .* in .*gt.json lacks the fields \['area'\]"
     ann_file = tmp_path / 'gt.json'
     ann_file.write_text(json.dumps(content))
-    name = content['annotations'][0]['file_name']
-    message = rf'image 1 \({name}\) in .*gt.json has the unknown category 99; known are \['
-    with pytest.raises(ValueError, match=message):
-        build(folder, ann_file=str(ann_file))
-
-
-def test_missing_area_is_found_when_the_metric_is_built(oracle, tmp_path):
-    folder = oracle('pq/edge')
-    content = json.loads((folder / 'gt.json').read_text())
-    last = [a for a in content['annotations'] if a['segments_info']][-1]
-    del last['segments_info'][-1]['area']
-    ann_file = tmp_path / 'gt.json'
-    ann_file.write_text(json.dumps(content))
-    message = rf"of image {last['image_id']} .* in .*gt.json lacks the fields \['area'\]"
     with pytest.raises(ValueError, match=message):
         build(folder, ann_file=str(ann_file))

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from projects.kmax import evaluation
 from projects.kmax.panoptic_format import write_panoptic_png
 
 CLASSES = ('cat', 'dog', 'sky')
@@ -84,7 +83,7 @@ CASES = {
 
 @pytest.mark.parametrize('name', CASES)
 @pytest.mark.filterwarnings('ignore:panoptic quality of')
-def test_quality(name, tmp_path):
+def test_quality(evaluate, name, tmp_path):
     gt_ids, segments, pred, official, pipeline = CASES[name]
     write_panoptic_png(tmp_path / 'gt' / 'a.png', gt_ids)
     categories = [
@@ -100,7 +99,5 @@ def test_quality(name, tmp_path):
         ('KMaXPanopticMetric', 'coco_panoptic', official),
         ('KMaXPipelinePanopticMetric', 'pipeline_panoptic', pipeline),
     ):
-        metric = getattr(evaluation, kind)(**truth)
-        metric.dataset_meta = dict(classes=CLASSES)
-        metric.process({}, [sample])
-        assert metric.evaluate(1)[f'{prefix}/PQ'] == pytest.approx(expected, abs=1e-12)
+        figures = evaluate(kind, CLASSES, [sample], **truth)
+        assert figures[f'{prefix}/PQ'] == pytest.approx(expected, abs=1e-12)

@@ -18,17 +18,10 @@ from pycocotools.cocoeval import COCOeval
 from projects.kmax import evaluation
 from projects.kmax.evaluation.panoptic_quality import match_files
 from projects.kmax.panoptic_format import write_panoptic_png
+from projects.kmax.void import IGNORED_LABEL
 
 pytestmark = pytest.mark.filterwarnings('ignore:panoptic quality of')
 SEEDS = range(12)
-IGNORED = 255
-
-
-def evaluate(kind, made, **options):
-    metric = getattr(evaluation, kind)(**made.truth, **options)
-    metric.dataset_meta = dict(classes=made.classes)
-    metric.process({}, made.samples)
-    return metric.evaluate(len(made.samples))
 
 
 def write_predictions(made, rng):
@@ -50,11 +43,6 @@ def write_predictions(made, rng):
     return annotations
 
 
-def counts(matches):
-    """Return summed IoU and counts of the categories that occur."""
-    return {c: (m.iou, m.tp, m.fp, m.fn) for c, m in matches.items() if m.tp + m.fp + m.fn}
-
-
 def average(totals, categories):
     """Return PQ, SQ and RQ as the paper's equation 1 has them, of the categories that occur."""
     qualities = []
@@ -66,7 +54,7 @@ def average(totals, categories):
 
 
 @pytest.mark.parametrize('seed', SEEDS)
-def test_pq_equals_panopticapi(random_set, seed):
+def test_pq_equals_panopticapi(random_set, evaluate, seed):
     made = random_set(seed)
     predicted = write_predictions(made, np.random.default_rng(seed))
     categories = {category['id']: category for category in made.categories}
@@ -91,7 +79,7 @@ def test_pq_equals_panopticapi(random_set, seed):
     stat = pq_compute_single_core(0, pairs, *folders, categories).pq_per_cat
     totals = {category: (s.iou, s.tp, s.fp, s.fn) for category, s in stat.items()}
     on_files = evaluation.pq_compute(gt_json, made.folder / 'pred.json')
-    in_memory = evaluate('KMaXPanopticMetric', made)
+    in_memory = evaluate('KMaXPanopticMetric', made.classes, made.samples, **made.truth)
     for group, kind, isthing in (
         ('All', '', {0, 1}),
         ('Things', '_th', {1}),
@@ -164,7 +152,7 @@ def pycocotools(content, results):
 @pytest.mark.usefixtures('evaluated_by')
 @pytest.mark.parametrize('change', ['', 'many', 'nothing predicted', 'nothing annotated'])
 @pytest.mark.parametrize('seed', SEEDS[:4])
-def test_ap_equals_pycocotools(random_set, seed, change):
+def test_ap_equals_pycocotools(random_set, evaluate, seed, change):
     made = random_set(seed)
     if change == 'many':
         # More than the 100 that count.
@@ -180,7 +168,7 @@ def test_ap_equals_pycocotools(random_set, seed, change):
             annotation['segments_info'].clear()
         content = dict(categories=made.categories, annotations=made.annotations)
         (made.folder / 'gt.json').write_text(json.dumps(content))
-    figures = evaluate('KMaXInstanceMetric', made)
+    figures = evaluate('KMaXInstanceMetric', made.classes, made.samples, **made.truth)
     stats = pycocotools(as_instances(made), as_results(made))
     names = [f'coco/segm_mAP{suffix}' for suffix in ('', '_50', '_75', '_s', '_m', '_l')]
     np.testing.assert_allclose([figures[n] for n in names], stats[:6], rtol=0, atol=1e-9)
@@ -190,7 +178,7 @@ def test_ap_equals_pycocotools(random_set, seed, change):
 def labels_of(made, annotation):
     """Return the label map of an annotation; what is no stuff or thing is ignored."""
     ids = made.gt_ids[annotation['image_id']]
-    labels = np.full(ids.shape, IGNORED, np.uint8)
+    labels = np.full(ids.shape, IGNORED_LABEL, np.uint8)
     for segment in annotation['segments_info']:
         if not segment['iscrowd']:
             labels[ids == segment['id']] = made.category_of_label.index(segment['category_id'])
@@ -198,7 +186,7 @@ def labels_of(made, annotation):
 
 
 @pytest.mark.parametrize('seed', SEEDS)
-def test_miou_equals_mmseg(random_set, seed):
+def test_miou_equals_mmseg(random_set, evaluate, seed):
     made = random_set(seed)
     areas = []
     for side in ('gt', 'pred'):
@@ -207,16 +195,18 @@ def test_miou_equals_mmseg(random_set, seed):
         labels, pred = labels_of(made, annotation), sample['pred_sem_seg']['sem_seg'][0]
         truth = torch.from_numpy(labels.astype(np.int64))
         areas.append(
-            IoUMetric.intersect_and_union(pred, truth, len(made.classes), ignore_index=IGNORED)
+            IoUMetric.intersect_and_union(
+                pred, truth, len(made.classes), ignore_index=IGNORED_LABEL
+            )
         )
         name = annotation['file_name']
         Image.fromarray(labels).save(made.folder / 'gt_labels' / name)
         Image.fromarray(pred.numpy().astype(np.uint8)).save(made.folder / 'pred_labels' / name)
     totals = [sum(parts).double() for parts in zip(*areas, strict=True)]
     expected = IoUMetric.total_area_to_metrics(*totals, ['mIoU', 'mDice'])
-    figures = evaluate('KMaXSemanticMetric', made)
+    figures = evaluate('KMaXSemanticMetric', made.classes, made.samples, **made.truth)
     on_files = evaluation.mean_iou(
-        made.folder / 'gt_labels', made.folder / 'pred_labels', len(made.classes), IGNORED
+        made.folder / 'gt_labels', made.folder / 'pred_labels', len(made.classes), IGNORED_LABEL
     )
     np.testing.assert_allclose(on_files['IoU'], expected['IoU'], rtol=0, atol=1e-12)
     np.testing.assert_allclose(on_files['Acc'], expected['Acc'], rtol=0, atol=1e-12)

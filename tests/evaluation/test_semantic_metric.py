@@ -8,17 +8,17 @@ import pytest
 import torch
 from PIL import Image
 
-from projects.kmax.evaluation import KMaXSemanticMetric
 from projects.kmax.panoptic_format import write_panoptic_png
+from projects.kmax.void import IGNORED_LABEL
 
-IGNORED = 255
+KIND = 'KMaXSemanticMetric'
 
 
 def write(folder, label_maps, classes, crowd=()):
     """Write label maps as panoptic annotations, a segment per class."""
     annotations = []
     for number, (name, labels) in enumerate(label_maps.items()):
-        ids = np.where(labels == IGNORED, 0, labels.astype(np.int64) + 1)
+        ids = np.where(labels == IGNORED_LABEL, 0, labels.astype(np.int64) + 1)
         write_panoptic_png(folder / 'gt' / name, ids)
         segments = [
             dict(
@@ -34,18 +34,11 @@ def write(folder, label_maps, classes, crowd=()):
     return dict(ann_file=str(folder / 'gt.json'), seg_prefix=str(folder / 'gt'))
 
 
-def evaluate(classes, samples, **options):
-    metric = KMaXSemanticMetric(**options)
-    metric.dataset_meta = dict(classes=classes)
-    metric.process({}, samples)
-    return metric.evaluate(len(samples))
-
-
 def sample(number, labels):
     return dict(img_id=number, pred_sem_seg=dict(sem_seg=torch.from_numpy(labels)[None]))
 
 
-def test_equals_mmseg(oracle, tmp_path):
+def test_equals_mmseg(oracle, evaluate, tmp_path):
     folder = oracle('semantic/camvid20')
     expected = json.loads((folder / 'expected.json').read_text())
     classes = [f'class{label}' for label in range(expected['num_classes'])]
@@ -55,19 +48,19 @@ def test_equals_mmseg(oracle, tmp_path):
         sample(number, np.array(Image.open(folder / 'pred' / name)))
         for number, name in enumerate(names)
     ]
-    made = evaluate(classes, samples, classwise=True, **write(tmp_path, gt, classes))
+    made = evaluate(KIND, classes, samples, classwise=True, **write(tmp_path, gt, classes))
     for name in ('mIoU', 'mAcc', 'aAcc'):
         assert made[f'semantic/{name}'] == pytest.approx(100 * expected[name], rel=0, abs=1e-10)
 
 
-def test_crowd_is_ignored(tmp_path):
+def test_crowd_is_ignored(evaluate, tmp_path):
     labels = np.array([[0, 0, 1, 1]], np.uint8)
     truth = write(tmp_path, {'a.png': labels}, 'ab', crowd=[2])
-    made = evaluate('ab', [sample(0, np.zeros((1, 4), np.int64))], **truth)
+    made = evaluate(KIND, 'ab', [sample(0, np.zeros((1, 4), np.int64))], **truth)
     assert made['semantic/mIoU'] == made['semantic/aAcc'] == 100
 
 
-def test_no_semantic_predictions(tmp_path):
+def test_no_semantic_predictions(evaluate, tmp_path):
     truth = write(tmp_path, {'a.png': np.zeros((2, 2), np.uint8)}, 'ab')
     with pytest.raises(ValueError, match=r'KMaXSemanticMetric needs .*test_cfg.semantic_on=True'):
-        evaluate('ab', [dict(img_id=0)], **truth)
+        evaluate(KIND, 'ab', [dict(img_id=0)], **truth)

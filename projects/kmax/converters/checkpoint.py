@@ -17,12 +17,8 @@ from .errors import ConversionError
 def dataset_meta(config: Config, model: Any) -> dict[str, Any]:
     """Return classes and palette of a config's test data, which checkpoints carry.
 
-    Args:
-        config: The config; its data set needs no files.
-        model: The model built from it.
-
-    Raises:
-        ConversionError: If the config names no data set with classes, or the model has others.
+    The data set needs no files. Without classes, or with others than the model's, a ConversionError
+    says so.
     """
     given = config.get('test_dataloader', {}).get('dataset')
     if given is None:
@@ -47,13 +43,7 @@ def dataset_meta(config: Config, model: Any) -> dict[str, Any]:
 def save_checkpoint(path: Path, state: dict[str, Tensor], meta: dict[str, Any]) -> None:
     """Write a checkpoint that appears complete or not at all; the same one gives the same bytes.
 
-    Args:
-        path: The file.
-        state: The weights.
-        meta: Further information, of types that ``torch.load`` reads as weights only.
-
-    Raises:
-        ConversionError: When it cannot be written.
+    ``meta`` is of types that ``torch.load`` reads as weights only.
     """
     try:
         # To a file object: torch would write the name of a file into it.

@@ -45,15 +45,7 @@ DATA_SETS = (
 
 
 def class_ids(num_things: int, num_stuff: int) -> ClassIds:
-    """Return the data set with so many classes.
-
-    Args:
-        num_things: Number of thing classes.
-        num_stuff: Number of stuff classes.
-
-    Raises:
-        ConversionError: If checkpoints were released for no such data set.
-    """
+    """Return the data set with so many classes; checkpoints were released for three."""
     for data_set in DATA_SETS:
         if (len(data_set.things), len(data_set.stuff)) == (num_things, num_stuff):
             return data_set

@@ -42,13 +42,9 @@ class Plan:
         reason: Callable[[str], str | None],
         not_filled: Mapping[str, str] | None = None,
     ) -> 'Plan':
-        """Decide about each name.
+        """Decide about each name; those that no rule knows are in no part of the plan.
 
-        Args:
-            keys: The names; those that no rule knows are in no part of the plan.
-            our_name: Gives our name, or raises ``KeyError``.
-            reason: Gives the reason to leave a tensor out, or None.
-            not_filled: See :class:`Plan`.
+        ``our_name`` raises ``KeyError`` for these, ``reason`` gives why a tensor is left out.
         """
         result = cls(not_filled=dict(not_filled or {}))
         for key in keys:
@@ -88,6 +84,18 @@ class Format(NamedTuple):
     class_rows: Callable[[Plan, nn.Module], dict[str, list[int]]] = keep_rows
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A checkpoint that fits a model by its names, and why weights of the model stay unfilled."""
+
+    form: Format
+    weights: Mapping[str, Tensor]
+    model: nn.Module
+    shown: int | None
+    plan: Plan
+    not_filled: dict[str, str]
+
+
 @dataclass
 class Conversion:
     """Weights of a model, and the account.
@@ -103,36 +111,39 @@ class Conversion:
     not_filled: dict[str, str]
 
 
-def convert(
-    form: Format,
-    weights: Mapping[str, Tensor],
-    model: nn.Module,
-    track: Callable[[list[Any]], Iterable[Any]] = iter,
-    shown: int | None = SHOWN,
-    ready: Callable[[Mapping[str, str]], None] = lambda not_filled: None,
-) -> Conversion:
-    """Convert a checkpoint to weights of a model.
+def convert(form: Format, weights: Mapping[str, Tensor], model: nn.Module) -> Conversion:
+    """Convert a checkpoint to weights of a model, in the steps :func:`fit` and :func:`fill`.
 
     Args:
         form: The checkpoint's format.
         weights: Its tensors.
         model: The model; only names and shapes of its weights are used.
-        track: Wraps the list of tensors to show progress.
-        shown: Most names in an error; None for all.
-        ready: Called when names fit, before all values are read, with why weights of the model
-            stay unfilled.
 
     Raises:
         ConversionError: When the checkpoint is one of another model, or a tensor on either side is
             unaccounted for or has another shape.
     """
+    return fill(fit(form, weights, model))
+
+
+def fit(
+    form: Format, weights: Mapping[str, Tensor], model: nn.Module, shown: int | None = SHOWN
+) -> Fit:
+    """Plan a conversion, or raise a ConversionError with at most ``shown`` names, or all.
+
+    Of the checkpoint's values only the few are read whose shapes tell published models apart.
+    """
     own = model.state_dict()
     plan = form.plan(weights, model)
     _check_known(plan, weights, shown)
     _check_identity(form, plan, weights, own)
-    not_filled = _check_places(plan, own, shown)
-    ready(not_filled)
-    found = _lay_out(form, plan, weights, model, track)
+    return Fit(form, weights, model, shown, plan, _check_places(plan, own, shown))
+
+
+def fill(fitted: Fit, track: Callable[[list[Any]], Iterable[Any]] = iter) -> Conversion:
+    """Read all values; ``track`` wraps the list of tensors to show progress."""
+    own, plan, shown = fitted.model.state_dict(), fitted.plan, fitted.shown
+    found = _lay_out(fitted, track)
     wrong = [
         f'{source}: {tuple(found[name].shape)} instead of the {tuple(own[name].shape)} of {name}'
         for source, name in plan.targets.items()
@@ -148,21 +159,16 @@ def convert(
             state[name] = found[name]
         elif name.endswith(COUNTER) and name.replace(COUNTER, '.running_mean') in found:
             state[name] = torch.zeros_like(value, device='cpu')
-    return Conversion(state, plan, not_filled)
+    return Conversion(state, plan, fitted.not_filled)
 
 
-def _lay_out(
-    form: Format,
-    plan: Plan,
-    weights: Mapping[str, Tensor],
-    model: nn.Module,
-    track: Callable[[list[Any]], Iterable[Any]],
-) -> dict[str, Tensor]:
+def _lay_out(fitted: Fit, track: Callable[[list[Any]], Iterable[Any]]) -> dict[str, Tensor]:
     """Return the tensors by our names, in our layout and order of classes."""
-    class_rows = form.class_rows(plan, model)
+    form, plan = fitted.form, fitted.plan
+    class_rows = form.class_rows(plan, fitted.model)
     found = {}
     for source, name in track(list(plan.targets.items())):
-        value = form.layout(source, weights[source])
+        value = form.layout(source, fitted.weights[source])
         rows = class_rows.get(source)
         # Other numbers of rows are left to the check of shapes.
         if rows is not None and len(rows) == len(value):

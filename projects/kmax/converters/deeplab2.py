@@ -30,14 +30,8 @@ _ENCODERS = {
 def plan(keys: Collection[str], model: Any) -> Plan:
     """Decide about the variables of a checkpoint.
 
-    A checkpoint without a pixel decoder is one of ImageNet weights: only its encoder is used.
-
-    Args:
-        keys: Its variables, with or without TensorFlow's suffix.
-        model: The :class:`KMaXDeepLab` they are for.
-
-    Returns:
-        The plan; keys that no rule knows are not in it.
+    A checkpoint without a pixel decoder is one of ImageNet weights: only its encoder is used. The
+    variables may lack TensorFlow's suffix.
     """
     names = [_canonical(key) for key in keys]
     of_names = Names(names)
@@ -51,12 +45,7 @@ def plan(keys: Collection[str], model: Any) -> Plan:
 
 
 def layout(key: str, value: Tensor) -> Tensor:
-    """Bring a variable into our layout.
-
-    Args:
-        key: Name of the variable.
-        value: Its value.
-    """
+    """Bring a variable into our layout."""
     return torch_layout(_canonical(key), value)
 
 
@@ -64,13 +53,6 @@ def class_rows(plan: Plan, model: Any) -> dict[str, list[int]]:
     """Return the row of each of our classes in the semantic head, which follows the data set's ids.
 
     The class heads have our order.
-
-    Args:
-        plan: The plan.
-        model: The :class:`KMaXDeepLab` it is for.
-
-    Raises:
-        ConversionError: If checkpoints were released for no such data set.
     """
     layers = [key for key in plan.targets if _canonical(key).startswith('semantic_last_layer/')]
     if not layers:

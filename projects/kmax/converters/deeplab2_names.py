@@ -28,12 +28,13 @@ _LAYER = {
     '_memory_ffn_conv2_bn': 'ffn.1',
 }
 _RESNET = {'_conv1_bn_act': '1', '_conv2_bn_act': '2', '_conv3_bn': '3'}
-_BLOCK = {
+BLOCK = {
     '_conv1_bn_act': 'conv1',
     '_conv2_bn_act': 'conv2',
     '_conv3_bn': 'conv3',
     '_shortcut': 'shortcut',
 }
+"""Parts of a block of the pixel decoder, which the port names alike."""
 _AXIS = {
     '_batch_norm_qkv': 'qkv.bn',
     '_batch_norm_similarity': 'similarity_bn',
@@ -101,7 +102,7 @@ def _block(prefix: str, block: str, path: str) -> str:
     prefix = f'{prefix}.{int(block) - 1}'
     axis = re.fullmatch(_AXIS_PATH, path)
     if axis is None:
-        return f'{prefix}.{_replace(path, _BLOCK)}'
+        return f'{prefix}.{_replace(path, BLOCK)}'
     prefix = f'{prefix}.attention.{axis[1]}_axis'
     return f'{prefix}.{_replace(axis[2], _AXIS)}' if axis[2] else prefix
 
@@ -186,10 +187,8 @@ _HEAD_RULES: _Rules = (
 class Names:
     """Our names of the variables of one checkpoint.
 
-    Blocks of ResNet and MaX-S have the same names in the original, and differ in their stems.
-
-    Args:
-        names: All variables of the checkpoint, without TensorFlow's suffix.
+    Blocks of ResNet and MaX-S have the same names in the original, and differ in their stems, so
+    that it needs to know all names; they lack TensorFlow's suffix.
     """
 
     def __init__(self, names: Collection[str]) -> None:
@@ -201,14 +200,7 @@ class Names:
         self._rules = encoder + _HEAD_RULES
 
     def __getitem__(self, name: str) -> str:
-        """Return our name of a variable.
-
-        Args:
-            name: The variable.
-
-        Raises:
-            KeyError: When no rule knows the name.
-        """
+        """Return our name of a variable, or raise ``KeyError``."""
         path, _, leaf = name.rpartition('/')
         for pattern, rule in self._rules:
             match = re.fullmatch(pattern, path)
@@ -221,12 +213,7 @@ class Names:
 
 
 def torch_layout(name: str, value: Tensor) -> Tensor:
-    """Return a variable's value in PyTorch's layout: output channels first, norms flat.
-
-    Args:
-        name: The variable.
-        value: Its value in TensorFlow's layout.
-    """
+    """Return a variable's value in PyTorch's layout: output channels first, norms flat."""
     leaf = name.rpartition('/')[2]
     if leaf == 'depthwise_kernel':
         return value.permute(2, 3, 0, 1)

@@ -28,12 +28,7 @@ class Identity(NamedTuple):
 
 
 def identify(names: Collection[str], shape: _Shape) -> Identity:
-    """Recognise weights.
-
-    Args:
-        names: Their names in our models.
-        shape: Gives a weight's shape by its name.
-    """
+    """Recognise weights by their names in our models, and by some of their shapes."""
     classes = queries = None
     if CLASSES in names:
         number = shape(CLASSES)[0] - 1
@@ -45,12 +40,7 @@ def identify(names: Collection[str], shape: _Shape) -> Identity:
 
 
 def differences(checkpoint: Identity, config: Identity) -> str | None:
-    """Say in what a checkpoint is not one of the config's model; None if in nothing.
-
-    Args:
-        checkpoint: What the checkpoint is.
-        config: What the config's model is.
-    """
+    """Say in what a checkpoint is not one of the config's model; None if in nothing."""
     pairs = {
         field: (theirs, ours)
         for field, theirs, ours in zip(Identity._fields, checkpoint, config, strict=True)

@@ -81,16 +81,7 @@ def _our_name(rules: _Rules, name: str) -> str:
 
 
 def plan(project: str, keys: Collection[str], model: nn.Module) -> Plan:
-    """Decide about the parameters of a classifier: its backbone is used.
-
-    Args:
-        project: ``'torchvision'``, ``'timm'`` or ``'convnext'``.
-        keys: The parameters.
-        model: The :class:`KMaXDeepLab` they are for.
-
-    Returns:
-        The plan; keys that no rule knows are not in it.
-    """
+    """Decide about the parameters of a classifier: its backbone is used."""
     rules, classifier = _PROJECTS[project]
     reasons = {classifier: _CLASSIFIER, **BESIDE}
     return Plan.by_rules(
@@ -99,10 +90,5 @@ def plan(project: str, keys: Collection[str], model: nn.Module) -> Plan:
 
 
 def layout(key: str, value: Tensor) -> Tensor:
-    """Return a parameter's value in our layout: torchvision's layer scales have three dimensions.
-
-    Args:
-        key: Name of the parameter.
-        value: Its value.
-    """
+    """Return a parameter in our layout: torchvision's layer scales have three dimensions."""
     return value.flatten() if key.endswith('.layer_scale') else value

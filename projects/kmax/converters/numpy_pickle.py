@@ -57,11 +57,7 @@ class _Dtype:
 
 
 class PickledArray:
-    """Stands for numpy's array.
-
-    Attributes:
-        values: The array.
-    """
+    """Stands for numpy's array, which is in ``values``."""
 
     def __init__(self) -> None:
         self.values = np.empty(0)
@@ -121,16 +117,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def load_arrays(path: Path) -> Any:
-    """Read a pickle of arrays.
+    """Read a pickle of arrays, written by Python 2 or 3; some become a :class:`PickledArray`.
 
-    Args:
-        path: The file, written by Python 2 or 3.
-
-    Returns:
-        What it holds; of arrays some are :class:`PickledArray`.
-
-    Raises:
-        ConversionError: When it asks for anything but arrays of numbers, or is damaged.
+    A ConversionError says that it asks for anything but arrays of numbers, or is damaged.
     """
     try:
         with open(path, 'rb') as file:
@@ -151,12 +140,7 @@ def load_arrays(path: Path) -> Any:
 
 
 def refusal(path: Path, name: str) -> str:
-    """Say that a file is not read.
-
-    Args:
-        path: The file.
-        name: What it asks for.
-    """
+    """Say that a file is not read, for the name of what it asks for."""
     return (
         f'{path} is refused: to be read it wants {name}, which can run code, where a checkpoint '
         'needs arrays and tensors only; get the file from its publisher again'

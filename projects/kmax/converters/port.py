@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .class_order import class_ids
 from .conversion import COUNTER, NO_SEMANTIC_DECODER, Plan, first_match
+from .deeplab2_names import BLOCK
 from .imagenet import CONVNEXT
 from .torch_checkpoint import BESIDE
 
@@ -34,12 +35,6 @@ _LAYER = {
     '_query_conv3_bn': 'attention.out',
     '_query_ffn_conv1_bn_act': 'ffn.0',
     '_query_ffn_conv2_bn': 'ffn.1',
-}
-_BLOCK = {
-    '_conv1_bn_act': 'conv1',
-    '_conv2_bn_act': 'conv2',
-    '_conv3_bn': 'conv3',
-    '_shortcut': 'shortcut',
 }
 _AXIS = {
     'qkv_transform.conv': 'qkv.conv',
@@ -119,7 +114,7 @@ _RULES: tuple[tuple[str, Callable[[re.Match], str]], ...] = (
         _PORT_BLOCK + r'\._attention\._(height|width)_axis\.(.*)',
         lambda m: f'{_PIXEL}.stages.{m[1]}.{m[2]}.attention.{m[3]}_axis.{_replace(m[4], _AXIS)}',
     ),
-    (_PORT_BLOCK + r'\.(.*)', lambda m: f'{_PIXEL}.stages.{m[1]}.{m[2]}.{_replace(m[3], _BLOCK)}'),
+    (_PORT_BLOCK + r'\.(.*)', lambda m: f'{_PIXEL}.stages.{m[1]}.{m[2]}.{_replace(m[3], BLOCK)}'),
     (
         _PORT_TRANSFORMER + r'\._cluster_centers\.weight',
         lambda m: f'{_TRANSFORMER}.cluster_centers.weight',
@@ -146,11 +141,7 @@ _RULES: tuple[tuple[str, Callable[[re.Match], str]], ...] = (
 
 
 def our_name(name: str) -> str:
-    """Return our name of a parameter or buffer of the port.
-
-    Raises:
-        KeyError: When no rule knows the name.
-    """
+    """Return our name of a parameter or buffer of the port, or raise ``KeyError``."""
     for pattern, rule in _RULES:
         match = re.fullmatch(pattern, name)
         if match:
@@ -162,15 +153,7 @@ def our_name(name: str) -> str:
 
 
 def plan(keys: Collection[str], model: Any) -> Plan:
-    """Decide about the tensors of a checkpoint.
-
-    Args:
-        keys: Their names.
-        model: The :class:`KMaXDeepLab` they are for.
-
-    Returns:
-        The plan; keys that no rule knows are not in it.
-    """
+    """Decide about the tensors of a checkpoint."""
     reasons = dict(BESIDE)
     if model.panoptic_head.semantic_decoder is None:
         reasons[_PORT_TRANSFORMER + r'\._auxiliary_semantic_predictor\..*'] = NO_SEMANTIC_DECODER
@@ -178,12 +161,7 @@ def plan(keys: Collection[str], model: Any) -> Plan:
 
 
 def layout(key: str, value: Tensor) -> Tensor:
-    """Return a tensor in our layout: axial attention convolves in two dimensions.
-
-    Args:
-        key: Its name.
-        value: Its value.
-    """
+    """Return a tensor in our layout: axial attention convolves in two dimensions."""
     if key.endswith('_axis.qkv_transform.conv.weight'):
         return value[..., None]
     if key.endswith('._cluster_centers.weight'):
@@ -197,13 +175,6 @@ def class_rows(plan: Plan, model: Any) -> dict[str, list[int]]:
     The class heads follow the data set's order, void last, and so does the semantic head of weights
     trained with the port. The port's own converter left the semantic heads of the original as they
     are, and wrote no counts of batches, by which its files are known.
-
-    Args:
-        plan: The plan.
-        model: The :class:`KMaXDeepLab` it is for.
-
-    Raises:
-        ConversionError: If checkpoints were released for no such data set.
     """
     head = model.panoptic_head
     ids = class_ids(head.num_things_classes, head.num_stuff_classes)

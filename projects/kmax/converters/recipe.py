@@ -39,10 +39,5 @@ _SWITCHES = (
 
 
 def other_settings(model: Mapping[str, Any], port: bool) -> list[str]:
-    """Return the settings of a config's model that are not those of a recipe.
-
-    Args:
-        model: Config of the model.
-        port: Whether the recipe is that of the PyTorch port, or of the original.
-    """
+    """Return the settings of a config's model that are not those of the port, or the original."""
     return [switch.path for switch in _SWITCHES if switch.is_port(model) is (not port)]

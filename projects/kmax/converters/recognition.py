@@ -15,16 +15,9 @@ OWN = 'of this project, which needs no conversion'
 
 
 def looks_like(path: Path, formats: Mapping[str, Format], model: nn.Module) -> dict[str, str]:
-    """Return the formats that a checkpoint may have.
+    """Return what a checkpoint for a model may be in words, by the name of the format.
 
-    Args:
-        path: The checkpoint.
-        formats: The formats by name.
-        model: The model it is for.
-
-    Returns:
-        What the checkpoint is in words, by the name of its format; OpenMMLab's own has an empty
-        name. Empty when it is none of these.
+    OpenMMLab's own has an empty name.
     """
     if _is_tensorflow(path):
         return {'deeplab2': 'of format deeplab2'}

@@ -63,12 +63,8 @@ class _Variables(Mapping[str, Tensor]):
 def open_tensorflow(path: Path) -> Iterator[Mapping[str, Tensor]]:
     """Open a checkpoint as variables by name, each read when it is asked for.
 
-    Args:
-        path: Prefix, ``.index`` or ``.data-*`` file, folder, or ``.tar.gz``, which is unpacked
-            to a temporary folder.
-
-    Raises:
-        ConversionError: When there is no checkpoint, it is damaged, or TensorFlow is missing.
+    It is a prefix, ``.index`` or ``.data-*`` file, a folder, or a ``.tar.gz``, which is unpacked to
+    a temporary folder.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = path
@@ -93,15 +89,10 @@ def holds_index(archive: Path) -> bool:
 
 
 def find_prefix(place: Path, source: Path) -> Path:
-    """Return the prefix of the one checkpoint at a place.
+    """Return the prefix of the one checkpoint at a place, which the user named as ``source``.
 
-    Args:
-        place: Prefix, ``.index`` or ``.data-*`` file, or a folder that holds one checkpoint or
-            says in its file ``checkpoint`` which is the latest.
-        source: What the user named, for error messages.
-
-    Raises:
-        ConversionError: When there is none or more than one, or a file of it is missing.
+    The place is a prefix, ``.index`` or ``.data-*`` file, or a folder that holds one checkpoint or
+    says in its file ``checkpoint`` which is the latest.
     """
     place = without_ending(place)
     if place.is_dir():

@@ -25,16 +25,9 @@ SAFETENSORS = '.safetensors'
 
 @contextmanager
 def open_torch(path: Path) -> Iterator[Mapping[str, Tensor]]:
-    """Open a checkpoint as tensors by name.
+    """Open a file of ``torch.save``, a pickle of arrays or ``.safetensors`` as tensors by name.
 
     Tensors beside the weights, as an optimizer's, have names with slashes: ``optimizer/state/0``.
-
-    Args:
-        path: File of ``torch.save``, pickle of arrays, or ``.safetensors``.
-
-    Raises:
-        ConversionError: When there is no such file, it is damaged, wants to run code, or holds no
-            weights.
     """
     if not path.is_file():
         raise ConversionError(f'checkpoint {path} is no file')

@@ -10,6 +10,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from .destinations import as_list, find_metrics
+
 CITYSCAPES = 'KMaXCityscapesPanopticDataset'
 
 
@@ -18,32 +20,24 @@ def add_all_tasks(cfg: Config, format_only: bool = False) -> None:
 
     AP and mIoU are computed from the panoptic annotations of the config's panoptic metric, except
     for the AP of Cityscapes, which has a definition of its own: it comes from cityscapesScripts.
-
-    Args:
-        cfg: The config; its ``model.test_cfg`` and ``test_evaluator`` are changed.
-        format_only: Whether predictions are written instead of evaluated. Instances of Cityscapes
-            are then written in its own form, for which no annotations are needed.
-
-    Raises:
-        ModuleNotFoundError: When that form is to be written without cityscapesScripts.
-        ValueError: When ``test_evaluator`` has no panoptic metric.
+    With ``format_only`` its instances are written in its own form, which needs no annotations.
     """
-    evaluators = cfg.test_evaluator
-    configs = [evaluators] if isinstance(evaluators, Mapping) else list(evaluators)
+    configs = as_list(cfg.test_evaluator)
     truth = next((_ground_truth(c) for c in configs if 'seg_prefix' in c and 'ann_file' in c), None)
     if truth is None:
         raise ValueError(
             '--all-tasks needs a panoptic metric with ann_file and seg_prefix, such as '
             f'KMaXPanopticMetric, in test_evaluator, which has {[c["type"] for c in configs]}'
         )
-    present = {config['type'] for config in configs}
+    metrics = find_metrics(configs, cfg.get('default_scope') or 'mmengine')
+    tasks = {getattr(metric, 'task', None) for metric in metrics}
     added = []
-    if present.isdisjoint(('KMaXInstanceMetric', 'KMaXCityscapesInstanceMetric')):
+    if 'instance' not in tasks:
         own = None
         if cfg.test_dataloader.dataset.type == CITYSCAPES:
             own = _cityscapes_form() if format_only else _cityscapes_instance(truth['ann_file'])
         added.append(own or dict(type='KMaXInstanceMetric', **truth))
-    if 'KMaXSemanticMetric' not in present:
+    if 'semantic' not in tasks:
         added.append(dict(type='KMaXSemanticMetric', **truth))
     cfg.test_evaluator = [*configs, *added]
     cfg.merge_from_dict(

@@ -1,4 +1,9 @@
-"""Mask AP of Cityscapes by cityscapesScripts."""
+"""Mask AP of Cityscapes by cityscapesScripts.
+
+mmdet's ``CityScapesMetric`` calls it too, but takes no folder of annotations (its ``seg_prefix`` is
+unused), matches all images in one process when the run is over, and removes earlier results when it
+is built.
+"""
 
 import copy
 import tempfile
@@ -10,15 +15,14 @@ from typing import Any
 import cv2
 import numpy as np
 from mmdet.registry import METRICS
-from mmengine.logging import MMLogger, print_log
+from mmengine.logging import print_log
 from numpy.typing import NDArray
-from terminaltables import AsciiTable
 
 from kmax_deeplab.atomic_file import write_atomically
 
-from ..compat import cityscapes_scripts
+from . import cityscapes_scripts
 from .export import PendingFolder
-from .image_metric import ImageMetric
+from .file_metric import FileMetric
 from .instance_metric import read_instances
 
 IMAGE_SUFFIX = '_leftImg8bit'
@@ -26,47 +30,33 @@ GT_SUFFIX = '_gtFine_instanceIds.png'
 
 
 @METRICS.register_module()
-class KMaXCityscapesInstanceMetric(ImageMetric):
+class KMaXCityscapesInstanceMetric(FileMetric):
     """Mask AP of Cityscapes, every image matched by cityscapesScripts beside the model.
+
+    What is written is the folder ``{outfile_prefix}.instances``: a text file per image and a PNG
+    per instance, as the test server takes them.
 
     Args:
         gt_folder: Folder with the cities and their ``*_gtFine_instanceIds.png``, such as
             ``gtFine/val``; not needed with ``format_only``.
-        classwise: Also print a table of all thing classes.
-        format_only: Only write the predictions.
-        outfile_prefix: Write predictions to the folder ``{outfile_prefix}.instances``, a text file
-            per image and a PNG per instance, as the test server takes them; it appears when all
-            images are predicted.
-        collect_device: Device on which processes exchange results.
-        prefix: First part of the names of the results, ``'cityscapes'`` by default.
+        options: The arguments of :class:`FileMetric`; ``prefix`` is ``'cityscapes'`` by default.
 
     Raises:
         ModuleNotFoundError: When cityscapesScripts is not installed.
         FileNotFoundError: When ``gt_folder`` is missing.
-        ValueError: When there is nowhere to write to with ``format_only``, or nothing to compare
-            with without it.
+        ValueError: When there is nowhere to write to with ``format_only``.
     """
 
     default_prefix = 'cityscapes'
+    suffixes = ('.instances',)
+    task = 'instance'
 
-    def __init__(
-        self,
-        gt_folder: str | None = None,
-        classwise: bool = False,
-        format_only: bool = False,
-        outfile_prefix: str | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        if format_only and outfile_prefix is None:
-            raise ValueError('format_only=True needs outfile_prefix: where to write predictions')
+    def __init__(self, gt_folder: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
         name = type(self).__name__
-        if not format_only and not Path(gt_folder or '').is_dir():
+        if not self.format_only and not Path(gt_folder or '').is_dir():
             raise FileNotFoundError(f'gt_folder of {name}: {gt_folder} is not a folder')
-        self.gt_folder = None if format_only else Path(gt_folder or '')
-        self.classwise = classwise
-        self.export = PendingFolder(f'{outfile_prefix}.instances') if outfile_prefix else None
+        self.gt_folder = None if self.format_only else Path(gt_folder or '')
         self._labels = cityscapes_scripts.load('helpers.labels', name).name2label
         self._scripts = cityscapes_scripts.load(
             'evaluation.evalInstanceLevelSemanticLabeling', name
@@ -76,18 +66,9 @@ class KMaXCityscapesInstanceMetric(ImageMetric):
         self._scripts.setInstanceLabels(self._args)
 
     def examine(self, sample: dict) -> Callable[[], tuple[list[str], dict]]:
-        """Take the predictions of one image.
+        """Take the instances, see :func:`read_instances`, and return the matching.
 
-        Args:
-            sample: Data sample as a dict, with ``img_path`` and ``pred_instances``, which holds
-                ``labels``, ``scores`` and ``masks`` ``(n, H, W)``.
-
-        Returns:
-            The matching, which raises a FileNotFoundError when the annotation is missing and a
-            ValueError when its size differs.
-
-        Raises:
-            ValueError: When the model predicts no instances, or a class is not of Cityscapes.
+        A ValueError says when a class is not of Cityscapes.
         """
         labels, scores, masks = read_instances(sample, type(self).__name__)
         classes = self.dataset_meta['classes']
@@ -98,39 +79,27 @@ class KMaXCityscapesInstanceMetric(ImageMetric):
         stem = Path(sample['img_path']).stem.removesuffix(IMAGE_SUFFIX)
         return partial(self._examine, stem, ids, scores, masks)
 
-    def average(self, outcomes: dict[Any, tuple[list[str], dict]]) -> dict[str, float]:
-        """Average over the classes, and complete what is written.
+    def publish(self, outcomes: dict[Any, tuple[list[str], dict]]) -> None:
+        """Give the folder its name."""
+        folder = PendingFolder(self.destinations[0])
+        folder.publish([name for names, _ in outcomes.values() for name in names])
+        print_log(f'predictions are in {folder.path}/', logger='current')
 
-        Args:
-            outcomes: Names of the files written and matches of each image.
-
-        Returns:
-            ``mAP`` and ``AP@50`` as fractions; nothing with ``format_only``.
-        """
-        if self.export is not None:
-            self.export.publish([name for names, _ in outcomes.values() for name in names])
-            print_log(f'predictions are in {self.export.path}/', logger='current')
-        if self.gt_folder is None:
-            return {}
+    def figures(self, outcomes: dict[Any, tuple[list[str], dict]]) -> dict[str, float]:
+        """Average over the classes: ``mAP`` and ``AP@50`` as fractions."""
         matches = {key: found for _, match in outcomes.values() for key, found in match.items()}
         scores = self._scripts.evaluateMatches(matches, self._args)
         averages = self._scripts.computeAverages(scores, self._args)
-        if self.classwise:
-            rows = [
-                (name, f'{values["ap"]:.3f}', f'{values["ap50%"]:.3f}')
-                for name, values in averages['classes'].items()
-            ]
-            print_log(
-                '\n' + AsciiTable([('class', 'AP', 'AP@50'), *rows]).table,
-                logger=MMLogger.get_current_instance(),
-            )
+        classes = averages['classes'].items()
+        rows = ((name, f'{ap["ap"]:.3f}', f'{ap["ap50%"]:.3f}') for name, ap in classes)
+        self.show_classes(('AP', 'AP@50'), rows)
         return {'mAP': float(averages['allAp']), 'AP@50': float(averages['allAp50%'])}
 
     def _examine(
         self, stem: str, ids: list[int], scores: list[float], masks: NDArray[np.bool_]
     ) -> tuple[list[str], dict]:
-        if self.export is not None:
-            folder = self.export.file('')
+        if self.destinations:
+            folder = PendingFolder(self.destinations[0]).file('')
             names = write_instances(folder, stem, ids, scores, masks)
             return names, self._match(folder, stem, masks.shape[1:])
         with tempfile.TemporaryDirectory() as temporary:
@@ -158,17 +127,10 @@ class KMaXCityscapesInstanceMetric(ImageMetric):
 def write_instances(
     folder: Path, stem: str, ids: list[int], scores: list[float], masks: NDArray[np.bool_]
 ) -> list[str]:
-    """Write the instances of one image as cityscapesScripts reads them.
+    """Write the instances of one image, masks ``(n, H, W)``, as cityscapesScripts reads them.
 
-    Args:
-        folder: Where to.
-        stem: Name of the image: city, sequence and frame.
-        ids: Label id of each instance.
-        scores: Its score.
-        masks: Its mask, ``(n, H, W)``.
-
-    Returns:
-        Names of the files: a PNG per instance that has a pixel, and the text file that lists them.
+    There is a PNG for each that has a pixel, and a text file that lists them; returned are the
+    names of the files.
     """
     lines = []
     for number, (label, score, mask) in enumerate(zip(ids, scores, masks, strict=True)):

@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmdet.evaluation.metrics.coco_panoptic_metric import parse_pq_results, print_panoptic_table
 from mmdet.registry import METRICS
-from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
-from ..compat import cityscapes_scripts
-from .export import PanopticExport
-from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome
+from . import cityscapes_scripts
+from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome, report_quality
 
 IMAGE_ID = re.compile(r'.+_\d{6}_\d{6}')
 """City, sequence and frame, by which the test server finds the annotation."""
@@ -34,10 +31,8 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
             set that ``tools/dataset_converters/cityscapes.py`` makes.
         outfile_prefix: Where the predictions go, as for :class:`KMaXPanopticMetric`; what is
             written with ``format_only`` is what the test server takes.
-        seg_prefix: Folder of the annotated PNGs; not needed with ``format_only``.
-        format_only: Only write the predictions.
-        collect_device: Device on which processes exchange results.
-        prefix: First part of the names of the results, ``'cityscapes_panoptic'`` by default.
+        options: The further arguments of :class:`KMaXPanopticMetric`; ``prefix`` is
+            ``'cityscapes_panoptic'`` by default.
 
     Raises:
         ModuleNotFoundError: When cityscapesScripts is not installed.
@@ -47,41 +42,15 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
 
     default_prefix = 'cityscapes_panoptic'
 
-    def __init__(
-        self,
-        ann_file: str,
-        outfile_prefix: str,
-        seg_prefix: str | None = None,
-        format_only: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(
-            ann_file,
-            seg_prefix,
-            format_only=format_only,
-            outfile_prefix=outfile_prefix,
-            collect_device=collect_device,
-            prefix=prefix,
-        )
-        self._written = PanopticExport(outfile_prefix)
+    def __init__(self, ann_file: str, outfile_prefix: str, **options: Any) -> None:
+        super().__init__(ann_file, outfile_prefix=outfile_prefix, **options)
         name = type(self).__name__
         self._scripts = cityscapes_scripts.load('evaluation.evalPanopticSemanticLabeling', name)
-        if format_only:
+        if self.format_only:
             self._check_ids(cityscapes_scripts.load('helpers.labels', name).name2label)
 
     def examine(self, sample: dict) -> Callable[[], PanopticOutcome]:
-        """Take the prediction of one image, see :meth:`KMaXPanopticMetric.examine`.
-
-        Args:
-            sample: Data sample as a dict.
-
-        Returns:
-            The writing.
-
-        Raises:
-            ValueError: When the test server would not know the image and ``format_only`` is set.
-        """
+        """Take the prediction of one image; a ValueError names what the test server won't know."""
         image = sample['img_id']
         if self.format_only and not IMAGE_ID.fullmatch(str(image)):
             raise ValueError(
@@ -91,21 +60,8 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
             )
         return super().examine(sample)
 
-    def average(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
-        """Complete what is written, and have it evaluated.
-
-        Args:
-            outcomes: What was written for each image.
-
-        Returns:
-            The same figures as :class:`KMaXPanopticMetric`.
-
-        Raises:
-            ValueError: When an annotated image was not predicted.
-        """
-        self.publish(outcomes)
-        if self.format_only:
-            return {}
+    def figures(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
+        """Have what is written evaluated; a ValueError says when a part is missing."""
         missing = [image for image in self.ground_truth.annotations if image not in outcomes]
         if missing:
             raise ValueError(
@@ -113,16 +69,16 @@ class KMaXCityscapesPanopticMetric(KMaXPanopticMetric):
                 f'{len(missing)} images were not predicted, such as {missing[0]}; use '
                 'KMaXPanopticMetric for parts'
             )
+        written, json_file = self.destinations
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             results = self._scripts.evaluatePanoptic(
                 self.ground_truth.ann_file,
                 self.ground_truth.seg_prefix,
-                self._written.json_file,
-                self._written.folder.path,
+                json_file,
+                written,
                 Path(folder) / 'results.json',
             )
-        print_panoptic_table(results, logger=MMLogger.get_current_instance())
-        return parse_pq_results(results)
+        return report_quality(results, self)
 
     def compare(self, img_id: Any, pred: NDArray[np.int32]) -> None:
         """Leave the comparison to cityscapesScripts."""

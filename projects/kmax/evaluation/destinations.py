@@ -5,34 +5,32 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmdet.evaluation import CocoMetric, CocoPanopticMetric
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
+from .export import PanopticExport
+from .file_metric import FileMetric
+
 DESTINATIONS = ('outfile_prefix', 'output_dir')
-SUFFIXES = dict(
-    KMaXPanopticMetric='.panoptic',
-    KMaXCityscapesPanopticMetric='.panoptic',
-    CocoPanopticMetric='.panoptic',
-    KMaXInstanceMetric='.segm.json',
-    CocoMetric='.segm.json',
-)
-"""What metrics that write the same kind of results add to their destination."""
+UPSTREAM: dict[type, tuple[str, ...]] = {
+    CocoPanopticMetric: PanopticExport.suffixes,
+    CocoMetric: ('.segm.json', '.bbox.json', '.proposal.json'),
+}
+"""What metrics of mmdet's write after ``outfile_prefix``; ours say so in ``suffixes``."""
 
 
 def check_destinations(cfg: Config) -> None:
-    """Refuse metrics of one run that would write the same files.
-
-    Args:
-        cfg: The config; its ``val_evaluator`` and ``test_evaluator`` are looked at.
-
-    Raises:
-        ValueError: When two metrics of one of them would.
-    """
+    """Refuse metrics of ``val_evaluator`` or ``test_evaluator`` that would write the same files."""
     for section in ('val_evaluator', 'test_evaluator'):
-        evaluators = cfg.get(section) or []
-        configs = [evaluators] if isinstance(evaluators, Mapping) else evaluators
+        configs = as_list(cfg.get(section) or [])
         metrics = find_metrics(configs, cfg.get('default_scope') or 'mmengine')
         refuse_shared_destinations(section, zip(configs, metrics, strict=True))
+
+
+def as_list(evaluators: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the config of one evaluator, or those of several, as a list."""
+    return [evaluators] if isinstance(evaluators, Mapping) else list(evaluators)
 
 
 def find_metrics(configs: Iterable[Mapping[str, Any]], scope: str) -> list[type | None]:
@@ -41,10 +39,17 @@ def find_metrics(configs: Iterable[Mapping[str, Any]], scope: str) -> list[type 
         return [_find(registry, config.get('type')) for config in configs]
 
 
+def arguments(metric: type) -> set[str]:
+    """Return the names of a metric's arguments, with those that it hands on to ours that write."""
+    named = set(inspect.signature(metric).parameters)
+    if issubclass(metric, FileMetric):
+        named |= set(inspect.signature(FileMetric).parameters)
+    return named
+
+
 def destination_argument(metric: type) -> str | None:
     """Return the name of the argument that says where a metric writes to, if it has one."""
-    arguments = inspect.signature(metric).parameters
-    return next((name for name in DESTINATIONS if name in arguments), None)
+    return next((name for name in DESTINATIONS if name in arguments(metric)), None)
 
 
 def refuse_shared_destinations(
@@ -52,33 +57,37 @@ def refuse_shared_destinations(
 ) -> None:
     """Refuse a second writer of the same files, which would fail after the whole inference.
 
-    Args:
-        section: Setting of the config, for the error message.
-        chosen: Configs of metrics, and their classes; None is passed over.
-
-    Raises:
-        ValueError: When there is one.
+    Pairs of a config and its class are checked, those without a class passed over; the ValueError
+    names the ``section`` of the config.
     """
     writer_of: dict[Path, str] = {}
     for config, metric in chosen:
-        argument = destination_argument(metric) if metric is not None else None
-        if metric is None or argument is None or config.get(argument) is None:
-            continue
-        path = f'{config[argument]}{_suffix(metric, argument)}'
-        key = Path(path).absolute()
-        if key in writer_of:
-            raise ValueError(
-                f'{section}: {writer_of[key]} and {config["type"]} both write to {path}: give them '
-                f'different {" or ".join(DESTINATIONS)}, or leave one out'
-            )
-        writer_of[key] = config['type']
+        paths = {} if metric is None else _written(config, metric)
+        for key in paths:
+            if key in writer_of:
+                raise ValueError(
+                    f'{section}: {writer_of[key]} and {config["type"]} both write to {paths[key]}: '
+                    f'give them different {" or ".join(DESTINATIONS)}, or leave one out'
+                )
+        writer_of |= dict.fromkeys(paths, config['type'])
 
 
 def _find(registry: Any, kind: Any) -> type | None:
     return registry.get(kind) if isinstance(kind, str) else kind
 
 
-def _suffix(metric: type, argument: str) -> str:
-    if argument == 'output_dir':
-        return ''
-    return SUFFIXES.get(metric.__name__, f'.{metric.__name__}')
+def _written(config: Mapping[str, Any], metric: type) -> dict[Path, str]:
+    """Return what a metric writes, as its config has it, by absolute path."""
+    argument = destination_argument(metric)
+    target = argument and config.get(argument)
+    if target is None:
+        return {}
+    suffixes = ('',) if argument == 'output_dir' else _suffixes(metric)
+    return {Path(f'{target}{suffix}').absolute(): f'{target}{suffix}' for suffix in suffixes}
+
+
+def _suffixes(metric: type) -> tuple[str, ...]:
+    if issubclass(metric, FileMetric):
+        return metric.suffixes
+    known = (UPSTREAM[base] for base in metric.__mro__ if base in UPSTREAM)
+    return next(known, (f'.{metric.__name__}',))

@@ -20,9 +20,6 @@ class PendingFolder:
 
     Until then its files lie beside it, in a folder with the suffix ``.partial``, which all
     processes must share. What an interrupted run left there does not get into the next result.
-
-    Args:
-        path: The folder.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -36,11 +33,7 @@ class PendingFolder:
     def publish(self, names: Collection[str]) -> None:
         """Give the folder its name, in the place of an earlier one.
 
-        Args:
-            names: The files that it must hold.
-
-        Raises:
-            FileNotFoundError: When one of them is missing.
+        It holds the files of these names; a FileNotFoundError names the one that is missing.
         """
         self._partial.mkdir(parents=True, exist_ok=True)
         wanted = {self._partial / name for name in names}
@@ -65,29 +58,21 @@ class PendingFolder:
 
 
 class PanopticExport:
-    """Predictions in COCO panoptic format: ``{prefix}.panoptic.json`` and ``{prefix}.panoptic/``.
+    """Predictions in COCO's format: ``{prefix}.panoptic.json`` and the folder ``.panoptic``."""
 
-    Args:
-        prefix: First part of both names.
-    """
+    suffixes = ('.panoptic', '.panoptic.json')
 
     def __init__(self, prefix: str) -> None:
-        self.json_file = Path(f'{prefix}.panoptic.json')
-        self.folder = PendingFolder(f'{prefix}.panoptic')
+        folder, json_file = (f'{prefix}{suffix}' for suffix in self.suffixes)
+        self.json_file = Path(json_file)
+        self.folder = PendingFolder(folder)
 
     def add(self, name: str, ids: NDArray[np.integer]) -> None:
         """Write the PNG of one image, from ids ``(H, W)``."""
         write_panoptic_png(self.folder.file(name), ids)
 
     def publish(self, annotations: list[dict[str, Any]]) -> None:
-        """Make the result appear, the JSON last.
-
-        Args:
-            annotations: The entries of the images in the JSON.
-
-        Raises:
-            FileNotFoundError: When the PNG of one is missing.
-        """
+        """Make the result appear, the JSON with these entries last; see :class:`PendingFolder`."""
         self.json_file.unlink(missing_ok=True)
         self.folder.publish([annotation['file_name'] for annotation in annotations])
         write_atomically(self.json_file, json.dumps(dict(annotations=annotations)).encode())

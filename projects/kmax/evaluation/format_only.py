@@ -1,12 +1,17 @@
 """Evaluators that write predictions instead of evaluating them."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from mmengine.logging import print_log
 
-from .destinations import destination_argument, find_metrics, refuse_shared_destinations
+from .destinations import (
+    arguments,
+    as_list,
+    destination_argument,
+    find_metrics,
+    refuse_shared_destinations,
+)
 
 
 def without_annotations(
@@ -14,23 +19,15 @@ def without_annotations(
 ) -> list[dict[str, Any]]:
     """Make a config's evaluators only write predictions, as their ``format_only`` does.
 
-    Args:
-        evaluators: Config of one metric or several.
-        prefix: First part of the paths to write to, for those that name none.
-        scope: The config's ``default_scope``, where the metrics are looked up.
-
-    Returns:
-        Configs of the metrics that can write; the others would need annotations and are left out.
-
-    Raises:
-        ValueError: When none of them can, one is unknown, or two would write the same files.
+    Those that cannot would need annotations and are left out. ``prefix`` is the first part of the
+    paths of those that name none, ``scope`` the ``default_scope`` in which metrics are looked up.
     """
-    configs = [evaluators] if isinstance(evaluators, Mapping) else evaluators
+    configs = as_list(evaluators)
     writing: list[tuple[dict[str, Any], type]] = []
     silent: list[str] = []
     for config, metric in zip(configs, _known_metrics(configs, scope), strict=True):
         argument = destination_argument(metric)
-        if argument is None or 'format_only' not in inspect.signature(metric).parameters:
+        if argument is None or 'format_only' not in arguments(metric):
             silent.append(config['type'])
             continue
         target = config.get(argument) or prefix

@@ -23,18 +23,9 @@ from .recent_maps import RECENT_MAPS
 class PanopticGroundTruth:
     """Ground truth in COCO panoptic format: categories, and annotations by image id.
 
-    Metrics take it from :func:`shared_ground_truth`.
-
-    Args:
-        owner: Name of the metric, for error messages.
-        ann_file: The panoptic JSON.
-        seg_prefix: Folder of the annotated PNGs; None where nothing is compared, and then the JSON
-            needs no annotations.
-
-    Raises:
-        FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
-        ValueError: When ``ann_file`` is no panoptic JSON, or an annotation to compare with is at
-            fault, see :func:`check_segments`; its segments must have an ``area``.
+    Metrics take it from :func:`shared_ground_truth` and give their name as ``owner``. Where nothing
+    is compared ``seg_prefix``, the folder of the annotated PNGs, is None, and the JSON needs no
+    annotations.
     """
 
     def __init__(self, owner: str, ann_file: str, seg_prefix: str | None) -> None:
@@ -49,11 +40,7 @@ class PanopticGroundTruth:
             self._check_folder(owner, Path(seg_prefix))
 
     def categories_of(self, classes: Sequence[str]) -> list[int]:
-        """Return the category id of each class, found by its name.
-
-        Raises:
-            ValueError: When a class is no category.
-        """
+        """Return the category id of each class, found by its name."""
         by_name = {category['name']: category['id'] for category in self.categories.values()}
         unknown = [name for name in classes if name not in by_name]
         if unknown:
@@ -63,20 +50,10 @@ class PanopticGroundTruth:
     def read(
         self, img_id: Any, shape: tuple[int, ...]
     ) -> tuple[NDArray[np.uint32], list[dict], str]:
-        """Read the annotation of one image.
+        """Read the annotation of one image, whose prediction has the shape ``(H, W)``.
 
-        Args:
-            img_id: Id of the image.
-            shape: Size ``(H, W)`` of its prediction.
-
-        Returns:
-            The segment ids ``(H, W)``, not to be changed, COCO's ``segments_info``, and the name
-            of the image for messages.
-
-        Raises:
-            FileNotFoundError: When the PNG is missing.
-            ValueError: When the image is not annotated, its PNG cannot be read or its size is
-                another.
+        Returned are the segment ids ``(H, W)``, not to be changed, COCO's ``segments_info``, and
+        the name of the image for messages. A missing, unreadable or differing PNG is an error.
         """
         if img_id not in self.annotations:
             raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
@@ -112,10 +89,7 @@ _SHARED: WeakValueDictionary[tuple, PanopticGroundTruth] = WeakValueDictionary()
 
 
 def shared_ground_truth(owner: str, ann_file: str, seg_prefix: str | None) -> PanopticGroundTruth:
-    """Return the ground truth of these files, read once for all metrics that compare with it.
-
-    Arguments and errors are those of :class:`PanopticGroundTruth`.
-    """
+    """Return the ground truth of these files, read once for all metrics that compare with it."""
     key = (ann_file, seg_prefix, _version(ann_file))
     truth = _SHARED.get(key)
     if truth is None:

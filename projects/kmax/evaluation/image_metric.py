@@ -4,12 +4,14 @@ import os
 import weakref
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from mmengine.dist import get_world_size
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger, print_log
+from terminaltables import AsciiTable
 
 from .recent_maps import RECENT_MAPS
 
@@ -24,14 +26,24 @@ class ImageMetric(BaseMetric):
     figures do not depend, not even in their last bit, on the number of processes.
 
     Args:
+        classwise: Also print a table of all classes.
         collect_device: Device on which processes exchange results.
         prefix: First part of the names of the results.
     """
 
+    task: ClassVar[str] = ''
+    """What it evaluates, ``'instance'`` or ``'semantic'``: ``--all-tasks`` adds no second one."""
+
+    format_only = False
+    """Whether predictions are only written, see :class:`FileMetric`."""
+
     _busy: ClassVar[weakref.WeakSet['ImageMetric']] = weakref.WeakSet()
 
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None) -> None:
+    def __init__(
+        self, classwise: bool = False, collect_device: str = 'cpu', prefix: str | None = None
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+        self.classwise = classwise
         self.results: list = []
         self._threads = min(MAX_THREADS, os.cpu_count() or 1)
         self._pool: ThreadPoolExecutor | None = None
@@ -41,29 +53,23 @@ class ImageMetric(BaseMetric):
     def examine(self, sample: dict) -> Callable[[], Any]:
         """Take from a data sample what is needed, and return the work to do in a thread.
 
-        Args:
-            sample: Data sample as a dict. Other metrics may change it afterwards.
-
-        Returns:
-            A function whose result is small and can be pickled.
+        Other metrics may change the sample afterwards. The work's result is small and picklable.
         """
 
     @abstractmethod
     def average(self, outcomes: dict[Any, Any]) -> dict[str, float]:
-        """Return the figures.
+        """Return the figures, from the results of the work by image id in ascending order."""
 
-        Args:
-            outcomes: Results of the work, by image id in ascending order.
-        """
+    def show_classes(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table with a row per class where it is asked for."""
+        if self.classwise:
+            table = AsciiTable([('class', *columns), *rows]).table
+            print_log('\n' + table, logger=MMLogger.get_current_instance())
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Begin to examine the predictions of one batch.
 
         Faults of an image are raised here or, at the latest, by :meth:`evaluate`.
-
-        Args:
-            data_batch: Unused.
-            data_samples: Data samples as dicts.
         """
         for sample in data_samples:
             work = self.examine(sample)
@@ -76,14 +82,7 @@ class ImageMetric(BaseMetric):
                 self._finish_oldest()
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Finish, and collect the outcomes of all processes.
-
-        Args:
-            size: Number of images of the data set; unused, as every image counts once.
-
-        Returns:
-            The figures, the same on all processes.
-        """
+        """Finish, and return the figures of all processes; every image counts once."""
         try:
             while self._pending:
                 self._finish_oldest()
@@ -98,11 +97,7 @@ class ImageMetric(BaseMetric):
         return super().evaluate(get_world_size())
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Average over the images.
-
-        Args:
-            results: Pairs of image id and outcome, a list per process.
-        """
+        """Average over pairs of image id and outcome, a list per process."""
         outcomes = {image: outcome for part in results for image, outcome in part}
         return self.average({image: outcomes[image] for image in sorted(outcomes)})
 

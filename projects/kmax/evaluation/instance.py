@@ -61,15 +61,7 @@ def mask_ap(gt_json_file: str | Path, pred_json_file: str | Path) -> dict:
 
 
 def evaluate_instances(gt_content: dict[str, Any], predictions: list[dict]) -> dict:
-    """Evaluate instance masks in memory.
-
-    Args:
-        gt_content: What a JSON of COCO instance annotations holds.
-        predictions: What a JSON of COCO results holds.
-
-    Returns:
-        The same as :func:`mask_ap`.
-    """
+    """Evaluate what the files of :func:`mask_ap` hold."""
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
         gt.dataset = {'info': {}} | gt_content

@@ -3,22 +3,20 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from mmdet.registry import METRICS
-from mmengine.logging import MMLogger, print_log
+from mmengine.logging import print_log
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from terminaltables import AsciiTable
 
 from kmax_deeplab.atomic_file import write_atomically
 
-from .ground_truth import shared_ground_truth
-from .image_metric import ImageMetric
+from .annotated_metric import AnnotatedMetric
+from .file_metric import FileMetric
 from .instance import evaluate_instances
 
 NAMES = dict(
@@ -47,98 +45,44 @@ class InstanceOutcome:
 
 
 @METRICS.register_module()
-class KMaXInstanceMetric(ImageMetric):
+class KMaXInstanceMetric(AnnotatedMetric, FileMetric):
     """Mask AP of the things of a panoptic data set.
 
     The instances come from the panoptic annotations: segments of things, crowd as COCO's crowd.
     The figures bear the names and, as fractions, the scale of mmdet's ``CocoMetric``, which takes
     a JSON of instances; they are not rounded.
 
-    Args:
-        ann_file: Panoptic JSON. Its categories are found by the data set's class names.
-        seg_prefix: Folder of the annotated PNGs; not needed with ``format_only``.
-        classwise: Also print a table of all thing classes.
-        format_only: Only write the predictions.
-        outfile_prefix: Write predictions to ``{outfile_prefix}.segm.json``, a list of COCO results.
-        collect_device: Device on which processes exchange results.
-        prefix: First part of the names of the results, ``'coco'`` by default.
-
-    Raises:
-        FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
-        ValueError: When there is nowhere to write to with ``format_only``, or nothing to compare
-            with without it, or ``ann_file`` is no panoptic JSON.
+    Takes the arguments of :class:`AnnotatedMetric` and :class:`FileMetric`. What is written is
+    ``{outfile_prefix}.segm.json``, a list of COCO results. ``prefix`` is ``'coco'`` by default. The
+    figures are ``segm_mAP``, ``segm_mAP_50``, ``segm_mAP_75`` and those of small, medium and large
+    instances (``_s``, ``_m``, ``_l``), -1 where nothing is annotated.
     """
 
     default_prefix = 'coco'
-
-    def __init__(
-        self,
-        ann_file: str,
-        seg_prefix: str | None = None,
-        classwise: bool = False,
-        format_only: bool = False,
-        outfile_prefix: str | None = None,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        if format_only and outfile_prefix is None:
-            raise ValueError('format_only=True needs outfile_prefix: where to write predictions')
-        if not format_only and seg_prefix is None:
-            raise ValueError('seg_prefix, the folder of the annotated PNGs, must be given')
-        self.classwise = classwise
-        self.format_only = format_only
-        self.json_file = Path(f'{outfile_prefix}.segm.json') if outfile_prefix else None
-        folder = None if format_only else seg_prefix
-        self.ground_truth = shared_ground_truth(type(self).__name__, ann_file, folder)
+    suffixes = ('.segm.json',)
+    task = 'instance'
 
     def examine(self, sample: dict) -> Callable[[], InstanceOutcome]:
-        """Take the predictions of one image.
-
-        Args:
-            sample: Data sample as a dict, with ``pred_instances``, which holds ``labels``,
-                ``scores`` and ``masks`` ``(n, H, W)``.
-
-        Returns:
-            The encoding, which raises what :meth:`PanopticGroundTruth.read` does.
-
-        Raises:
-            ValueError: When the model predicts no instances.
-        """
+        """Take the instances, see :func:`read_instances`, and return the encoding."""
         labels, scores, masks = read_instances(sample, type(self).__name__)
         return partial(self._encode, sample['img_id'], labels, scores, masks)
 
-    def average(self, outcomes: dict[Any, InstanceOutcome]) -> dict[str, float]:
-        """Average over the categories, and write the predictions if asked.
+    def publish(self, outcomes: dict[Any, InstanceOutcome]) -> None:
+        """Write the predictions."""
+        (json_file,) = self.destinations
+        predicted = [entry for o in outcomes.values() for entry in o.predicted]
+        write_atomically(json_file, json.dumps(predicted).encode())
+        print_log(f'{len(predicted)} instances are in {json_file}', logger='current')
 
-        Args:
-            outcomes: What was found for each image.
-
-        Returns:
-            ``segm_mAP``, ``segm_mAP_50``, ``segm_mAP_75`` and those of small, medium and large
-            instances as fractions, -1 where nothing is annotated; nothing with ``format_only``.
-        """
-        if self.json_file is not None:
-            predicted = [entry for o in outcomes.values() for entry in o.predicted]
-            write_atomically(self.json_file, json.dumps(predicted).encode())
-            print_log(f'{len(predicted)} instances are in {self.json_file}', logger='current')
-        if self.format_only:
-            return {}
+    def figures(self, outcomes: dict[Any, InstanceOutcome]) -> dict[str, float]:
+        """Average over the categories."""
         summary = evaluate_instances(*self._as_coco(outcomes))
-        if self.classwise:
-            rows = [
-                (self.ground_truth.categories[category]['name'], f'{value:.3f}')
-                for category, value in summary['per_class'].items()
-            ]
-            print_log(
-                '\n' + AsciiTable([('class', 'AP'), *rows]).table,
-                logger=MMLogger.get_current_instance(),
-            )
+        categories = self.ground_truth.categories
+        rows = (
+            (categories[c]['name'], f'{value:.3f}') for c, value in summary['per_class'].items()
+        )
+        self.show_classes(('AP',), rows)
         return {name: summary[key] for key, name in NAMES.items()}
-
-    @cached_property
-    def _category_of_label(self) -> list[int]:
-        return self.ground_truth.categories_of(self.dataset_meta['classes'])
 
     def _encode(
         self, img_id: Any, labels: list[int], scores: list[float], masks: NDArray[np.bool_]
@@ -163,7 +107,7 @@ class KMaXInstanceMetric(ImageMetric):
         predicted = [
             dict(
                 image_id=img_id,
-                category_id=self._category_of_label[label],
+                category_id=self.category_of_label[label],
                 segmentation=segmentation,
                 score=score,
             )
@@ -185,17 +129,9 @@ class KMaXInstanceMetric(ImageMetric):
 
 
 def read_instances(sample: dict, owner: str) -> tuple[list[int], list[float], NDArray[np.bool_]]:
-    """Read the instances of a data sample.
+    """Return labels, scores and masks ``(n, H, W)`` of a data sample's ``pred_instances``.
 
-    Args:
-        sample: Data sample as a dict.
-        owner: Name of the metric, for the error message.
-
-    Returns:
-        Labels, scores and masks ``(n, H, W)``.
-
-    Raises:
-        ValueError: When the model predicts no instances.
+    A ValueError in the name of the metric ``owner`` says when the model predicts none.
     """
     if 'pred_instances' not in sample or 'masks' not in sample['pred_instances']:
         raise ValueError(f'{owner} needs instance predictions: set model.test_cfg.instance_on=True')

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..panoptic_format import VOID
+from ..void import VOID_ID
 
 Overlaps = dict[tuple[int, int], int]
 """Number of pixels of each pair of ids (annotated, predicted)."""
@@ -71,15 +71,8 @@ def match_segments(
     A pair matches when its categories agree, the annotated one is no crowd and their IoU, without
     the prediction's void pixels, exceeds 0.5. An unmatched prediction is not counted when more
     than half of it is void or crowd of its category; of several such crowds the last one counts.
-
-    Args:
-        overlaps: Pixel counts of the pairs of ids.
-        gt_segments: COCO's ``segments_info``; its areas are trusted.
-        pred_categories: Category of each predicted id; pixels of other ids are void.
-        image: Name of the image for warnings.
-
-    Returns:
-        The outcome of each category that occurs.
+    The areas of COCO's ``segments_info`` are trusted; pixels of predicted ids without a category
+    are void.
     """
     gt = {segment['id']: segment for segment in gt_segments}
     matches: dict[int, Matches] = defaultdict(Matches)
@@ -93,7 +86,7 @@ def match_segments(
             continue
         if pred_categories.get(pred_id) != segment['category_id']:
             continue
-        union = segment['area'] + pred_areas[pred_id] - pixels - overlaps.get((VOID, pred_id), 0)
+        union = segment['area'] + pred_areas[pred_id] - pixels - overlaps.get((VOID_ID, pred_id), 0)
         if union == 0:
             warnings.warn(
                 f'segment {gt_id} of {image} has area {segment["area"]} in the JSON, so its union '
@@ -108,7 +101,7 @@ def match_segments(
     crowds = _count_missed(gt, matched_gt, matches)
     for pred_id, category in pred_categories.items():
         if pred_id not in matched_pred:
-            ignored = overlaps.get((VOID, pred_id), 0)
+            ignored = overlaps.get((VOID_ID, pred_id), 0)
             if category in crowds:
                 ignored += overlaps.get((crowds[category], pred_id), 0)
             matches[category].fp += ignored / pred_areas[pred_id] <= 0.5
@@ -141,16 +134,10 @@ def sum_matches(images: Iterable[Mapping[int, Matches]]) -> dict[int, Matches]:
 def summarise(
     matches: Mapping[int, Matches], categories: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, dict]:
-    """Average over the categories that occur.
+    """Average over the categories that occur, as :func:`pq_compute` returns it.
 
-    Args:
-        matches: Outcome of each category.
-        categories: COCO's categories by id.
-
-    Returns:
-        ``All``, ``Things`` and ``Stuff`` with ``pq``, ``sq``, ``rq`` and the number ``n`` of
-        categories averaged; ``per_class`` by category id. Without any category to average the
-        means are 0 and a warning says so; panopticapi divides by zero there.
+    Without any category to average the means are 0 and a warning says so; panopticapi divides by
+    zero there.
     """
     per_class = {category: matches.get(category, Matches()).quality() for category in categories}
     present = {category for category, m in matches.items() if m.tp + m.fp + m.fn > 0}

@@ -1,16 +1,20 @@
 """Panoptic quality as the original's own pipeline computes it."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from mmdet.registry import METRICS
 
-from ..panoptic_format import VOID
-from .matching import Matches, Overlaps, match_segments
-from .panoptic_metric import KMaXPanopticMetric
+from ..void import VOID_ID
+from .annotated_metric import AnnotatedMetric
+from .matching import Matches, Overlaps, match_segments, sum_matches, summarise
+from .panoptic_metric import match_prediction, predicted_map, report_quality
 
 
 @METRICS.register_module()
-class KMaXPipelinePanopticMetric(KMaXPanopticMetric):
+class KMaXPipelinePanopticMetric(AnnotatedMetric):
     """PQ, SQ and RQ of label maps, which the original reports as its pipeline's.
 
     A label map holds a label and, for things, an instance per pixel, so that it knows less than a
@@ -21,33 +25,24 @@ class KMaXPipelinePanopticMetric(KMaXPanopticMetric):
     The smallest areas of a prediction, the pipeline's other rule, are ``thing_area_limit`` and
     ``stuff_area_limit`` of the model's ``test_cfg``.
 
-    Args:
-        ann_file: Panoptic JSON. Its categories are found by the data set's class names.
-        seg_prefix: Folder of the annotated PNGs.
-        classwise: Also print a table of all classes.
-        collect_device: Device on which processes exchange results.
-        prefix: First part of the names of the results, ``'pipeline_panoptic'`` by default.
-
-    Raises:
-        FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
-        ValueError: When ``ann_file`` is no panoptic JSON.
+    Takes the arguments of :class:`AnnotatedMetric` and :class:`ImageMetric`; ``prefix`` is
+    ``'pipeline_panoptic'`` by default.
     """
 
     default_prefix = 'pipeline_panoptic'
 
-    def __init__(
-        self,
-        ann_file: str,
-        seg_prefix: str,
-        classwise: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(
-            ann_file, seg_prefix, classwise, collect_device=collect_device, prefix=prefix
-        )
+    def examine(self, sample: dict) -> Callable[[], dict[int, Matches]]:
+        """Take ``pred_panoptic_seg``, see :func:`predicted_map`, and return the matching."""
+        truth, categories = self.ground_truth, self.category_of_label
+        pred = predicted_map(sample)
+        return partial(match_prediction, truth, categories, sample['img_id'], pred, self._match)
 
-    def match(
+    def average(self, outcomes: dict[Any, dict[int, Matches]]) -> dict[str, float]:
+        """Average over the categories."""
+        summary = summarise(sum_matches(outcomes.values()), self.ground_truth.categories)
+        return report_quality(summary, self)
+
+    def _match(
         self,
         overlaps: Overlaps,
         segments: list[dict],
@@ -58,7 +53,7 @@ class KMaXPipelinePanopticMetric(KMaXPanopticMetric):
         merged_id = self._merged_ids(segments)
         merged: Counter[tuple[int, int]] = Counter()
         for (gt_id, pred_id), pixels in overlaps.items():
-            merged[merged_id.get(gt_id, VOID), pred_id] += pixels
+            merged[merged_id.get(gt_id, VOID_ID), pred_id] += pixels
         areas: Counter[int] = Counter()
         for (gt_id, _), pixels in merged.items():
             areas[gt_id] += pixels

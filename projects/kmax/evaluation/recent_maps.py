@@ -34,11 +34,9 @@ class RecentMaps:
         self._bytes = 0
 
     def get(self, key: Hashable, read: Callable[[], NDArray[np.uint32]]) -> NDArray[np.uint32]:
-        """Return a map ``(H, W)``, which must not be changed.
+        """Return a map ``(H, W)``, which must not be changed; it is read unless it is kept.
 
-        Args:
-            key: What it is known by.
-            read: Reads it; not called while the map is kept. Its errors reach everyone who asks.
+        Errors of ``read`` reach everyone who asks.
         """
         with self._lock:
             slot = self._slots.setdefault(key, _Slot())

@@ -43,14 +43,7 @@ def mean_iou(
 
 
 def summarise_areas(areas: NDArray[np.int64]) -> dict[str, float | list[float]]:
-    """Average over the classes.
-
-    Args:
-        areas: Pixels per class ``(3, K)``: in both maps, predicted, annotated.
-
-    Returns:
-        The same as :func:`mean_iou`.
-    """
+    """Average pixels per class ``(3, K)``, in both maps, predicted and annotated, over classes."""
     intersection, predicted, annotated = areas
     with np.errstate(divide='ignore', invalid='ignore'):
         iou = intersection / (predicted + annotated - intersection)

@@ -7,62 +7,32 @@ from typing import Any
 import numpy as np
 import torch
 from mmdet.registry import METRICS
-from mmengine.logging import MMLogger, print_log
 from numpy.typing import NDArray
-from terminaltables import AsciiTable
 
-from .ground_truth import shared_ground_truth
-from .image_metric import ImageMetric
+from .annotated_metric import AnnotatedMetric
 from .matching import count_overlaps
 from .semantic import summarise_areas
 
 
 @METRICS.register_module()
-class KMaXSemanticMetric(ImageMetric):
+class KMaXSemanticMetric(AnnotatedMetric):
     """mIoU, mean accuracy and pixel accuracy by mmsegmentation's definitions.
 
     The labels come from panoptic annotations, so that the test pipeline need not load any; void and
     crowd are ignored. Pixels are counted in integers, and the figures are not rounded, both unlike
     mmdet's ``SemSegMetric``.
 
-    Args:
-        ann_file: Panoptic JSON. Its categories are found by the data set's class names.
-        seg_prefix: Folder of the annotated PNGs.
-        classwise: Also print a table of all classes.
-        collect_device: Device on which processes exchange results.
-        prefix: First part of the names of the results, ``'semantic'`` by default.
-
-    Raises:
-        FileNotFoundError: When ``ann_file``, ``seg_prefix`` or all PNGs in it are missing.
-        ValueError: When ``ann_file`` is no panoptic JSON.
+    Takes the arguments of :class:`AnnotatedMetric` and :class:`ImageMetric`; ``prefix`` is
+    ``'semantic'`` by default. The figures are ``mIoU``, ``mAcc`` and ``aAcc`` in percent.
     """
 
     default_prefix = 'semantic'
-
-    def __init__(
-        self,
-        ann_file: str,
-        seg_prefix: str,
-        classwise: bool = False,
-        collect_device: str = 'cpu',
-        prefix: str | None = None,
-    ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix)
-        self.classwise = classwise
-        self.ground_truth = shared_ground_truth(type(self).__name__, ann_file, seg_prefix)
+    task = 'semantic'
 
     def examine(self, sample: dict) -> Callable[[], NDArray[np.int64]]:
-        """Take the prediction of one image.
+        """Take ``pred_sem_seg``, labels ``(1, H, W)``, and return the counting.
 
-        Args:
-            sample: Data sample as a dict, with ``pred_sem_seg``, whose ``sem_seg`` ``(1, H, W)``
-                holds labels.
-
-        Returns:
-            The counting, which raises what :meth:`PanopticGroundTruth.read` does.
-
-        Raises:
-            ValueError: When the model predicts no semantic map.
+        A ValueError says when the model predicts no semantic map.
         """
         if 'pred_sem_seg' not in sample:
             raise ValueError(
@@ -73,29 +43,17 @@ class KMaXSemanticMetric(ImageMetric):
         return partial(self._count, sample['img_id'], sem_seg.cpu().numpy())
 
     def average(self, outcomes: dict[Any, NDArray[np.int64]]) -> dict[str, float]:
-        """Average over the classes that occur.
-
-        Args:
-            outcomes: Pixel counts ``(3, K)`` of each image.
-
-        Returns:
-            ``mIoU``, ``mAcc`` and ``aAcc`` in percent.
-        """
+        """Average pixel counts ``(3, K)`` over the classes that occur."""
         zero = np.zeros((3, len(self.dataset_meta['classes'])), np.int64)
         summary: dict[str, Any] = summarise_areas(sum(outcomes.values(), start=zero))
-        if self.classwise:
-            rows = zip(self.dataset_meta['classes'], summary['IoU'], summary['Acc'], strict=True)
-            table = [(name, f'{100 * iou:.2f}', f'{100 * acc:.2f}') for name, iou, acc in rows]
-            print_log(
-                '\n' + AsciiTable([('class', 'IoU', 'Acc'), *table]).table,
-                logger=MMLogger.get_current_instance(),
-            )
+        rows = zip(self.dataset_meta['classes'], summary['IoU'], summary['Acc'], strict=True)
+        table = ((name, f'{100 * iou:.2f}', f'{100 * acc:.2f}') for name, iou, acc in rows)
+        self.show_classes(('IoU', 'Acc'), table)
         return {name: 100 * summary[name] for name in ('mIoU', 'mAcc', 'aAcc')}
 
     @cached_property
     def _label_of_category(self) -> dict[int, int]:
-        categories = self.ground_truth.categories_of(self.dataset_meta['classes'])
-        return {category: label for label, category in enumerate(categories)}
+        return {category: label for label, category in enumerate(self.category_of_label)}
 
     def _count(self, img_id: Any, pred: NDArray[np.integer]) -> NDArray[np.int64]:
         ids, segments, _ = self.ground_truth.read(img_id, pred.shape)

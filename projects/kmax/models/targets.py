@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
-from ..datasets.transforms.segments import IGNORED_LABEL
+from ..void import IGNORED_LABEL
 from .structures import KMaXTargets
 
 

@@ -18,12 +18,7 @@ def _to_rgb(hue: float, lightness: float, saturation: float) -> Color:
 
 
 def instance_color(class_color: Color, index: int) -> Color:
-    """Vary a class colour so that touching instances of the class can be told apart.
-
-    Args:
-        class_color: RGB colour of the class, 0-255.
-        index: Number of the instance within its class; the 0th keeps the colour of the class.
-    """
+    """Vary a class colour by the number of the instance in its class; the 0th keeps it."""
     if index == 0:
         return class_color
     hue, lightness, saturation = colorsys.rgb_to_hls(*(channel / 255 for channel in class_color))

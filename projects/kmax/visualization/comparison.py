@@ -39,12 +39,7 @@ def predict_panels(
 ) -> list[Panel]:
     """Return the panels of the prediction and of each decoder layer's k-means assignment.
 
-    Args:
-        model: A ``KMaXDeepLab`` in eval mode.
-        data: One item of its test pipeline.
-        image: ``(H, W, 3)`` uint8 RGB to draw on.
-        classes: Name of each class.
-        palette: Colour of each class.
+    ``data`` is an item of the model's test pipeline, drawn over an RGB image ``(H, W, 3)``.
     """
     batch = pseudo_collate([data])
     prediction = model.test_step(batch)[0]
@@ -67,16 +62,7 @@ def predict_panels(
 
 
 def draw_comparison(model: Any, dataset: BaseDataset, index: int) -> np.ndarray:
-    """Draw one image of a data set: image, ground truth, prediction, then one panel per layer.
-
-    Args:
-        model: A ``KMaXDeepLab`` in eval mode.
-        dataset: Data set with the model's test pipeline.
-        index: Which of its images.
-
-    Returns:
-        ``(H, W, 3)`` uint8 RGB.
-    """
+    """Draw the panels of one image of a data set with the model's test pipeline."""
     classes = dataset.metainfo['classes']
     palette = get_palette(dataset.metainfo.get('palette'), len(classes))
     path = dataset.get_data_info(index)['img_path']

@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..void import VOID_ID
 from .colors import VOID_COLOR, Color, instance_color
 from .segments import Segments
 
@@ -61,16 +62,9 @@ def find_contours(ids: np.ndarray, width: int) -> np.ndarray:
 def paint_segments(
     image: np.ndarray, segments: Segments, palette: Sequence[Color], grey_void: bool = False
 ) -> np.ndarray:
-    """Blend segments in the colours of their classes over an image and draw their contours.
+    """Blend segments in the colours of their classes over an RGB image of their size ``(H, W, 3)``.
 
-    Args:
-        image: ``(H, W, 3)`` uint8 RGB.
-        segments: Segments at the image's size.
-        palette: RGB colour of each class.
-        grey_void: Paint void grey; otherwise void pixels keep the image's values.
-
-    Returns:
-        ``(H, W, 3)`` uint8 RGB.
+    Their contours are drawn. Void keeps the pixels of the image unless it is to be grey.
     """
     colors = np.vstack([[VOID_COLOR], segment_colors(segments.labels, palette)])
     overlay = colors[segments.ids].astype(np.float32)
@@ -78,7 +72,7 @@ def paint_segments(
     width = max(1, round(min(image.shape[:2]) / 600))
     painted[find_contours(segments.ids, width)] = CONTOUR
     if not grey_void:
-        void = segments.ids == 0
+        void = segments.ids == VOID_ID
         painted[void] = image[void]
     return painted
 
@@ -115,11 +109,6 @@ def write_names(image: np.ndarray, segments: Segments, classes: Sequence[str]) -
     """Write the class of each segment inside it, the largest first, where there is room.
 
     Of segments far smaller than the name only the largest of the class gets one.
-
-    Args:
-        image: ``(H, W, 3)`` uint8 RGB.
-        segments: Segments at the image's size.
-        classes: Name of each class.
     """
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas, 'RGBA')

@@ -47,24 +47,6 @@ class KMaXVisualizer(DetLocalVisualizer):
     def _draw_panoptic_seg(
         self,
         image: np.ndarray,
-        panoptic_seg: PixelData,
-        classes: list[str] | None,
-        palette: list[tuple] | str | None,
-    ) -> np.ndarray:
-        return self._draw_map(image, panoptic_seg, classes, palette)
-
-    def _draw_sem_seg(
-        self,
-        image: np.ndarray,
-        sem_seg: PixelData,
-        classes: list[str] | None,
-        palette: list[tuple] | str | None,
-    ) -> np.ndarray:
-        return self._draw_map(image, sem_seg, classes, palette)
-
-    def _draw_map(
-        self,
-        image: np.ndarray,
         pixels: PixelData,
         classes: list[str] | None,
         palette: list[tuple] | str | None,
@@ -75,6 +57,8 @@ class KMaXVisualizer(DetLocalVisualizer):
             )
         segments = Segments.from_panoptic(_to_numpy(pixels.sem_seg)[0], len(classes))
         return draw_segments(image, segments, classes, get_palette(palette, len(classes)))
+
+    _draw_sem_seg = _draw_panoptic_seg
 
 
 def _drawable(sample: DetDataSample, num_classes: int) -> DetDataSample:

@@ -25,15 +25,7 @@ class Panel:
 
 
 def compose_sheet(panels: Sequence[Panel], columns: int = 3) -> np.ndarray:
-    """Set panels of one size in rows, each below its caption.
-
-    Args:
-        panels: What to show, row by row; all images of the first one's size.
-        columns: Panels per row.
-
-    Returns:
-        ``(H, W, 3)`` uint8 RGB.
-    """
+    """Set panels of one size in rows, each below its caption, as an RGB image ``(H, W, 3)``."""
     height, width = panels[0].image.shape[:2]
     font = load_font(max(12, round(width / 26)))
     caption = round(1.5 * sum(font.getmetrics()))

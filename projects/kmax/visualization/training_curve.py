@@ -1,4 +1,8 @@
-"""Training curves, from what mmengine logs."""
+"""Training curves, from what mmengine logs.
+
+mmdet's ``analyze_logs.py`` groups by epoch, of which a training by iterations has none, fails at
+the half line of a killed run, does not join resumed runs, and needs seaborn.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -29,12 +33,7 @@ Record = dict[str, Any]
 
 @dataclass
 class TrainingLog:
-    """What was logged of one training.
-
-    Attributes:
-        train: Losses and learning rate, each record with its iteration ``step``.
-        val: Metrics, likewise.
-    """
+    """Losses with the learning rate, and metrics, of one training; each record has its ``step``."""
 
     train: list[Record] = field(default_factory=list)
     val: list[Record] = field(default_factory=list)
@@ -53,9 +52,6 @@ def read_training_log(work_dir: Path | str) -> TrainingLog:
 
     A later run, resumed or started anew, replaces what earlier ones logged from its first iteration
     on.
-
-    Raises:
-        FileNotFoundError: If no run under ``work_dir`` has logged anything.
     """
     log = TrainingLog()
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):

@@ -2,16 +2,12 @@
 
 _base_ = './ade20k_panoptic.py'
 
+from kmax_deeplab.config_parts import add_views, original_test, original_train
+
 crop_size = (641, 641)
-train_pipeline = _base_.train_pipeline
-test_pipeline = _base_.test_pipeline
-for step in [*train_pipeline, *train_pipeline[-2].source_pipeline, *test_pipeline]:
-    if 'crop_size' in step:
-        step.crop_size = crop_size
-tta_pipeline = _base_.tta_pipeline
-for step, size in zip(tta_pipeline[1].transforms[0], (641, 481, 801), strict=True):
-    step.crop_size = (size, size)
-del step, size
+train_pipeline = original_train(crop_size)
+test_pipeline = original_test(crop_size)
+tta_pipeline = add_views(test_pipeline)
 
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

@@ -1,51 +1,27 @@
-"""Cityscapes panoptic as the original prepares it."""
+"""Cityscapes panoptic as createPanopticImgs lays it out and the original prepares it."""
 
-_base_ = './cityscapes_panoptic_files.py'
+_base_ = ['./cityscapes.py', './loaders.py']
 
-crop_size = (1025, 2049)
+from kmax_deeplab.config_parts import (
+    add_views,
+    original_test,
+    original_train,
+    panoptic_files,
+    panoptic_metric,
+)
 
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadPanopticIds'),
-    dict(type='KMaXRandomScale', scale_range=(0.5, 2.0), num_scales=15),
-    dict(type='KMaXAutoAugment', magnitude_scale=0.2),
-    dict(type='KMaXRandomPadCrop', crop_size=crop_size),
-    dict(type='RandomFlip', prob=0.5),
-    dict(
-        type='KMaXPanopticCopyPaste',
-        source_pipeline=[
-            dict(type='LoadImageFromFile'),
-            dict(type='LoadPanopticIds'),
-            # Half of the scales above.
-            dict(type='KMaXRandomScale', scale_range=(0.25, 1.0), num_scales=8),
-            dict(type='KMaXAutoAugment', magnitude_scale=0.2),
-            dict(type='KMaXRandomPadCrop', crop_size=crop_size),
-            dict(type='RandomFlip', prob=0.5),
-        ],
-    ),
-    dict(type='PackKMaXInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='PackKMaXInputs'),
-]
-# The plain view first: it sets the resolution.
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='Resize', scale_factor=1.0),
-                dict(type='Resize', scale_factor=0.75),
-                dict(type='Resize', scale_factor=1.25),
-            ],
-            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
-            [dict(type='PackKMaXInputs')],
-        ],
-    ),
-]
+dataset_type = 'KMaXCityscapesPanopticDataset'
+train_pipeline = original_train(_base_.crop_size, **_base_.augmentation)
+test_pipeline = original_test()
+tta_pipeline = add_views(test_pipeline)
 
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+files = dict(type=dataset_type, data_root=_base_.data_root)
+train = panoptic_files('gtFine/cityscapes_panoptic_train', images='leftImg8bit/train/')
+val = panoptic_files('gtFine/cityscapes_panoptic_val', images='leftImg8bit/val/')
+train_dataloader = dict(batch_size=4, dataset=dict(files, **train, pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(files, **val, pipeline=test_pipeline))
 test_dataloader = val_dataloader
+
+val_evaluator = panoptic_metric(_base_.data_root, 'gtFine/cityscapes_panoptic_val')
+test_evaluator = val_evaluator
+del files, train, val

@@ -2,45 +2,23 @@
 
 _base_ = './small_panoptic.py'
 
+from kmax_deeplab.config_parts import add_views, original_test, panoptic_metric, panoptic_train
+
 data_root = 'data/shapes/'
 crop_size = (129, 161)
 
-train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadPanopticIds'),
-    # No further augmentation: there are more scenes than a short training sees twice.
-    dict(type='KMaXRandomPadCrop', crop_size=crop_size),
-    dict(type='RandomFlip', prob=0.5),
-    dict(type='PackKMaXInputs'),
-]
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadPanopticIds'),
-    dict(type='PackKMaXInputs', with_sem_seg=True),
-]
-# The plain view first: it sets the resolution.
-tta_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
-            [dict(type='LoadPanopticIds')],
-            [dict(type='PackKMaXInputs', with_sem_seg=True)],
-        ],
-    ),
-]
+# No further augmentation: there are more scenes than a short training sees twice.
+train_pipeline = panoptic_train(
+    [dict(type='KMaXRandomPadCrop', crop_size=crop_size), dict(type='RandomFlip', prob=0.5)]
+)
+test_pipeline = original_test(with_sem_seg=True)
+tta_pipeline = add_views(test_pipeline, scales=())
 
 train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-
 val_evaluator = [
-    dict(
-        type='KMaXPanopticMetric',
-        ann_file=data_root + 'panoptic_val.json',
-        seg_prefix=data_root + 'panoptic_val/',
-    ),
+    panoptic_metric(data_root),
     dict(type='SemSegMetric', iou_metrics=['mIoU']),
 ]
 test_evaluator = val_evaluator

@@ -1,4 +1,9 @@
-"""Cityscapes in the port: no pixel of the semantic loss counts more, no segment is too small."""
+"""Cityscapes in the port.
+
+The semantic loss is the mean over all pixels instead of the fifth with the highest loss, small
+instances weigh as much as others, an image keeps all its masks, and no predicted segment is left
+out for its area.
+"""
 
 _base_ = './cityscapes.py'
 

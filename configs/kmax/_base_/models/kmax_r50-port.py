@@ -2,7 +2,4 @@
 
 _base_ = ['./kmax_r50.py', './port.py']
 
-model = dict(
-    backbone=dict(stem_pool=True, activate_outputs=True, zero_init_residual=False),
-    **_base_.model_of_port,
-)
+model = dict(backbone=_base_.resnet_of_port, **_base_.model_of_port)

@@ -1,4 +1,7 @@
-"""What the public PyTorch port changes in every model, see kmax_r50-port.py."""
+"""What the public PyTorch port changes: in every model, in ResNets, and in how they are trained.
+
+It trained in float16: give ``--amp`` to tools/train.py.
+"""
 
 model_of_port = dict(
     panoptic_head=dict(
@@ -18,3 +21,7 @@ model_of_port = dict(
     train_cfg=dict(max_things=None),
     test_cfg=dict(postprocess='port', thing_area_limit=0, stuff_area_limit=0),
 )
+resnet_of_port = dict(stem_pool=True, activate_outputs=True, zero_init_residual=False)
+
+optimizer_of_port = dict(type='AdamW', betas=(0.9, 0.999), eps=1e-8)
+warmup_of_port = dict(start_factor=0.001)

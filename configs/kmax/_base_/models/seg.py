@@ -1,8 +1,8 @@
-"""What mmseg's EncoderDecoder has around every head, see kmax_r50_seg.py."""
+"""What mmseg's EncoderDecoder has around every head, see config_parts.in_mmseg."""
 
 model_in_mmseg = dict(
     _delete_=True,
-    type='EncoderDecoder',
+    type='KMaXEncoderDecoder',
     data_preprocessor=dict(
         type='SegDataPreProcessor',
         mean=[127.5] * 3,

@@ -1,0 +1,66 @@
+"""Metrics that write predictions to files."""
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .image_metric import ImageMetric
+
+
+class FileMetric(ImageMetric):
+    """Writes predictions to files, or gives figures, or both.
+
+    A new metric of this kind is one class, which is registered, names in ``suffixes`` what it
+    writes, and has :meth:`examine`, :meth:`publish` and :meth:`figures`; more arguments stand
+    before ``**options``, which it hands on. From the class ``--format-only`` knows that it writes,
+    and the check of destinations knows where to.
+
+    Args:
+        classwise: Also print a table of all classes.
+        format_only: Only write the predictions.
+        outfile_prefix: First part of the paths to write to; they appear when all images are
+            predicted.
+        collect_device: Device on which processes exchange results.
+        prefix: First part of the names of the results.
+
+    Raises:
+        ValueError: When there is nowhere to write to with ``format_only``.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]]
+    """What ``outfile_prefix`` gets at its end: one per file or folder that is written."""
+
+    def __init__(
+        self,
+        classwise: bool = False,
+        format_only: bool = False,
+        outfile_prefix: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(classwise, collect_device, prefix)
+        if format_only and outfile_prefix is None:
+            raise ValueError('format_only=True needs outfile_prefix: where to write predictions')
+        self.format_only = format_only
+        self.outfile_prefix = outfile_prefix
+
+    @property
+    def destinations(self) -> list[Path]:
+        """The path of each of ``suffixes``; none where nothing is written."""
+        if not self.outfile_prefix:
+            return []
+        return [Path(f'{self.outfile_prefix}{suffix}') for suffix in self.suffixes]
+
+    @abstractmethod
+    def publish(self, outcomes: dict[Any, Any]) -> None:
+        """Complete what is written, from the results of the work by image id."""
+
+    @abstractmethod
+    def figures(self, outcomes: dict[Any, Any]) -> dict[str, float]:
+        """Return the figures, from the results of the work by image id."""
+
+    def average(self, outcomes: dict[Any, Any]) -> dict[str, float]:
+        """Write where asked; return the figures, none with ``format_only``."""
+        if self.destinations:
+            self.publish(outcomes)
+        return {} if self.format_only else self.figures(outcomes)
