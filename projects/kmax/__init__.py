@@ -1,6 +1,10 @@
 """kMaX-DeepLab for the OpenMMLab stack; importing this registers everything."""
 
+from .missing_packages import refuse_missing_packages
+
+refuse_missing_packages()
+
 # Imported in this order: without what compat mends, mmdet may not import.
-from projects.kmax import compat, datasets, engine, evaluation, models, runtime, visualization
+from . import compat, datasets, engine, evaluation, models, runtime, visualization  # noqa: E402
 
 __all__ = ['compat', 'datasets', 'engine', 'evaluation', 'models', 'runtime', 'visualization']

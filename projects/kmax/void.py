@@ -4,7 +4,7 @@
 panoptic PNG, JSON                      id ``VOID_ID``; crowd segments have ids of their own
 ``gt_seg_map``, ``gt_panoptic_seg.ids``  ``VOID_ID``, for void and for crowd; k is segment k - 1
 semantic maps, ``gt_sem_seg``           ``IGNORED_LABEL``, the ignore index of mmdet and mmseg
-``KMaXTargets``, ``MaskTargets``        ``void``, a mask of its own; in the port's recipe every
+``KMaXTargets``, ``GroundTruthMasks``    ``void``, a mask of its own; in the port's recipe every
                                         pixel without a (matched) mask
 class logits, labels of queries         class ``K``, after the K classes: the last channel
 ``pan_results``, ``pred_panoptic_seg``  label ``K``, see :func:`is_void`

@@ -52,7 +52,7 @@ def config(folder, tmp_path):
         dict(
             default_scope='mmseg',
             model=dict(
-                type='EncoderDecoder',
+                type='KMaXEncoderDecoder',
                 data_preprocessor=dict(
                     type='SegDataPreProcessor',
                     mean=[127.5] * 3,

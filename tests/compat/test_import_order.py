@@ -13,6 +13,8 @@ import mmdet.apis, mmseg.models
 from mmdet.evaluation.metrics import CocoPanopticMetric
 from mmdet.registry import MODELS
 assert 'KMaXHead' in MODELS
+from mmseg.registry import MODELS
+assert 'KMaXEncoderDecoder' in MODELS
 CocoPanopticMetric()
 """
 

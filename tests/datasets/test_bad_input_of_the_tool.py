@@ -1,22 +1,16 @@
 """Bad data end ``tools/train.py`` at once: exit code, last line, and what is on disk after."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from forked import HERE, Training
 from PIL import Image
-
-RUNTIME = Path(__file__).resolve().parents[1] / 'runtime'
-spec = importlib.util.spec_from_file_location('forked', RUNTIME / 'forked.py')
-forked = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(forked)
 
 # Nothing gets as far as the model.
 CONFIG = """
-_base_ = '{runtime}/toy_training_config.py'
+_base_ = '{here}/toy_training_config.py'
 loader = dict(
     batch_size=1,
     num_workers=1,
@@ -60,9 +54,9 @@ def train(panoptic_folder, edit_json, tmp_path_factory):
     def run(val='panoptic.json', seg='panoptic'):
         folder = tmp_path_factory.mktemp('training')
         config = folder / 'config.py'
-        config.write_text(CONFIG.format(runtime=RUNTIME, folder=panoptic_folder, val=val, seg=seg))
+        config.write_text(CONFIG.format(here=HERE, folder=panoptic_folder, val=val, seg=seg))
         before = listing(panoptic_folder)
-        training = forked.Training(folder / 'work', config=config)
+        training = Training(folder / 'work', config=config)
         code = training.wait()
         assert listing(panoptic_folder) == before
         kinds = {path.suffix for path in listing(folder / 'work')}

@@ -1,11 +1,9 @@
 """Mixed precision: what must stay in float32 does, and the losses are those of float32."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
+from imports import ROOT
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
@@ -14,9 +12,7 @@ from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
-CONFIG = Config.fromfile(
-    Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
-)
+CONFIG = Config.fromfile(ROOT / 'configs/kmax/kmax_nano_shapes-panoptic.py')
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Class layers between data sets."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import pytest
 import torch
 from mmdet.datasets import ADE20KPanopticDataset

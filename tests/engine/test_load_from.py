@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-import projects.kmax  # noqa: F401
 from projects.kmax.engine.weights import check_weights
 
 

@@ -1,11 +1,10 @@
 """Costs counted on tensors without memory against mmengine's count on real ones."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from imports import ROOT
 from mmdet.registry import MODELS
 from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config
@@ -14,7 +13,6 @@ from mmengine.registry import init_default_scope
 from projects.kmax.commands import cost
 from projects.kmax.engine.model_cost import model_cost
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 
 

@@ -3,7 +3,6 @@ import pytest
 import torch
 from mmengine.registry import OPTIMIZERS
 
-import projects.kmax  # noqa: F401
 from projects.kmax.engine import KMaXAdamW
 
 

@@ -1,18 +1,15 @@
 import json
-from pathlib import Path
 
 import pytest
 import torch
+from imports import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from torch import nn
 
-import projects.kmax  # noqa: F401
 from projects.kmax.converters.port import our_name
-
-ROOT = Path(projects.kmax.__file__).parents[2]
 
 CFG = dict(
     constructor='KMaXOptimWrapperConstructor',

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.optim import SGD
 
-import projects.kmax  # noqa: F401
 from projects.kmax.engine import WarmupPolyLR
 
 

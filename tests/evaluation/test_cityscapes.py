@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from projects.kmax import evaluation
-from projects.kmax.compat import cityscapes_scripts
+from projects.kmax.evaluation import cityscapes_scripts
 
 ROAD, BUILDING, CAR_GROUP, RIDER = 7, 11, 26, 25
 STEMS = [f'aachen_00000{number}_000019' for number in range(3)]

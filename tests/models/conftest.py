@@ -1,6 +1,14 @@
-"""The original's post-processing options in our names."""
+"""The smallest config, and the original's post-processing options in our names."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
+
+NANO = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 
 OUR_NAMES = {
     'pixel_confidence_threshold': 'pixel_confidence_threshold',
@@ -25,3 +33,15 @@ def to_test_cfg():
         return {'postprocess': OUR_RULES[rules['transformer_post_processing']], **options}
 
     return translate
+
+
+@pytest.fixture(scope='session')
+def nano_model() -> Callable[[], ConfigDict]:
+    """Return a function that reads the config of the smallest model, ready to be built."""
+
+    def read() -> ConfigDict:
+        init_default_scope('mmdet')
+        torch.manual_seed(0)
+        return Config.fromfile(NANO).model
+
+    return read

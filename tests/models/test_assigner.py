@@ -32,7 +32,7 @@ def test_dice_and_similarity_follow_the_definition():
 
 def test_match_is_the_best_of_all_assignments():
     similarity = torch.rand(5, 3, 4)
-    queries = KMaXHungarianAssigner().match(similarity, torch.ones(5, 3, dtype=torch.bool))
+    queries = KMaXHungarianAssigner().match(similarity, torch.ones(5, 3).bool(), torch.ones(5, 3))
     for image, scores in zip(queries, similarity, strict=True):
         found = scores[torch.arange(3), image].sum()
         best = max(
@@ -44,19 +44,19 @@ def test_match_is_the_best_of_all_assignments():
 def test_rows_that_do_not_exist_get_no_query():
     similarity = torch.rand(2, 3, 4)
     exists = torch.tensor([[True, False, True], [False, False, False]])
-    queries = KMaXHungarianAssigner().match(similarity, exists)
+    queries = KMaXHungarianAssigner().match(similarity, exists, torch.ones(2, 3))
     np.testing.assert_array_equal((queries < 4).numpy(), exists.numpy())
 
 
 def test_more_masks_than_queries_leaves_the_worst_out():
     similarity = torch.tensor([[[0.1, 0.2], [0.9, 0.3], [0.8, 0.7]]])
-    queries = KMaXHungarianAssigner().match(similarity, torch.ones(1, 3, dtype=torch.bool))
+    queries = KMaXHungarianAssigner().match(similarity, torch.ones(1, 3).bool(), torch.ones(1, 3))
     assert queries.tolist() == [[2, 0, 1]]
 
 
 def test_nan_does_not_reach_scipy():
     similarity = torch.full((1, 2, 3), float('nan'))
-    queries = KMaXHungarianAssigner().match(similarity, torch.ones(1, 2, dtype=torch.bool))
+    queries = KMaXHungarianAssigner().match(similarity, torch.ones(1, 2).bool(), torch.ones(1, 2))
     assert len(set(queries[0].tolist())) == 2
 
 

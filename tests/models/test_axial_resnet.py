@@ -12,13 +12,8 @@ from mmdet.registry import MODELS
 from projects.kmax.models.layers import AxialAttention1d, AxialBlock, BottleneckBlock
 from projects.kmax.models.layers.axial_attention import MAX_SPAN
 
-SMALL = dict(
-    type='AxialResNet',
-    stem_channels=(8, 8, 16),
-    channels=(8, 8, 16, 16),
-    num_blocks=(1, 1, 2, 2),
-    num_axial=(0, 0, 1, 2),
-)
+SMALL = dict(type='AxialResNet', stem_channels=(8, 8, 16), channels=(8, 8, 16, 16))
+SMALL |= dict(num_blocks=(1, 1, 2, 2), num_axial=(0, 0, 1, 2))
 
 
 def build(**options):

@@ -3,23 +3,16 @@
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import copy
 import pickle
-from pathlib import Path
 
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 
 
 @pytest.fixture
-def config():
-    init_default_scope('mmdet')
-    torch.manual_seed(0)
-    return Config.fromfile(CONFIG).model
+def config(nano_model):
+    return nano_model()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,14 +9,11 @@ import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 from projects.kmax.datasets import KMaXPanopticDataset
 from projects.kmax.panoptic_format import write_panoptic_png
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 RECIPES = {
     'original': dict(),
     'port': dict(
@@ -54,10 +50,8 @@ BATCHES = {
 
 
 @pytest.fixture(scope='module', params=RECIPES)
-def model(request):
-    init_default_scope('mmdet')
-    torch.manual_seed(0)
-    config = Config.fromfile(CONFIG).model
+def model(request, nano_model):
+    config = nano_model()
     criterion = {**config.panoptic_head.criterion, **RECIPES[request.param]}
     config.panoptic_head.criterion = criterion
     config.train_cfg.max_things = 512

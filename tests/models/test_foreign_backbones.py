@@ -9,7 +9,6 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs/kmax'
@@ -43,10 +42,8 @@ BACKBONES = {
 
 
 @pytest.fixture(params=BACKBONES)
-def model(request):
-    init_default_scope('mmdet')
-    torch.manual_seed(0)
-    config = Config.fromfile(CONFIGS / 'kmax_nano_shapes-panoptic.py').model
+def model(request, nano_model):
+    config = nano_model()
     backbone, channels = BACKBONES[request.param]
     config.panoptic_head.in_channels = channels
     config.backbone = backbone

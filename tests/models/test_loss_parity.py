@@ -9,7 +9,7 @@ import torch
 
 import projects.kmax  # noqa: F401
 from projects.kmax.models.losses import KMaXCriterion
-from projects.kmax.models.losses.ground_truth import MaskTargets, subsample
+from projects.kmax.models.losses.ground_truth import GroundTruthMasks, subsample
 from projects.kmax.models.losses.sampling import sample_pixels, sampling_logits
 from projects.kmax.models.structures import KMaXOutput, KMaXPrediction, KMaXTargets
 
@@ -188,8 +188,8 @@ def test_gradients_equal_the_recorded_ones(case64):
 def test_matching_equals_the_recorded_one(case):
     output, criterion = case.output(), case.criterion()
     size = output.mask_logits.shape[-2:]
-    masks = MaskTargets.collate(case.targets(), size, torch.float32)
-    matched = criterion.match(
+    masks = GroundTruthMasks.collate(case.targets(), size, torch.float32)
+    matches = criterion.match(
         output.cls_logits.detach(), output.mask_logits.detach().flatten(2), masks
     )
     queries = {
@@ -200,20 +200,20 @@ def test_matching_equals_the_recorded_one(case):
     }
     for image in range(case.meta['B']):
         expected = {slot for (i, _), slot in queries.items() if i == image}
-        assert set(matched.matched[image].nonzero()[:, 0].tolist()) == expected
+        assert set(matches.matched[image].nonzero()[:, 0].tolist()) == expected
         for row, mask in case.mask_rows(image):
             mask = subsample(mask, size).flatten()
             assert mask.any() == ((image, row) in queries)
             if mask.any():
-                assert (matched.query[image][mask] == queries[image, row]).all()
-    np.testing.assert_array_equal(matched.labels.numpy(), case.arrays['class_target'])
+                assert (matches.query[image][mask] == queries[image, row]).all()
+    np.testing.assert_array_equal(matches.labels.numpy(), case.arrays['class_target'])
 
 
 def test_sampled_pixels_equal_the_recorded_ones(case):
     size = case.output().mask_logits.shape[-2:]
-    masks = MaskTargets.collate(case.targets(), size, torch.float32)
+    masks = GroundTruthMasks.collate(case.targets(), size, torch.float32)
     calls = 1 + case.meta['naux']
-    pixels = case.criterion().loss_insdis.sample(masks, case.noise()[:calls])
+    pixels = case.criterion().losses['loss_insdis'].sample(masks, case.noise()[:calls])
     recorded = np.sort(case.arrays['sample_indices'][:calls], -1)
     np.testing.assert_array_equal(pixels.sort(-1).values.numpy(), recorded)
     if case.meta['semantic_sample_k_used_by_loss']:

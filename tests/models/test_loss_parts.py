@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 import projects.kmax  # noqa: F401
-from projects.kmax.models.losses.ground_truth import MatchedTargets, subsample
+from projects.kmax.models.losses.ground_truth import Matches, subsample
 from projects.kmax.models.losses.instance_discrimination_loss import gather_features
 from projects.kmax.models.losses.pixel_softmax import PixelSoftmax, pixel_softmax
 
@@ -19,8 +19,8 @@ def test_pixel_softmax_equals_autograd():
 
     def reduce(values: torch.Tensor, **of_pixels: torch.Tensor) -> PixelSoftmax:
         nothing = torch.zeros(2, 5)
-        targets = MatchedTargets(*[nothing] * 5, query, has_query, **of_pixels)
-        return pixel_softmax(values, targets, inside)
+        matches = Matches(*[nothing] * 5, query, has_query, **of_pixels)
+        return pixel_softmax(values, matches, inside)
 
     def differentiable(x: torch.Tensor) -> list[torch.Tensor]:
         return [values for name, values in reduce(x)._asdict().items() if name != 'highest']

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 import projects.kmax  # noqa: F401
 from projects.kmax.models.losses import KMaXCriterion
-from projects.kmax.models.losses.ground_truth import MaskTargets
+from projects.kmax.models.losses.ground_truth import GroundTruthMasks
 from projects.kmax.models.losses.sampling import gumbel_noise
 from projects.kmax.models.structures import KMaXOutput, KMaXPrediction, KMaXTargets
 
@@ -161,7 +161,7 @@ def test_wrong_number_of_classes_is_named():
 
 def test_min_weight_lets_hardly_found_masks_learn():
     output, targets = small_output(), [small_targets(stripes(3))] * 2
-    truth = MaskTargets.collate(targets, (9, 13), torch.float32, 'semantic')
+    truth = GroundTruthMasks.collate(targets, (9, 13), torch.float32, 'semantic')
     logits = output.cls_logits.detach(), output.mask_logits.detach().flatten(2)
     weak = KMaXCriterion(4).match(*logits, truth)
     raised = KMaXCriterion(4, min_weight=0.9).match(*logits, truth)
@@ -185,15 +185,16 @@ OVERLAPPING = torch.stack([BANDS < 40, (BANDS > 20) & (BANDS < 70), BANDS % 5 ==
     ],
 )
 def test_gradients_agree_with_finite_differences(options, masks):
+    torch.manual_seed(0)
     targets = [small_targets(masks), small_targets(DOT)]
     output = small_output(dtype=torch.float64)
     noise = [gumbel_noise((2, 117), output.mask_logits) for _ in range(3)]
     criterion = KMaXCriterion(4, loss_insdis=dict(num_samples=30), **options)
     matched_to = output.cls_logits.detach().clone(), output.mask_logits.detach().clone()
-    masks = MaskTargets.collate(targets, (9, 13), torch.float64, criterion.void)
-    matched = criterion.match(matched_to[0], matched_to[1].flatten(2), masks)
-    assert (matched.shares is not None) == criterion.split_overlaps
-    criterion.match = lambda *_: matched
+    masks = GroundTruthMasks.collate(targets, (9, 13), torch.float64, criterion.void)
+    matches = criterion.match(matched_to[0], matched_to[1].flatten(2), masks)
+    assert (matches.shares is not None) == criterion.split_overlaps
+    criterion.match = lambda *_: matches
     loss = sum(criterion(output, targets, noise).values())
     loss.backward()
     for values in (output.aux[0].mask_logits, output.aux[1].pixel_feature, output.mask_logits):

@@ -9,20 +9,11 @@ from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 
 CLASSES = 4
-BACKBONES = [
-    dict(
-        type='mmdet.KMaXResNet', depth=18, base_channels=8, stem_channels=8, activate_outputs=True
-    ),
-    dict(type='mmdet.KMaXConvNeXt', arch=dict(depths=[1] * 4, channels=[8, 16, 32, 64])),
-    dict(
-        type='mmdet.AxialResNet',
-        stem_channels=(8, 8, 8),
-        channels=(8, 8, 16, 16),
-        num_blocks=(1, 1, 1, 1),
-        num_axial=(0, 0, 1, 1),
-        num_heads=2,
-    ),
-]
+RESNET = dict(type='mmdet.KMaXResNet', depth=18, base_channels=8, stem_channels=8)
+CONVNEXT = dict(type='mmdet.KMaXConvNeXt', arch=dict(depths=[1] * 4, channels=[8, 16, 32, 64]))
+AXIAL = dict(type='mmdet.AxialResNet', stem_channels=(8, 8, 8), channels=(8, 8, 16, 16))
+AXIAL |= dict(num_blocks=(1, 1, 1, 1), num_axial=(0, 0, 1, 1), num_heads=2)
+BACKBONES = [dict(RESNET, activate_outputs=True), CONVNEXT, AXIAL]
 
 
 @pytest.mark.parametrize('backbone', BACKBONES, ids=lambda cfg: cfg['type'])

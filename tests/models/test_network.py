@@ -1,28 +1,21 @@
 """Properties of the network that no recorded array shows."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
 from torch import nn
 
 import projects.kmax  # noqa: F401
 from projects.kmax.models import KMeansCrossAttention
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
-
 
 @pytest.fixture
-def model() -> nn.Module:
-    init_default_scope('mmdet')
-    torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile(CONFIG).model)
+def model(nano_model) -> nn.Module:
+    model = MODELS.build(nano_model())
     model.init_weights()
     return model
 
@@ -123,10 +116,9 @@ def test_initial_weights_are_the_originals(model):
     assert not prior[:-1].any()
 
 
-def test_synchronised_norms_start_like_plain_ones(model):
+def test_synchronised_norms_start_like_plain_ones(model, nano_model):
     # The runner converts norms before it initialises weights.
-    config = Config.fromfile(CONFIG).model
-    converted = nn.SyncBatchNorm.convert_sync_batchnorm(MODELS.build(config))
+    converted = nn.SyncBatchNorm.convert_sync_batchnorm(MODELS.build(nano_model()))
     converted.init_weights()
     expected = model.state_dict()
     norms = [name for name, m in converted.named_modules() if isinstance(m, nn.SyncBatchNorm)]

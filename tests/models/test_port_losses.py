@@ -9,7 +9,7 @@ import torch
 
 import projects.kmax  # noqa: F401
 from projects.kmax.models.losses import KMaXCriterion
-from projects.kmax.models.losses.ground_truth import MaskTargets, subsample
+from projects.kmax.models.losses.ground_truth import GroundTruthMasks, subsample
 from projects.kmax.models.losses.sampling import sample_pixels, sampling_logits
 from projects.kmax.models.structures import KMaXOutput, KMaXPrediction, KMaXTargets
 
@@ -203,29 +203,29 @@ def test_gradient_of_each_term_has_the_recorded_norm(recorded, case):
 
 def test_matching_equals_the_recorded_one(recorded):
     output, criterion = recorded.output('sem'), recorded.criterion()
-    truth = MaskTargets.collate(recorded.targets(), recorded.size, torch.float32, 'unmatched')
-    matched = criterion.match(output.cls_logits, output.mask_logits.flatten(2), truth)
+    truth = GroundTruthMasks.collate(recorded.targets(), recorded.size, torch.float32, 'unmatched')
+    matches = criterion.match(output.cls_logits, output.mask_logits.flatten(2), truth)
     for image, expected in enumerate(recorded.cases['allpix']['matcher']):
-        assert matched.matched[image].nonzero()[:, 0].tolist() == expected['row']
+        assert matches.matched[image].nonzero()[:, 0].tolist() == expected['row']
         labels = recorded.arrays[f'gt{image}_labels'][expected['col']]
-        assert matched.labels[image, expected['row']].tolist() == labels.tolist()
-        for values, name in ((matched.cls_weight, 'dice'), (matched.mask_weight, 'cls_prob')):
+        assert matches.labels[image, expected['row']].tolist() == labels.tolist()
+        for values, name in ((matches.cls_weight, 'dice'), (matches.mask_weight, 'cls_prob')):
             found = values[image, expected['row']].detach()
             np.testing.assert_allclose(found.numpy(), expected[name], rtol=1e-5)
     sums = {name: entry['sum'] for name, entry in recorded.cases['allpix']['processed'].items()}
-    masks = truth.keep_matched(matched)
+    masks = truth.keep_matched(matches)
     assert masks.void.sum() == sums['pixel_gt_void_mask']
-    assert matched.area.sum() == sums['masks']
-    assert matched.labels.sum() == sums['labels']
+    assert matches.area.sum() == sums['masks']
+    assert matches.labels.sum() == sums['labels']
     inverse = (masks.pixel_area.shape[1] / masks.pixel_area).double().sum()
     assert close(inverse, sums['inverse_gt_mask_area'])
-    assert close(matched.cls_weight.sum(), sums['pq_loss_class_weight'])
-    assert close(matched.mask_weight.sum(), sums['pq_loss_mask_weight'])
+    assert close(matches.cls_weight.sum(), sums['pq_loss_class_weight'])
+    assert close(matches.mask_weight.sum(), sums['pq_loss_mask_weight'])
 
 
 @pytest.mark.parametrize('call, temperature', [(0, 1.5), (1, 2.0)])
 def test_plain_top_k_samples_the_recorded_pixels(recorded, call, temperature):
-    truth = MaskTargets.collate(recorded.targets(), recorded.size, torch.float32, 'unmatched')
+    truth = GroundTruthMasks.collate(recorded.targets(), recorded.size, torch.float32, 'unmatched')
     logits = sampling_logits(truth.pixel_area, truth.void, temperature)
     # The port's logits tie within a mask; the recorded sort is stable.
     first_comes_first = torch.arange(logits.shape[1]) * -4e-6
@@ -264,11 +264,11 @@ def test_more_masks_than_queries(recorded):
     losses = criterion(output, targets)
     for name, value in recorded.expected(result['losses']).items():
         assert close(losses[name], value), name
-    truth = MaskTargets.collate(targets, recorded.size, torch.float32, 'unmatched')
+    truth = GroundTruthMasks.collate(targets, recorded.size, torch.float32, 'unmatched')
     assert truth.inside[1].sum() == result['gt_pixels']
-    matched = criterion.match(output.cls_logits, output.mask_logits.flatten(2), truth)
-    assert matched.labels[1].tolist() == labels[result['col']].tolist()
-    assert (~truth.keep_matched(matched).void[1]).sum() == result['non_void_pixels']
+    matches = criterion.match(output.cls_logits, output.mask_logits.flatten(2), truth)
+    assert matches.labels[1].tolist() == labels[result['col']].tolist()
+    assert (~truth.keep_matched(matches).void[1]).sum() == result['non_void_pixels']
 
 
 def test_overlapping_masks_are_divided(recorded):

@@ -11,23 +11,19 @@ from mmengine.structures import InstanceData, PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from projects.kmax.models import KMaXFusionHead, KMaXSegHead
+from projects.kmax.models import KMaXFusionHead, KMaXSegHead, seg_head
+from projects.kmax.models.encoder_decoder import KMaXEncoderDecoder
 
 WIDTH = 8
 CLASSES = 5
+SMALL = dict(num_queries=8, num_layers=(1, 1, 1), mask_channels=8)
 HEAD = dict(
     in_channels=[WIDTH, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH],
     pixel_decoder=dict(
         type='KMaXPixelDecoder', channels=(16, 8, 8, 8), num_blocks=(1, 1, 1, 1), num_heads=2
     ),
     transformer_decoder=dict(
-        type='KMaXTransformerDecoder',
-        num_queries=8,
-        num_layers=(1, 1, 1),
-        embed_dims=16,
-        feedforward_channels=32,
-        num_heads=2,
-        mask_channels=8,
+        SMALL, type='KMaXTransformerDecoder', num_heads=2, embed_dims=16, feedforward_channels=32
     ),
     semantic_decoder=dict(type='KMaXSemanticDecoder', channels=8, low_level_channels=(4, 4)),
     criterion=dict(type='KMaXCriterion', loss_insdis=dict(num_samples=64)),
@@ -153,3 +149,14 @@ def test_image_of_void_has_a_finite_loss(segmentor):
     data = segmentor.data_preprocessor(data, training=True)
     losses = segmentor.loss(**data)
     assert all(torch.isfinite(value).all() for value in losses.values())
+
+
+@pytest.mark.parametrize('used_before', [False, True])
+def test_segmentor_is_imported_with_those_of_mmseg(monkeypatch, used_before):
+    imported, locations = [], list(MODELS._locations)
+    monkeypatch.setattr(seg_head.importlib, 'import_module', imported.append)
+    monkeypatch.setattr(MODELS, '_imported', used_before)
+    monkeypatch.setattr(MODELS, '_locations', [])
+    seg_head._register_segmentor()
+    assert (imported or MODELS._locations) == locations[-1:] == [KMaXEncoderDecoder.__module__]
+    assert bool(imported) == used_before

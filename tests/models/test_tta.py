@@ -1,19 +1,16 @@
 """Several views of an image, one result."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-from pathlib import Path
 
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
+from projects.kmax.models.postprocess import PostprocessConfig
 from projects.kmax.models.tta import View, merge_views
 from projects.kmax.models.view_geometry import ViewGeometry
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 RULES = ('deeplab2', 'port', 'pixelwise')
 
 
@@ -94,18 +91,10 @@ def test_padding_is_that_of_the_first_view():
 
 
 @pytest.fixture(scope='module')
-def model():
-    init_default_scope('mmdet')
-    torch.manual_seed(0)
-    config = Config.fromfile(CONFIG).model
-    config.test_cfg.update(
-        instance_on=True,
-        pixel_confidence_threshold=0.2,
-        class_threshold_thing=0.2,
-        class_threshold_stuff=0.2,
-        class_threshold=0.2,
-        overlap_threshold=0.1,
-    )
+def model(nano_model):
+    config = nano_model()
+    thresholds = [name for name in vars(PostprocessConfig()) if 'threshold' in name]
+    config.test_cfg.update(dict.fromkeys(thresholds, 0.2), instance_on=True, overlap_threshold=0.1)
     model = MODELS.build(dict(type='KMaXTTAModel', module=config))
     model.init_weights()
     # Contrasts, which fresh weights do not have.

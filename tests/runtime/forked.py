@@ -55,7 +55,6 @@ class Training:
         sys.stdout = os.fdopen(1, 'w', buffering=1)
         sys.stderr = os.fdopen(2, 'w', buffering=1)
         os.environ.update(env)
-        sys.path.insert(0, str(HERE))
         torch.set_num_threads(1)
         # Loggers of earlier tests write elsewhere.
         MMLogger._instance_dict.clear()

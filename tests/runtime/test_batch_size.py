@@ -6,7 +6,6 @@ import pytest
 import torch
 from mmengine.config import Config
 
-import projects.kmax  # noqa: F401
 from projects.kmax.runtime.batch_size import accumulate, scale_learning_rate
 
 

@@ -1,89 +1,69 @@
-from pathlib import Path
+"""What the check knows of mmengine, and that it knows nothing else by itself."""
 
 import pytest
 from mmengine.config import Config
+from torch import nn
 
-import projects.kmax
-from projects.kmax.engine.settings import check_settings
+from projects.kmax.runtime import known_settings
+from projects.kmax.runtime.config_check import OwnSettings, check_keys
 
-CONFIG = Path(projects.kmax.__file__).parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
-
-
-def refusal(cfg, own_names, overrides=()):
-    """Return the message with which settings are refused, or None."""
-    try:
-        check_settings(cfg, own_names, overrides)
-    except KeyError as error:
-        return error.args[0]
-    return None
-
-
-def refusal_of(**changes):
-    cfg = Config.fromfile(CONFIG)
-    own_names = list(cfg)
-    changes = {key.replace('__', '.'): value for key, value in changes.items()}
-    cfg.merge_from_dict(changes)
-    return refusal(cfg, own_names, changes)
-
-
-@pytest.mark.parametrize(
-    ('name', 'meant'),
-    [
-        ('train_cfg__max_iter', 'max_iters'),
-        ('optim_wraper', 'optim_wrapper'),
-        ('optim_wrapper__optimiser', 'optimizer'),
-        ('optim_wrapper__optimizer__weight_decy', 'weight_decay'),
-        ('param_scheduler__warm_up', 'warmup'),
-        ('model__backbon', 'backbone'),
-        ('model__panoptic_head__criterion__loss_msk', 'loss_mask'),
-        ('model__panoptic_head__transformer_decoder__num_querys', 'num_queries'),
-        ('default_hooks__checkpoint__intervall', 'interval'),
-        ('train_dataloader__dataset__data_rot', 'data_root'),
-        ('randomness__sed', 'seed'),
-        ('auto_scale_lr__base_batchsize', 'base_batch_size'),
-        ('train_dataloader__batchsize', 'batch_size'),
-        ('optim_wrapper__paramwise_cfg__backbone_lrmult', 'backbone_lr_mult'),
-        ('optim_wrapper__clip_grad__maxnorm', 'max_norm'),
-        ('model__train_cfg__max_thing', 'max_things'),
-        ('model__test_cfg__overlap_treshold', 'overlap_threshold'),
-        ('something_new', 'unknown'),
-    ],
-)
-def test_misspelt_setting_is_named(name, meant):
-    message = refusal_of(**{name: 1})
-    assert name.rpartition('__')[2] in message and meant in message
+HOOKS, LOADER = {'priority'}, {'batch_size', 'dataset', 'sampler', 'num_batch_per_epoch'}
+UNTYPED = {
+    'auto_scale_lr': {'enable', 'base_batch_size'},
+    'env_cfg': {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+    'optim_wrapper.clip_grad': {'type', 'max_norm', 'clip_value'},
+    'randomness': {'seed', 'diff_rank_seed', 'deterministic'},
+    **{f'{split}_dataloader': LOADER for split in ('train', 'val', 'test')},
+}
+DEFAULT_TYPES = {
+    'log_processor': {'LogProcessor'},
+    'optim_wrapper': {'OptimWrapper'},
+    'test_cfg': {'TestLoop'},
+    'train_cfg': {'EpochBasedTrainLoop', 'IterBasedTrainLoop'},
+    'val_cfg': {'ValLoop'},
+}
+ADDED = {
+    'custom_hooks': HOOKS,
+    'default_hooks': HOOKS,
+    'optim_wrapper': {'constructor', 'paramwise_cfg'},
+    'param_scheduler': {'convert_to_iter_based'},
+    'train_cfg': {'by_epoch'},
+}
 
 
-def test_tool_refuses_it_and_writes_nothing(command, tmp_path):
-    code, output = command('train.py', command.config, '--cfg-options', 'model.widht=1')
-    assert code == 1
-    message = 'unknown setting model.widht in the config or --cfg-options; did you mean width?'
-    assert message in output.splitlines()[-1]
-    assert not list(tmp_path.iterdir())
+def test_names_are_found_in_the_source_of_mmengine():
+    assert (
+        known_settings.top_level() - {'cfg'}
+        == known_settings.top_level()
+        >= {
+            *('activation_checkpointing', 'compile', 'custom_imports', 'efficient_conv_bn_eval'),
+            *('find_unused_parameters', 'gpu_ids', 'model_wrapper_cfg', 'runner_type', 'sync_bn'),
+        }
+    )
+    assert {'env_cfg', 'model', 'visualizer'} < set(known_settings.sections())
+    assert not {'cfg', 'launcher', 'load_from'} & set(known_settings.sections())
+    assert known_settings.default_types() == DEFAULT_TYPES
+    for table, expected in ((known_settings.untyped(), UNTYPED), (known_settings.added(), ADDED)):
+        assert table.keys() == expected.keys()
+        assert all(expected[section] <= table[section] for section in expected)
 
 
-def test_misspelt_setting_in_a_file_is_named():
-    cfg = Config(dict(val_evaluater=dict(type='KMaXPanopticMetric')))
-    message = refusal(cfg, list(cfg))
-    assert 'unknown setting val_evaluater ' in message and 'did you mean val_evaluator?' in message
+class Model(nn.Module):
+    def __init__(self, part=None, train_cfg=None):
+        super().__init__()
 
 
-@pytest.mark.parametrize(
-    'changes',
-    [
-        dict(),
-        dict(data_root='elsewhere/', crop_size=(65, 65)),
-        dict(find_unused_parameters=True, compile=dict(backend='eager')),
-        dict(train_dataloader__dataset__indices=4, default_hooks__logger__interval=1),
-        dict(optim_wrapper__accumulative_counts=2, custom_hooks=[dict(type='EMAHook')]),
-        dict(optim_wrapper__clip_grad=dict(max_norm=1.0), randomness__deterministic=True),
-    ],
-)
-def test_what_is_read_passes(changes):
-    assert refusal_of(**changes) is None
+def test_packages_say_what_they_read():
+    cfg = Config(dict(model=dict(type=Model, train_cfg=dict(mask=1)), tta_mode=1))
+    check_keys(cfg)
+    with pytest.raises(KeyError, match='unknown setting tta_mode .* did you mean tta_model'):
+        check_keys(cfg, own=OwnSettings(top_level=frozenset({'tta_model'})))
+    with pytest.raises(KeyError, match=r'unknown setting model\.train_cfg\.mask .* mean masks'):
+        check_keys(cfg, own=OwnSettings(parts={Model: {'train_cfg': {'masks'}}}))
 
 
-def test_variables_of_a_config_file_pass():
-    names = ('backend_args', 'dataset_type', 'image_size', 'num_classes', 'max_iters', 'base_lr')
-    cfg = Config({name: 1 for name in names} | dict(train_pipeline=[], test_pipeline=[]))
-    assert refusal(cfg, list(cfg)) is None
+def test_parts_of_models_of_other_packages_are_not_looked_at():
+    cfg = Config(dict(model=dict(type=Model, part=dict(type=Model, prt=1))))
+    check_keys(cfg, own=OwnSettings('another'))
+    with pytest.raises(KeyError, match=r'model\.part\.prt .* did you mean part'):
+        check_keys(cfg, own=OwnSettings(__name__))

@@ -1,25 +1,19 @@
 """What is left when a training is killed, a checkpoint is damaged or the disk is full."""
 
-import importlib.util
 import os
 import random
 import resource
 import signal
 import threading
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
+from forked import Training
 
-import projects.kmax  # noqa: F401
 from projects.kmax.runtime import train_loop
 from projects.kmax.runtime.latest_checkpoint import find_whole_checkpoint
 
-spec = importlib.util.spec_from_file_location('forked', Path(__file__).parent / 'forked.py')
-forked = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(forked)
-Training = forked.Training
 TOY, NETWORK = 'toy_training_config.py', 'shapes_training_config.py'
 # Iterations; every second one is saved, and two checkpoints are kept.
 LENGTH = {TOY: 24, NETWORK: 8}

@@ -1,20 +1,13 @@
 """Two processes on CPUs: they train as one does, and end together."""
 
-import importlib.util
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 import torch
+from forked import Training, start_two
 
-import projects.kmax  # noqa: F401
-
-spec = importlib.util.spec_from_file_location('forked', Path(__file__).parent / 'forked.py')
-forked = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(forked)
-Training, start_two = forked.Training, forked.start_two
 LONG = dict(
     train_cfg__max_iters=10**6,
     param_scheduler__end=10**6,
@@ -22,10 +15,6 @@ LONG = dict(
     default_hooks__logger__interval=20,
 )
 SECONDS = 60
-
-
-def weights(folder, step):
-    return torch.load(folder / f'iter_{step}.pth', map_location='cpu')['state_dict']
 
 
 @pytest.fixture
@@ -37,19 +26,17 @@ def killing():
         training.kill()
 
 
-def test_two_processes_equal_one_with_the_doubled_batch(tmp_path):
+def test_two_processes_equal_one_with_the_doubled_batch(tmp_path, weights_of):
     # The model's own draws differ between processes.
     options = dict(model__noise=0.0)
     pair = start_two(tmp_path / 'two', train_dataloader__batch_size=1, **options)
     one = Training(tmp_path / 'one', train_dataloader__batch_size=2, **options)
     for training in (*pair, one):
         assert training.wait() == 0, training.output
-    torch.testing.assert_close(
-        weights(tmp_path / 'two', 8), weights(tmp_path / 'one', 8), rtol=1e-5, atol=1e-7
-    )
-    assert not torch.equal(
-        weights(tmp_path / 'one', 4)['layer.weight'], weights(tmp_path / 'one', 8)['layer.weight']
-    )
+    two, one = (weights_of(tmp_path / name / 'iter_8.pth') for name in ('two', 'one'))
+    torch.testing.assert_close(two, one, rtol=1e-5, atol=1e-7)
+    former = weights_of(tmp_path / 'one' / 'iter_4.pth')
+    assert not torch.equal(former['layer.weight'], one['layer.weight'])
 
 
 def test_nan_in_one_process_ends_both(tmp_path, killing):

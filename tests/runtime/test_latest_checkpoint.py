@@ -3,7 +3,6 @@ import os
 import pytest
 import torch
 
-import projects.kmax  # noqa: F401
 from projects.kmax.runtime import find_whole_checkpoint, latest_checkpoint
 from projects.kmax.runtime.latest_checkpoint import choose_start, find_fault
 

@@ -5,23 +5,20 @@ from pathlib import Path
 import pytest
 import torch
 
-import projects.kmax  # noqa: F401
-
 
 def lines(runner):
     log = next(Path(runner.work_dir).glob('*/*.log')).read_text()
     return [line for line in log.splitlines() if 'Iter(train)' in line]
 
 
-def test_line_has_speed_memory_and_gradient_norm(toy):
-    runner = toy()
+def train(runner):
+    """Train and return the norm of the gradients at each step."""
     norms = []
 
     def note(optimizer, args, kwargs):
         grads = [param.grad.flatten() for param in runner.model.parameters()]
         norms.append(torch.cat(grads).norm().item())
 
-    runner.train_loop  # noqa: B018  (builds the loop)
     build = runner.build_optim_wrapper
 
     def build_and_watch(cfg):
@@ -31,6 +28,12 @@ def test_line_has_speed_memory_and_gradient_norm(toy):
 
     runner.build_optim_wrapper = build_and_watch
     runner.train()
+    return norms
+
+
+def test_line_has_speed_memory_and_gradient_norm(toy):
+    runner = toy()
+    norms = train(runner)
     logged = lines(runner)
     assert len(logged) == 4
     for line, norm in zip(logged, norms[1::2], strict=True):
@@ -52,20 +55,7 @@ def test_gradient_norm_of_the_last_step_is_logged_when_accumulating(toy):
         train_cfg__max_iters=16,
     )
     runner.cfg.default_hooks.logger.interval = 2
-    norms = []
-    build = runner.build_optim_wrapper
-
-    def build_and_watch(cfg):
-        wrapper = build(cfg)
-        wrapper.optimizer.register_step_pre_hook(
-            lambda *_: norms.append(
-                torch.cat([p.grad.flatten() for p in runner.model.parameters()]).norm().item()
-            )
-        )
-        return wrapper
-
-    runner.build_optim_wrapper = build_and_watch
-    runner.train()
+    norms = train(runner)
     assert len(norms) == 4
     logged = [re.search(r'grad_norm: ([\d.]+)', line) for line in lines(runner)]
     found = [None if match is None else float(match[1]) for match in logged]

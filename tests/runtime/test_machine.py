@@ -1,7 +1,6 @@
 import pytest
 from mmengine.config import Config
 
-import projects.kmax  # noqa: F401
 from projects.kmax.runtime import adapt_to_machine, machine
 
 

@@ -1,23 +1,18 @@
 """What ends a training of the network: exit code, last line, and what is on disk after."""
 
-import importlib.util
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 import torch
+from forked import HERE, Training
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models import KMaXHead
 
-HERE = Path(__file__).parent
-spec = importlib.util.spec_from_file_location('forked', HERE / 'forked.py')
-forked = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(forked)
 CONFIG = 'shapes_training_config.py'
 
 
@@ -46,7 +41,7 @@ def spoil_third_iteration(field):
 )
 def test_nan_in_what_is_matched(field, term, shapes_options, tmp_path):
     folder = tmp_path / 'run'
-    training = forked.Training(
+    training = Training(
         folder, config=CONFIG, before=spoil_third_iteration(field), **shapes_options
     )
     assert training.wait() == 1
@@ -71,7 +66,7 @@ def test_checkpoint_of_other_classes(words, shapes_options, tmp_path):
     torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), path)
     before = path.read_bytes()
     options = {} if words else dict(load_from=path)
-    training = forked.Training(folder, *words, config=CONFIG, **options, **shapes_options)
+    training = Training(folder, *words, config=CONFIG, **options, **shapes_options)
     assert training.wait() == 1
     last = training.output.strip().splitlines()[-1]
     assert f'ValueError: checkpoint {path} is not one of the model in the config: ' in last

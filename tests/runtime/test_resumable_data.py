@@ -8,7 +8,6 @@ import torch
 from mmengine.registry import DATA_SAMPLERS, DATASETS
 from mmengine.runner import Runner
 
-import projects.kmax  # noqa: F401
 from projects.kmax.runtime import resumable_data
 from projects.kmax.runtime.random_state import seed_sample, seed_step
 from projects.kmax.runtime.resumable_data import SampleIndex, SeededDataset, make_resumable

@@ -16,16 +16,26 @@ def logged(runner, name='train/loss'):
     return runner.message_hub.get_scalar(name).data[0].tolist()
 
 
+@pytest.fixture
+def train(toy):
+    """Return a function that trains the toy and returns its runner."""
+
+    def run(*args, **options):
+        runner = toy(*args, **deepcopy(options))
+        runner.train()
+        return runner
+
+    return run
+
+
 @pytest.mark.parametrize('workers', [0, 2])
-def test_stopped_and_resumed_equals_unbroken(toy, workers):
+def test_stopped_and_resumed_equals_unbroken(train, workers):
     data = dict(
         train_dataloader__num_workers=workers, train_dataloader__persistent_workers=workers > 0
     )
-    straight = toy(**data)
-    straight.train()
-    toy('broken', train_cfg__max_iters=4, **data).train()
-    resumed = toy('broken', resume=True, **data)
-    resumed.train()
+    straight = train(**data)
+    train('broken', train_cfg__max_iters=4, **data)
+    resumed = train('broken', resume=True, **data)
     assert resumed.iter == 8
     for first, second in zip(states(straight), states(resumed), strict=True):
         assert_same(first, second)
@@ -33,15 +43,14 @@ def test_stopped_and_resumed_equals_unbroken(toy, workers):
     assert logged(straight, 'train/lr') == logged(resumed, 'train/lr')
 
 
-def test_the_network_with_copy_paste_equals_unbroken(toy, shapes_options):
+def test_the_network_with_copy_paste_equals_unbroken(toy, train, shapes_options):
     config = dict(config='shapes_training_config.py', **shapes_options)
     length = dict(train_cfg__max_iters=5, default_hooks__checkpoint__interval=5)
     straight = toy(**config, **length)
     start = deepcopy(straight.model.state_dict())
     straight.train()
-    toy('broken', **config, **length | dict(train_cfg__max_iters=3)).train()
-    resumed = toy('broken', resume=True, **config, **length)
-    resumed.train()
+    train('broken', **config, **length | dict(train_cfg__max_iters=3))
+    resumed = train('broken', resume=True, **config, **length)
     assert resumed.iter == 5 and resumed.train_dataloader.num_workers == 2
     for first, second in zip(states(straight), states(resumed), strict=True):
         assert_same(first, second)
@@ -50,12 +59,11 @@ def test_the_network_with_copy_paste_equals_unbroken(toy, shapes_options):
     assert not start[name].equal(straight.model.state_dict()[name])
 
 
-def test_average_of_weights_continues_too(toy):
+def test_average_of_weights_continues_too(train):
     ema = dict(custom_hooks=[dict(type='EMAHook', momentum=0.3)])
-    straight = toy(**ema)
-    straight.train()
-    toy('broken', train_cfg__max_iters=4, **ema).train()
-    toy('broken', resume=True, **ema).train()
+    straight = train(**ema)
+    train('broken', train_cfg__max_iters=4, **ema)
+    train('broken', resume=True, **ema)
     saved = [
         torch.load(f'{straight.work_dir}/../{run}/iter_8.pth', map_location='cpu')
         for run in ('run', 'broken')
@@ -122,27 +130,18 @@ def test_validation_that_was_completed_is_not_repeated(toy, monkeypatch):
     assert validated == [2, 4, 6, 2]
 
 
-def test_seed_decides_even_if_only_the_checkpoint_knows_it(toy):
-    straight = toy(randomness__seed=None, train_cfg__max_iters=4)
-    straight.train()
-    resumed = toy(
-        'resumed',
-        randomness__seed=None,
-        train_cfg__max_iters=4,
-        resume=True,
-        load_from=straight.work_dir + '/iter_2.pth',
-    )
-    resumed.train()
+def test_seed_decides_even_if_only_the_checkpoint_knows_it(train):
+    options = dict(randomness__seed=None, train_cfg__max_iters=4)
+    straight = train(**options)
+    checkpoint = straight.work_dir + '/iter_2.pth'
+    resumed = train('resumed', resume=True, load_from=checkpoint, **options)
     assert straight.seed == resumed.seed
     assert_same(states(straight)[0], states(resumed)[0])
 
 
-def test_another_seed_trains_otherwise(toy):
-    losses = []
-    for seed in (3, 3, 4):
-        runner = toy(str(len(losses)), randomness__seed=seed)
-        runner.train()
-        losses.append(logged(runner))
+def test_another_seed_trains_otherwise(train):
+    seeds = enumerate((3, 3, 4))
+    losses = [logged(train(str(run), randomness__seed=seed)) for run, seed in seeds]
     assert losses[0] == losses[1] != losses[2]
 
 

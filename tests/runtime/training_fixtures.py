@@ -19,9 +19,8 @@ ROOT = HERE.parents[1]
 
 
 @pytest.fixture
-def toy(tmp_path, monkeypatch):
+def toy(tmp_path):
     """Return a function from changes of the toy's config, or of another, to a runner on it."""
-    monkeypatch.syspath_prepend(HERE)
 
     def make(folder='run', config='toy_training_config.py', **changes):
         cfg = Config.fromfile(HERE / config)

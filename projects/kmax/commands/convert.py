@@ -21,7 +21,7 @@ Of segmentation, DST is taken by ``init_detector``, ``DetInferencer``, ``tools/t
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,9 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from ..converters import FORMATS, Conversion, ConversionError, convert
+from ..converters import FORMATS, Conversion, ConversionError
 from ..converters.checkpoint import dataset_meta, save_checkpoint
-from ..converters.conversion import SHOWN, shorten
+from ..converters.conversion import SHOWN, fill, fit, shorten
 from ..converters.recipe import other_settings
 from ..converters.recognition import looks_like
 from ..converters.tensorflow_checkpoint import without_ending
@@ -122,19 +122,16 @@ def convert_file(
     A ConversionError says, where the checkpoint has another format, which.
     """
     form = FORMATS[args.format]
-    meta: dict[str, Any] = {}
-
-    def check(not_filled: Mapping[str, str]) -> None:
-        if not not_filled:
-            check_recipe(args, config)
-            meta['dataset_meta'] = dataset_meta(config, model)
-
     print(f'reading     {args.src}', flush=True)
     try:
         with form.open(args.src) as weights:
             print(f'converting  {len(weights)} tensors for {args.config}', flush=True)
-            shown = None if args.verbose else SHOWN
-            return convert(form, weights, model, track, shown, check), meta
+            fitted = fit(form, weights, model, None if args.verbose else SHOWN)
+            meta: dict[str, Any] = {}
+            if not fitted.not_filled:
+                check_recipe(args, config)
+                meta['dataset_meta'] = dataset_meta(config, model)
+            return fill(fitted, track), meta
     except ConversionError as error:
         found = looks_like(args.src, FORMATS, model)
         if not found or args.format in found:

@@ -1,15 +1,12 @@
 """Workarounds for defects of the OpenMMLab stack, one file each, applied when this is imported.
 
 Each does nothing where upstream works and says under which condition it can be deleted. The order
-matters: what is missing is reported before it is imported, and ``mmcv_ext`` and ``panopticapi``
-must be in place before mmdet is first imported.
+matters: ``mmcv_ext`` and ``panopticapi`` must be in place before mmdet is first imported.
+``docs/architecture.md`` lists what all of them do to the process.
 """
 
-from projects.kmax.compat import missing_packages
-
-missing_packages.apply()
-
-from projects.kmax.compat import (  # noqa: E402
+from . import (
+    cityscapes_scripts,
     det_inferencer,
     mmcv_ext,
     mmdet_import,
@@ -28,5 +25,6 @@ mmengine_configs.apply()
 torch_load.apply()
 mmpretrain_models.apply()
 mmdet_import.apply()
+cityscapes_scripts.apply()
 det_inferencer.apply()
 seg_inferencer.apply()

@@ -6,12 +6,16 @@ Delete when a release of cityscapesScripts calls ``numpy.isin``.
 """
 
 import importlib
+from contextlib import suppress
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from projects.kmax.compat.rebind import rebind
+from .rebind import rebind
+
+# mmdet has imported the first one already where the package is installed.
+CALLERS = ('evalInstanceLevelSemanticLabeling', 'evalPixelLevelSemanticLabeling')
 
 
 def in1d(values: ArrayLike, test: ArrayLike, invert: bool = False) -> NDArray[np.bool_]:
@@ -19,25 +23,13 @@ def in1d(values: ArrayLike, test: ArrayLike, invert: bool = False) -> NDArray[np
     return np.isin(np.ravel(values), test, invert=invert)
 
 
-def load(module: str, owner: str) -> ModuleType:
-    """Import a module of cityscapesScripts, which is optional.
-
-    Args:
-        module: Its name within the package.
-        owner: What needs it, for the error message.
-
-    Raises:
-        ModuleNotFoundError: When the package is not installed; says how to install it.
-    """
-    try:
-        loaded = importlib.import_module(f'cityscapesscripts.{module}')
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f'{owner} needs cityscapesScripts, but {error.name} is not installed: '
-            'pip install cityscapesscripts'
-        ) from error
-    if not hasattr(np, 'in1d'):
-        numpy = ModuleType('numpy')
-        vars(numpy).update(vars(np), in1d=in1d)
-        rebind('cityscapesscripts', 'np', np, numpy)
-    return loaded
+def apply() -> None:
+    """Show its modules, and nobody else, a numpy that has the function."""
+    if hasattr(np, 'in1d'):
+        return
+    with suppress(ImportError):
+        for caller in CALLERS:
+            importlib.import_module(f'cityscapesscripts.evaluation.{caller}')
+    numpy = ModuleType('numpy')
+    vars(numpy).update(vars(np), in1d=in1d)
+    rebind('cityscapesscripts', 'np', np, numpy)

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from projects.kmax.compat.rebind import rebind
+from ..classes import numbered_classes
+from .rebind import rebind
 
 
 def correct_classes(model: Any, cfg: Any) -> None:
@@ -42,13 +43,6 @@ def correct_classes(model: Any, cfg: Any) -> None:
         metainfo = numbered_classes(num_classes)
     if 'classes' in metainfo:
         model.dataset_meta = {'palette': model.dataset_meta['palette'], **metainfo}
-
-
-def numbered_classes(num_classes: int) -> dict:
-    """Return metainfo for classes of which only the number is known."""
-    colors = np.random.default_rng(0).integers(32, 256, (num_classes, 3)).tolist()
-    names = tuple(f'class {label}' for label in range(num_classes))
-    return dict(classes=names, palette=[tuple(color) for color in colors])
 
 
 def read_metainfo(dataset_cfg: Any) -> dict:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmengine.utils import package_utils
 
-from projects.kmax.compat.rebind import rebind
+from .rebind import rebind
 
 
 def is_installed(package: str) -> bool:

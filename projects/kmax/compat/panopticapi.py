@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from projects.kmax.compat.rebind import rebind
+from .rebind import rebind
 
 OFFSET = 256**3
 VOID = 0

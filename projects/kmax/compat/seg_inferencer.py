@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.infer import BaseInferencer
 
-from projects.kmax.compat.det_inferencer import draw_arrays_as_bgr, draws_bgr
+from .det_inferencer import draw_arrays_as_bgr, draws_bgr
 
 MODULE = 'mmseg.apis.mmseg_inferencer'
 

@@ -21,17 +21,10 @@ SYNONYMS = {
 
 
 def match_names(old: Sequence[str], new: Sequence[str]) -> list[int | None]:
-    """Find each new class among the old ones.
+    """Return for each new class its place among the old ones, or None.
 
     Only the first of several names between commas counts, without case and outer blanks, unless
     two classes of one set would then share it; mmseg's and mmdet's names for ADE20K are the same.
-
-    Args:
-        old: Names of the checkpoint's classes.
-        new: Names of the model's classes.
-
-    Returns:
-        For each new class its place among the old ones, or None.
     """
     old_names, new_names = _short_names(old), _short_names(new)
     if len({*old_names}) < len(old) or len({*new_names}) < len(new):
@@ -46,16 +39,10 @@ def move_class_rows(
     rows: Sequence[int | None],
     num_old_classes: int,
 ) -> None:
-    """Bring the class layers of a checkpoint into the order of a model's classes, in place.
+    """Bring a checkpoint's class layers into the order that :func:`match_names` found, in place.
 
     Void, the last row where there is one, stays last. Rows of classes that the checkpoint lacks
-    are the model's own.
-
-    Args:
-        weights: The checkpoint's weights by name.
-        own: The model's weights by name.
-        rows: What :func:`match_names` returned.
-        num_old_classes: Number of the checkpoint's classes.
+    are those of the model's ``own`` weights.
     """
     for name in filter(CLASS_LAYERS.fullmatch, list(weights)):
         old, new = weights[name], own.get(name.removeprefix('module.'))
@@ -71,12 +58,7 @@ def move_class_rows(
 
 
 def drop_other_class_layers(weights: dict[str, Tensor], own: dict[str, Tensor]) -> None:
-    """Remove class layers of other shapes than a model's, in place, so that its own stay.
-
-    Args:
-        weights: The checkpoint's weights by name.
-        own: The model's weights by name.
-    """
+    """Remove class layers of other shapes than a model's ``own``, in place, so that these stay."""
     for name in filter(CLASS_LAYERS.fullmatch, list(weights)):
         new = own.get(name.removeprefix('module.'))
         if new is not None and weights[name].shape != new.shape:

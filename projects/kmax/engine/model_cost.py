@@ -1,4 +1,7 @@
-"""What a model costs: parameters and multiply-adds, counted without memory or values."""
+"""What a model costs: parameters and multiply-adds, counted without memory or values.
+
+``mmengine.analysis`` agrees, but traces the model, for which its tensors need memory.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,21 +54,13 @@ class _ValuesOfLinspace(TorchFunctionMode):
 
 
 def build_on_meta(config: dict) -> nn.Module:
-    """Build a model whose tensors have shapes, but neither memory nor values.
-
-    Args:
-        config: Config of the model; the scope of its registry must be set.
-    """
+    """Build a model, of the scope that is set, whose tensors have neither memory nor values."""
     with torch.device('meta'), _ValuesOfLinspace():
         return MODELS.build(config)
 
 
 def input_size(config: Config) -> tuple[int, int]:
-    """Return the ``(height, width)`` to which a config's test images are padded.
-
-    Raises:
-        ValueError: If the config pads them to no fixed size and has no ``crop_size``.
-    """
+    """Return the ``(height, width)`` to which test images are padded, or ``crop_size``."""
     size = config.model.data_preprocessor.get('pad_size') or config.get('crop_size')
     if size is None:
         raise ValueError(
@@ -78,12 +73,8 @@ def input_size(config: Config) -> tuple[int, int]:
 def model_cost(config: Config, size: tuple[int, int] | None = None) -> ModelCost:
     """Count a :class:`KMaXDeepLab`'s parameters and multiply-adds.
 
-    Args:
-        config: The config; the scope of its registry must be set.
-        size: ``(height, width)`` of the input; by default that of the config's test images.
-
-    Raises:
-        ValueError: If the config has no such model, or no such size.
+    The scope of its registry must be set. ``size`` is the input's ``(height, width)``, by default
+    that of the config's test images. A config without such a model or size is a ValueError.
     """
     if 'model' not in config:
         raise ValueError(f'{config.filename} has no model: give the config of a whole model')

@@ -16,13 +16,8 @@ def unwrap_model(model: Any) -> Any:
 
 
 def rename_for_model(weights: dict[str, Tensor], model: nn.Module) -> None:
-    """Name a panoptic checkpoint's head as mmseg does, in place, if the model is mmseg's.
-
-    Args:
-        weights: Tensors by name.
-        model: The model, without wrappers.
-    """
+    """Name a panoptic checkpoint's head as mmseg does, in place, if the bare model is mmseg's."""
     if not isinstance(getattr(model, 'decode_head', None), KMaXSegHead):
         return
     for prefix in ('', 'module.'):
-        rename_panoptic_head(weights, prefix, name='decode_head')
+        rename_panoptic_head(weights, prefix)

@@ -7,7 +7,7 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-BACKBONE_LR_MULT = 0.1
+PARAMWISE = dict(backbone_lr_mult=0.1)
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
@@ -29,11 +29,10 @@ class KMaXOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     def __init__(
         self, optim_wrapper_cfg: dict[str, Any], paramwise_cfg: dict[str, Any] | None = None
     ) -> None:
-        options = dict(backbone_lr_mult=BACKBONE_LR_MULT)
-        unknown = sorted(set(paramwise_cfg or {}) - set(options))
+        unknown = sorted(set(paramwise_cfg or {}) - set(PARAMWISE))
         if unknown:
             raise ValueError(f'paramwise_cfg knows only backbone_lr_mult, but holds {unknown}')
-        super().__init__(optim_wrapper_cfg, {**options, **(paramwise_cfg or {})})
+        super().__init__(optim_wrapper_cfg, {**PARAMWISE, **(paramwise_cfg or {})})
         if self.base_lr is None or self.base_wd is None:
             raise ValueError('optim_wrapper.optimizer must give lr and weight_decay')
 

@@ -4,11 +4,7 @@ from mmengine.config import Config
 
 
 def use_tta(cfg: Config) -> None:
-    """Wrap a config's model and test data for test-time augmentation.
-
-    Raises:
-        KeyError: If it lacks ``tta_model`` or ``tta_pipeline``.
-    """
+    """Wrap a config's model and test data as its ``tta_model`` and ``tta_pipeline`` say."""
     for name in ('tta_model', 'tta_pipeline'):
         if name not in cfg:
             raise KeyError(f'--tta: {cfg.filename} lacks {name}; see configs/kmax/_base_/datasets')

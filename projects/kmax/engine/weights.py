@@ -32,16 +32,9 @@ def continues_with_new_classes(cfg: Config) -> bool:
 
 
 def read_weights(path: str) -> dict[str, Any]:
-    """Read the weights in a checkpoint.
+    """Read a checkpoint's tensors by name, without a wrapper's prefix, from a file or URL.
 
-    Args:
-        path: The file, or its URL.
-
-    Returns:
-        Tensors by name, without the prefix of a model wrapper.
-
-    Raises:
-        ValueError: If the file is damaged or is no checkpoint.
+    One that is damaged, or no checkpoint, is a ValueError that names it.
     """
     try:
         content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
@@ -62,19 +55,11 @@ def check_weights(
     starts: bool = False,
     new_classes: bool = False,
 ) -> None:
-    """Check that weights belong to a model of this architecture; mmengine only warns.
+    """Raise a ValueError if weights are not a model's; mmengine only warns.
 
-    Args:
-        model: The model, possibly wrapped for distributed use.
-        weights: Tensors by name.
-        path: Their file, for the message.
-        starts: Whether a training starts from them; whole parts of the model, as all but the
-            backbone, may then be missing.
-        new_classes: Whether layers whose shapes depend on the number of classes may differ; they
-            are warned of. MapClassesHook fills them from the checkpoint as far as it can.
-
-    Raises:
-        ValueError: If a shape differs or too many weights are missing.
+    Where a training ``starts`` from them, whole parts of the model, as all but the backbone, may
+    be missing. With ``new_classes`` layers whose shapes depend on the number of classes may differ
+    and are warned of; MapClassesHook fills them from the checkpoint as far as it can.
     """
     model = unwrap_model(model)
     rename_for_model(weights, model)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from kmax_deeplab.atomic_file import write_atomically
 
-from ..compat import cityscapes_scripts
+from . import cityscapes_scripts
 from .export import PendingFolder
 from .file_metric import FileMetric
 from .instance_metric import read_instances

@@ -12,7 +12,7 @@ import numpy as np
 from mmdet.registry import METRICS
 from numpy.typing import NDArray
 
-from ..compat import cityscapes_scripts
+from . import cityscapes_scripts
 from .panoptic_metric import KMaXPanopticMetric, PanopticOutcome, report_quality
 
 IMAGE_ID = re.compile(r'.+_\d{6}_\d{6}')

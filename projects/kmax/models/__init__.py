@@ -7,9 +7,8 @@ from .fusion_head import KMaXFusionHead
 from .kmax_head import KMaXHead
 from .kmeans_attention import KMeansCrossAttention
 from .losses import KMaXCriterion
-from .panoptic_checkpoint import rename_panoptic_head
 from .pixel_decoder import KMaXPixelDecoder
-from .seg_head import KMaXSegHead
+from .seg_head import KMaXSegHead, rename_panoptic_head
 from .seg_tta import KMaXSegTTAModel
 from .semantic_decoder import KMaXSemanticDecoder, KMaXSemanticHead
 from .structures import KMaXOutput, KMaXPrediction, KMaXTargets

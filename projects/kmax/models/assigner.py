@@ -10,18 +10,11 @@ from torch import Tensor
 
 
 def mask_dice(probs: Tensor, masks: Tensor, valid: Tensor) -> Tensor:
-    """Dice coefficient of every ground-truth mask with every query.
+    """Dice ``(B, M, N)`` in [0, 1] of every mask ``(B, M, L)``, 0 or 1, with every query.
 
-    ``dice(g, n) = sum(g P) / ((sum g + sum P) / 2 + 1e-5)`` over the valid pixels, with ``P`` the
-    softmax over the queries (MaX-DeepLab, arXiv 2012.00759, section 3.2).
-
-    Args:
-        probs: ``(B, N, L)`` probability of each query at each pixel.
-        masks: ``(B, M, L)`` 0/1 masks, of the dtype of ``probs``.
-        valid: ``(B, L)`` 0 on void pixels, else 1, of the dtype of ``probs``.
-
-    Returns:
-        ``(B, M, N)`` values in [0, 1].
+    ``dice(g, n) = sum(g P) / ((sum g + sum P) / 2 + 1e-5)`` over the ``valid`` pixels ``(B, L)``, 1
+    or 0, with ``P = probs`` ``(B, N, L)`` the softmax over the queries (MaX-DeepLab, arXiv
+    2012.00759, section 3.2).
     """
     overlap = torch.bmm(masks * valid[:, None], probs.transpose(1, 2))
     mass = torch.bmm(probs, valid[:, :, None]).transpose(1, 2)
@@ -54,17 +47,19 @@ class KMaXHungarianAssigner(BaseAssigner):
         index = labels[:, None, :].expand(-1, cls_probs.shape[1], -1)
         return dice * cls_probs.gather(2, index).transpose(1, 2)
 
-    def match(self, similarity: Tensor, exists: Tensor) -> Tensor:
+    def match(self, similarity: Tensor, exists: Tensor, area: Tensor) -> Tensor:
         """Solve the assignment of each image on the host, after one synchronisation.
 
         Args:
             similarity: ``(B, M, N)`` similarities.
-            exists: ``(B, M)`` bool, False for rows that are not to be matched.
+            exists: ``(B, M)`` bool, False for rows that stand for no mask.
+            area: ``(B, M)`` number of pixels of each mask.
 
         Returns:
             ``(B, M)`` int64 query of each mask, ``N`` for a mask left without one.
         """
-        costs = similarity.masked_fill(~exists[:, :, None], -1).cpu().numpy()
+        wanted = exists if self.match_empty_masks else exists & (area > 0)
+        costs = similarity.masked_fill(~wanted[:, :, None], -1).cpu().numpy()
         # A NaN must reach the loss, where it stops the run with its cause, not scipy.
         costs = np.nan_to_num(costs, nan=0.0)
         queries = np.full(costs.shape[:2], costs.shape[2], dtype=np.int64)
@@ -102,8 +97,8 @@ class KMaXHungarianAssigner(BaseAssigner):
         dice = mask_dice(probs, masks, valid)
         cls_probs = pred_instances.scores.softmax(-1)[None]
         similarity = self.similarity(cls_probs, dice, gt_instances.labels[None])
-        exists = (masks.sum(-1) > 0) | self.match_empty_masks
-        queries = self.match(similarity, exists)[0]
+        area = masks.sum(-1)
+        queries = self.match(similarity, torch.ones_like(area, dtype=torch.bool), area)[0]
         rows = torch.arange(len(queries), device=queries.device)
         matched = queries < len(cls_probs[0])
         gt_inds = queries.new_zeros(cls_probs.shape[1])

@@ -9,7 +9,8 @@ from mmdet.registry import MODELS
 from mmdet.structures import SampleList
 from torch import Tensor
 
-from .postprocess import RULES, Frame, PostprocessConfig
+from .layers import at_least_float32
+from .postprocess import RULES, Frame, ImagePrediction, PostprocessConfig
 
 
 @MODELS.register_module()
@@ -64,19 +65,12 @@ class KMaXFusionHead(BasePanopticFusionHead):
             ValueError: When the sizes in a metainfo are missing or contradict each other.
         """
         cfg = self._read_test_cfg()
-        if cls_logits.dtype in (torch.float16, torch.bfloat16):
-            cls_logits = cls_logits.float()
-        if mask_logits.dtype in (torch.float16, torch.bfloat16):
-            mask_logits = mask_logits.float()
+        rule = RULES[cfg.postprocess]
+        frames = [Frame.from_metainfo(sample.metainfo, rescale) for sample in data_samples]
+        logits = at_least_float32(cls_logits), at_least_float32(mask_logits)
         return [
-            RULES[cfg.postprocess](
-                classes,
-                masks,
-                Frame.from_metainfo(sample.metainfo, rescale),
-                cfg,
-                self.num_things_classes,
-            )
-            for classes, masks, sample in zip(cls_logits, mask_logits, data_samples, strict=True)
+            rule(ImagePrediction(classes, masks, frame, cfg, self.num_things_classes))
+            for classes, masks, frame in zip(*logits, frames, strict=True)
         ]
 
     def _read_test_cfg(self) -> PostprocessConfig:

@@ -109,6 +109,7 @@ class KMaXHead(BaseModule):
         output: KMaXOutput,
         targets: Sequence[KMaXTargets],
         noise: Sequence[Tensor] | None = None,
+        *,
         with_statistics: bool = False,
     ) -> dict[str, Tensor]:
         """Return every loss term by name.

@@ -13,7 +13,7 @@ from .layers import (
     AxialBlock,
     BottleneckBlock,
     RecomputedSequential,
-    full_precision,
+    float32_under_autocast,
     resize,
 )
 from .layers.blocks import EXPANSION
@@ -23,7 +23,7 @@ class _LayerNorm2d(nn.LayerNorm):
     """Layer norm over the channels of ``(B, C, H, W)``."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(full_precision(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return super().forward(float32_under_autocast(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class _Projection(ConvModule):

@@ -7,21 +7,14 @@ import torch.nn.functional as F
 from mmcv.cnn import DepthwiseSeparableConvModule, build_norm_layer
 from torch import Tensor, nn
 
-from .layers import ConvBN1d, full_precision, mark_std
+from .layers import ConvBN1d, float32_under_autocast, mark_std
 from .structures import KMaXPrediction
 
 FOREGROUND_PRIOR = 0.1
 
 
 class DepthwiseHead(nn.Module):
-    """Depthwise 5x5, pointwise, then a 1x1 convolution with bias.
-
-    Args:
-        in_channels: Channels of the input.
-        channels: Channels in between.
-        out_channels: Channels of the output.
-        norm_cfg: Config of the batch norms.
-    """
+    """Depthwise 5x5 and pointwise convolution to ``channels``, then a 1x1 convolution with bias."""
 
     def __init__(self, in_channels: int, channels: int, out_channels: int, norm_cfg: dict) -> None:
         super().__init__()
@@ -39,13 +32,8 @@ class DepthwiseHead(nn.Module):
 class Predictor(nn.Module):
     """Mask and class logits of every query (kMaX-DeepLab, Sec. 3.2 and Fig. 2).
 
-    Args:
-        pixel_channels: Channels of the pixel features.
-        embed_dims: Channels of the centres.
-        mask_channels: Channels of the space in which pixels and centres meet.
-        num_classes: Things and stuff, without void.
-        norm_eps: Least norm by which pixel features are divided.
-        norm_cfg: Config of the batch norms.
+    Pixels and centres meet in a space of ``mask_channels``; ``num_classes`` are those without void,
+    and pixel features are divided by their norm, or ``norm_eps`` if that is more.
     """
 
     def __init__(
@@ -73,17 +61,12 @@ class Predictor(nn.Module):
         self.register_buffer('void_prior', prior, persistent=False)
 
     def masks(self, pixels: Tensor, mask_feature: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute mask logits.
+        """Compute mask logits ``(B, N, h, w)`` and L2-normalised pixel features ``(B, D, h, w)``.
 
-        Args:
-            pixels: ``(B, pixel_channels, h, w)``.
-            mask_feature: ``(B, embed_dims, N)``.
-
-        Returns:
-            Mask logits ``(B, N, h, w)`` and L2-normalised pixel features ``(B, D, h, w)``.
+        ``pixels`` are ``(B, pixel_channels, h, w)``, ``mask_feature`` ``(B, embed_dims, N)``.
         """
-        feature = full_precision(self.pixel_bn(self.pixel_head(pixels)))
-        kernel = full_precision(self.mask_head(mask_feature))
+        feature = float32_under_autocast(self.pixel_bn(self.pixel_head(pixels)))
+        kernel = float32_under_autocast(self.mask_head(mask_feature))
         # Rounded logits tie: the assignment of a pixel is decided in full precision.
         with torch.autocast(pixels.device.type, enabled=False):
             feature = F.normalize(feature, dim=1, eps=self.norm_eps)

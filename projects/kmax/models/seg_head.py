@@ -1,6 +1,7 @@
-"""The same head for semantic segmentation in mmseg's ``EncoderDecoder``."""
+"""The same head for semantic segmentation, in an ``EncoderDecoder`` of mmseg."""
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import torch
@@ -11,8 +12,9 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..void import IGNORED_LABEL
 from .kmax_head import KMaXHead
-from .layers import full_precision
+from .layers import float32_under_autocast
 from .postprocess.slots import resized_rows
 
 # The option that says how many rows a layer has, and how many of them are for void.
@@ -20,6 +22,8 @@ OPTION_OF_CLASS_LAYER = {
     'predictor.class_head.weight': ('num_classes', 1),
     'semantic_decoder.head.final.weight': ('semantic_decoder.num_classes', 0),
 }
+PANOPTIC_HEAD = 'panoptic_head.'
+SEGMENTOR = 'projects.kmax.models.encoder_decoder'
 
 
 @MODELS.register_module()
@@ -27,9 +31,9 @@ class KMaXSegHead(KMaXHead):
     """kMaX-DeepLab's head as a decode head of mmseg: every class is one mask.
 
     Classes are in the order of mmseg's data set. The modules within are those of mmdet's registry
-    and need no prefix. Its model also loads checkpoints of panoptic models; mmseg's ``init_model``
-    and inferencer, which take the names of classes from the checkpoint, then keep its order, and
-    :class:`.MapClassesHook` changes to that of the data set.
+    and need no prefix. A :class:`.KMaXEncoderDecoder` around it also loads checkpoints of panoptic
+    models; mmseg's ``init_model`` and inferencer, which take the names of classes from the
+    checkpoint, then keep its order, and :class:`.MapClassesHook` changes to that of the data set.
 
     Args:
         num_classes: Number of classes.
@@ -40,7 +44,9 @@ class KMaXSegHead(KMaXHead):
     # As the original resizes; mmseg resizes the result alike.
     align_corners = True
 
-    def __init__(self, *, num_classes: int, ignore_index: int = 255, **kwargs: Any) -> None:
+    def __init__(
+        self, *, num_classes: int, ignore_index: int = IGNORED_LABEL, **kwargs: Any
+    ) -> None:
         with MMDET_MODELS.switch_scope_and_registry('mmdet'):
             super().__init__(num_things_classes=0, num_stuff_classes=num_classes, **kwargs)
         self.out_channels = num_classes
@@ -86,7 +92,7 @@ class KMaXSegHead(KMaXHead):
             ``(B, num_classes, H, W)``, at least 0; with the void class they would sum up to 1.
         """
         cls_logits, mask_logits = super().predict(feats)
-        class_probs = full_precision(cls_logits).softmax(-1)[..., :-1].to(mask_logits.dtype)
+        class_probs = float32_under_autocast(cls_logits).softmax(-1)[..., :-1].to(mask_logits.dtype)
         size = _input_size(batch_img_metas[0])
         evidence = mask_logits.new_empty(len(class_probs), self.num_classes, *size)
         for output, classes, masks in zip(evidence, class_probs, mask_logits, strict=True):
@@ -135,3 +141,26 @@ def _input_size(metainfo: dict) -> tuple[int, int]:
     is_window = isinstance(metainfo['img_shape'], torch.Size)
     shape = metainfo['img_shape'] if is_window else metainfo.get('pad_shape', metainfo['img_shape'])
     return int(shape[0]), int(shape[1])
+
+
+def rename_panoptic_head(weights: MutableMapping[str, Tensor], prefix: str = '') -> None:
+    """Give the weights of a panoptic model's head the name of mmseg's decode head, in place.
+
+    Args:
+        weights: Tensors by name.
+        prefix: What the names of the model's weights start with.
+    """
+    start = prefix + PANOPTIC_HEAD
+    for old in [key for key in weights if key.startswith(start)]:
+        weights[f'{prefix}decode_head.{old.removeprefix(start)}'] = weights.pop(old)
+
+
+def _register_segmentor() -> None:
+    """Let the registry import the segmentor with the models of mmseg, which load slowly."""
+    if MODELS._imported:
+        importlib.import_module(SEGMENTOR)
+    else:
+        MODELS._locations.append(SEGMENTOR)
+
+
+_register_segmentor()

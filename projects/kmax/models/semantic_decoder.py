@@ -33,12 +33,7 @@ class _PooledConvModule(ConvModule):
 class ASPP(nn.Module):
     """Atrous spatial pyramid pooling (DeepLabv3, Chen et al., 2017, Sec. 3.3).
 
-    Args:
-        in_channels: Channels of the input.
-        channels: Channels of every branch and of the output.
-        rates: Dilations of the 3x3 branches.
-        dropout: Dropout after the projection.
-        norm_cfg: Config of the batch norms.
+    Every branch, and the output, has ``channels``; ``rates`` are the dilations of the 3x3 branches.
     """
 
     def __init__(
@@ -72,8 +67,8 @@ class KMaXSemanticDecoder(nn.Module):
     """Panoptic-DeepLab's semantic decoder on the backbone's features (Sec. 4.1, auxiliary loss).
 
     Args:
-        in_channels: Channels of the backbone's features, finest first.
         num_classes: Channels of the output.
+        in_channels: Channels of the backbone's features, finest first.
         channels: Width of the decoder.
         low_level_channels: Widths to which strides 8 and 4 are projected.
         rates: Dilations of the ASPP.
@@ -87,8 +82,8 @@ class KMaXSemanticDecoder(nn.Module):
     def __init__(
         self,
         *,
-        in_channels: Sequence[int],
         num_classes: int,
+        in_channels: Sequence[int],
         channels: int = 256,
         low_level_channels: Sequence[int] = (64, 32),
         rates: Sequence[int] = (6, 12, 18),
@@ -137,12 +132,7 @@ class KMaXSemanticHead(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        in_channels: Sequence[int],
-        num_classes: int,
-        channels: int = 256,
-        norm_cfg: dict = BN,
+        self, in_channels: Sequence[int], num_classes: int, channels: int = 256, norm_cfg: dict = BN
     ) -> None:
         super().__init__()
         self.head = DepthwiseHead(in_channels[-1], channels, num_classes, norm_cfg)

@@ -9,7 +9,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from .kmeans_attention import KMeansCrossAttention
-from .layers import BN, ConvBN1d, full_precision, mark_std, norm_1d, recompute, start_silent
+from .layers import BN, ConvBN1d, float32_under_autocast, mark_std, norm_1d, recompute, start_silent
 from .predictor import Predictor
 from .structures import KMaXPrediction
 
@@ -17,10 +17,7 @@ from .structures import KMaXPrediction
 class CenterSelfAttention(nn.Module):
     """Self-attention among the centres, with batch norm in place of scaling.
 
-    Args:
-        embed_dims: Channels of the centres; queries and keys have half as many.
-        num_heads: Number of heads.
-        norm_cfg: Config of the batch norms.
+    Centres have ``embed_dims`` channels, queries and keys half as many.
     """
 
     def __init__(self, *, embed_dims: int, num_heads: int, norm_cfg: dict) -> None:
@@ -41,7 +38,7 @@ class CenterSelfAttention(nn.Module):
             part.unflatten(1, (self.num_heads, -1)) for part in self.qkv(x).split(self.split, dim=1)
         )
         similarity = self.similarity_bn(query.transpose(2, 3) @ key)
-        weight = full_precision(similarity).softmax(dim=-1)
+        weight = float32_under_autocast(similarity).softmax(dim=-1)
         retrieved = value @ weight.transpose(2, 3).to(value.dtype)
         return self.out(F.gelu(self.retrieved_bn(retrieved.flatten(1, 2))))
 
@@ -49,16 +46,8 @@ class CenterSelfAttention(nn.Module):
 class KMaXDecoderLayer(nn.Module):
     """k-means cross-attention, self-attention and feed-forward network (Fig. 1, right).
 
-    Args:
-        pixel_channels: Channels of the pixel features.
-        embed_dims: Channels of the centres.
-        feedforward_channels: Width of the feed-forward network.
-        num_heads: Heads of the self-attention.
-        mask_channels: Channels of the space in which pixels and centres meet.
-        num_classes: Things and stuff, without void.
-        drop_path_rate: Chance to drop each of the three branches.
-        norm_eps: Least norm by which pixel features are divided.
-        norm_cfg: Config of the batch norms.
+    Arguments are those of :class:`KMaXTransformerDecoder`, and further ones of its ``predictor``;
+    ``drop_path_rate`` is the chance to drop each of the three branches.
     """
 
     def __init__(
@@ -68,10 +57,8 @@ class KMaXDecoderLayer(nn.Module):
         embed_dims: int,
         feedforward_channels: int,
         num_heads: int,
-        mask_channels: int,
-        num_classes: int,
         drop_path_rate: float,
-        norm_eps: float,
+        predictor: dict,
         norm_cfg: dict,
     ) -> None:
         super().__init__()
@@ -80,12 +67,7 @@ class KMaXDecoderLayer(nn.Module):
             pixel_channels, embed_dims, 1, norm_cfg=norm_cfg, act_cfg=dict(type='GELU')
         )
         self.predictor = Predictor(
-            pixel_channels=embed_dims,
-            embed_dims=embed_dims,
-            mask_channels=mask_channels,
-            num_classes=num_classes,
-            norm_eps=norm_eps,
-            norm_cfg=norm_cfg,
+            pixel_channels=embed_dims, embed_dims=embed_dims, norm_cfg=norm_cfg, **predictor
         )
         self.kmeans = KMeansCrossAttention(embed_dims=embed_dims, norm_cfg=norm_cfg)
         self.attention = CenterSelfAttention(
@@ -100,15 +82,9 @@ class KMaXDecoderLayer(nn.Module):
     def forward(
         self, centers: Tensor, pixels: Tensor, with_classes: bool
     ) -> tuple[Tensor, KMaXPrediction | None]:
-        """Refine the centres once.
+        """Refine centres ``(B, C, N)`` once by pixels ``(B, pixel_channels, h, w)``, not activated.
 
-        Args:
-            centers: ``(B, C, N)``.
-            pixels: ``(B, pixel_channels, h, w)``, not activated.
-            with_classes: Whether to predict classes as well as masks.
-
-        Returns:
-            New centres ``(B, C, N)`` and, with classes, the prediction that assigned the pixels.
+        Returns new centres and, ``with_classes``, the prediction that assigned the pixels.
         """
         memory = self.center_proj(centers)
         pixels = self.pixel_proj(F.gelu(pixels))
@@ -171,16 +147,15 @@ class KMaXTransformerDecoder(nn.Module):
         self.stage_of_layer = [
             stage for stage, count in enumerate(num_layers) for _ in range(count)
         ]
+        predictor = dict(mask_channels=mask_channels, num_classes=num_classes, norm_eps=norm_eps)
         self.layers = nn.ModuleList(
             KMaXDecoderLayer(
-                pixel_channels=pixel_channels[stage],
                 embed_dims=embed_dims,
                 feedforward_channels=feedforward_channels,
+                pixel_channels=pixel_channels[stage],
                 num_heads=num_heads,
-                mask_channels=mask_channels,
-                num_classes=num_classes,
                 drop_path_rate=drop_path_rate,
-                norm_eps=norm_eps,
+                predictor=predictor,
                 norm_cfg=norm_cfg,
             )
             for stage in self.stage_of_layer

@@ -1,4 +1,4 @@
-"""Test-time augmentation: one panoptic result from several views of an image."""
+"""Test-time augmentation: one panoptic result from views, resized and mirrored, of an image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mmengine.model import BaseTTAModel
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from .layers import full_precision
+from .layers import float32_under_autocast
 from .view_geometry import ViewGeometry
 
 
@@ -20,10 +20,8 @@ from .view_geometry import ViewGeometry
 class View:
     """What the model makes of one view of one image.
 
-    Attributes:
-        sample: The view's data sample.
-        cls_logits: ``(N, K + 1)``, void last.
-        mask_logits: ``(N, h, w)``.
+    ``cls_logits`` are ``(N, K + 1)``, void last, ``mask_logits`` ``(N, h, w)``, ``sample`` is the
+    view's data sample.
     """
 
     sample: DetDataSample
@@ -36,20 +34,25 @@ class KMaXTTAModel(BaseTTAModel):
     """Averages the class and mask probabilities of matched queries over views.
 
     A query has no place or class of its own: what query 3 finds in an image, query 7 may find in
-    its mirror image. So for each further view
+    its mirror image. So before views are averaged, every one is brought onto the first:
 
-    1. mask logits are brought onto the grid of the first view's masks, bilinearly, mirrored back,
-       and become probabilities by a softmax over the queries;
-    2. its queries are matched one to one with those of the first view by the Hungarian method:
-       the sum of soft dice, over the pixels of the image, times the chance that two draws from
-       the queries' class distributions (void is a class) agree is largest;
-    3. matched queries are averaged, classes and masks alike, each view with the same weight.
+    1. The first view is the reference: its queries, the grid of its masks and its padding are those
+       of the result. It is the first that ``TestTimeAug`` makes, whichever that is; in the configs
+       it is the image as the test pipeline has it, in its size and not mirrored.
+
+    2. The mask logits of each further view are mirrored back if the view is, resampled bilinearly
+       on the reference's grid, and become probabilities by a softmax over the queries.
+
+    3. Its queries are matched one to one with those of the reference by the Hungarian method: the
+       sum of soft dice, over the pixels of the image, times the chance that two draws from the
+       queries' class distributions (void is a class) agree is largest.
+
+    4. Matched queries are averaged, classes and masks alike, each view with the same weight.
 
     Averages of distributions are distributions: classes still sum up to 1 per query, masks per
     pixel. Their logarithms go to the fusion head as logits, whose rules for all three results are
-    those of a single view. The first view, which should be the plain one, gives the
-    resolution and the padding, of which other views know nothing. What only some views find is
-    averaged with void queries of the others, and passes the thresholds where enough agree.
+    those of a single view. What only some views find is averaged with void queries of the others,
+    and passes the thresholds where enough agree.
 
     Args:
         module: Config of a :class:`~projects.kmax.models.KMaXDeepLab`.
@@ -70,7 +73,7 @@ class KMaXTTAModel(BaseTTAModel):
                 ``TestTimeAug`` and ``pseudo_collate`` make them.
 
         Returns:
-            One sample per image, that of the first view with the results.
+            One sample per image, that of its first view, with the results.
         """
         views = [
             self._predict_views({name: values[index] for name, values in data.items()})
@@ -79,14 +82,7 @@ class KMaXTTAModel(BaseTTAModel):
         return self.merge_preds(list(zip(*views, strict=True)))
 
     def merge_preds(self, data_samples_list: Sequence[Sequence[View]]) -> list[DetDataSample]:
-        """Merge the views of each image.
-
-        Args:
-            data_samples_list: The views of each image, the plain one first.
-
-        Returns:
-            The sample of each first view, with the results.
-        """
+        """Merge the views of each image, and return the sample of its first, with the results."""
         merged = [merge_views(views) for views in data_samples_list]
         samples = [views[0].sample for views in data_samples_list]
         results = [
@@ -104,8 +100,8 @@ class KMaXTTAModel(BaseTTAModel):
             View(*view)
             for view in zip(
                 data['data_samples'],
-                full_precision(cls_logits),
-                full_precision(mask_logits),
+                float32_under_autocast(cls_logits),
+                float32_under_autocast(mask_logits),
                 strict=True,
             )
         ]
@@ -114,12 +110,8 @@ class KMaXTTAModel(BaseTTAModel):
 def merge_views(views: Sequence[View]) -> tuple[Tensor, Tensor]:
     """Average the views of one image as :class:`KMaXTTAModel` says.
 
-    Args:
-        views: The views, the plain one first.
-
-    Returns:
-        Class ``(N, K + 1)`` and mask logits ``(N, h, w)`` in the first view's frame: logarithms of
-        the mean probabilities.
+    Returns class ``(N, K + 1)`` and mask logits ``(N, h, w)`` on the first view's grid: logarithms
+    of the mean probabilities.
     """
     first = views[0]
     size = first.mask_logits.shape[-2:]
@@ -143,17 +135,10 @@ def merge_views(views: Sequence[View]) -> tuple[Tensor, Tensor]:
 def match_queries(
     classes: Tensor, masks: Tensor, other_classes: Tensor, other_masks: Tensor, inside: Tensor
 ) -> Tensor:
-    """Find the query of another view that corresponds to each of one view.
+    """Find the query ``(N,)`` of another view that corresponds to each of one view.
 
-    Args:
-        classes: ``(N, K + 1)`` class probabilities.
-        masks: ``(N, h, w)`` mask probabilities.
-        other_classes: Those of the other view.
-        other_masks: Those of the other view, on the same grid.
-        inside: ``(h, w)`` bool, pixels that count.
-
-    Returns:
-        ``(N,)`` int64 queries of the other view.
+    Both have class ``(N, K + 1)`` and mask probabilities ``(N, h, w)`` on one grid, of which the
+    pixels ``inside`` ``(h, w)`` count.
     """
     pixels, other_pixels = masks[:, inside], other_masks[:, inside]
     mass = pixels.sum(1)[:, None] + other_pixels.sum(1)

@@ -51,15 +51,10 @@ class ViewGeometry:
         return rows[:, None] & columns
 
     def bring_onto(self, target: 'ViewGeometry', size: Sequence[int], masks: Tensor) -> Tensor:
-        """Resample masks of this view at the mask pixels of another, bilinearly.
+        """Resample masks ``(N, h', w')`` of this view bilinearly at the mask pixels of another.
 
-        Args:
-            target: The other view.
-            size: ``(h, w)`` of its masks.
-            masks: ``(N, h', w')``, of this view.
-
-        Returns:
-            ``(N, h, w)``; outside this view the values of its border.
+        ``size`` is the ``(h, w)`` of the other's masks. Outside this view are the values of its
+        border.
         """
         for axis in (0, 1):
             share = target._share(axis, size[axis])

@@ -12,7 +12,7 @@ from typing import Any
 
 from kmax_deeplab.atomic_file import remove_temporaries
 
-from ..compat.det_inferencer import numbered_classes
+from ..classes import numbered_classes
 from ..dataset_preparation.image_files import list_images, number_images
 from ..panoptic.files import read_panoptic_json, write_panoptic_json, write_panoptic_png
 from ..parallel import Progress

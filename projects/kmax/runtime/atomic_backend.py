@@ -14,10 +14,6 @@ class AtomicBackend(LocalBackend):
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write a file at once; a failure leaves what was there before, and nothing else.
 
-        Args:
-            obj: Its content.
-            filepath: Its name.
-
         Raises:
             OSError: If it cannot be written, as on a full disk; names the file.
         """

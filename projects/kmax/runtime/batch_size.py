@@ -22,16 +22,9 @@ def accumulate(cfg: Config, counts: int) -> None:
     loss is a mean over images. So the training remains what it was when the batch size is divided
     by ``counts``: the iterations of the loop, the schedule and the checkpoints are multiplied.
     What differs is batch norm, whose statistics are those of the small batches, and an
-    ``EMAHook``, which averages after every iteration.
-
-    Args:
-        cfg: The config, which is changed.
-        counts: Iterations that take the place of one. Where the config accumulates already, each
-            of the iterations of its steps becomes as many.
-
-    Raises:
-        KeyError: If the config has no ``optim_wrapper``.
-        ValueError: If the schedule is one that cannot be stretched.
+    ``EMAHook``, which averages after every iteration. Where the config accumulates already, each
+    of the iterations of its steps becomes as many. A schedule that cannot be stretched is a
+    ValueError.
     """
     if 'optim_wrapper' not in cfg:
         raise KeyError('--accumulate: the config lacks optim_wrapper')
@@ -63,10 +56,8 @@ def scale_learning_rate(runner: Any) -> None:
     Adaptive Gradient Algorithms", NeurIPS 2022, whose rule scales the betas as well; they are left
     alone here). That of other optimisers follows the batch size itself (Goyal et al., arXiv
     1706.02677), as mmengine scales all. A batch is what one step of the optimiser sees: over all
-    processes and accumulated iterations.
-
-    Args:
-        runner: A runner that has not built its optimiser yet. mmengine's own scaling is disabled.
+    processes and accumulated iterations. The runner must not have built its optimiser yet;
+    mmengine's own scaling is disabled.
     """
     settings = runner.auto_scale_lr
     if not settings or not settings.get('enable', False):

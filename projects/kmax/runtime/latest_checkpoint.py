@@ -14,20 +14,11 @@ NAME = re.compile(r'(?:iter|epoch)_(\d+)\.pth')
 def choose_start(
     resume: str | bool | None, load_from: str | None, folder: str
 ) -> tuple[bool, str | None]:
-    """Decide whether a training continues another one, and which checkpoint it begins with.
+    """Decide whether a training continues another one, and with which checkpoint it begins.
 
-    Args:
-        resume: ``'auto'`` to continue from the newest whole checkpoint in the work folder, if there
-            is one; True likewise, but from ``load_from`` if that is given; or the checkpoint to
-            continue from; None or False for none.
-        load_from: What the config gives: a file or URL.
-        folder: The work folder.
-
-    Returns:
-        Whether to continue, and the file or URL, or None to begin with new weights.
-
-    Raises:
-        ValueError: If the checkpoint to continue from is damaged, or all in the folder are.
+    With ``resume='auto'`` it continues from the newest whole checkpoint in the work folder, if
+    there is one; with True likewise, but from the config's ``load_from`` if that is given; with a
+    file or URL from that. If that is damaged, or all in the folder are, it is a ValueError.
     """
     if not resume:
         return False, load_from
@@ -52,9 +43,6 @@ def find_whole_checkpoint(folder: str) -> str | None:
     The one that ``last_checkpoint`` names comes first, after those of later iterations written
     since, as a run killed in between leaves them; earlier ones follow. Each damaged one is warned
     of.
-
-    Args:
-        folder: The work folder.
 
     Returns:
         Its path, or None if there is no checkpoint at all.

@@ -16,11 +16,7 @@ TOP_PAD = 64 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep what is freed; elsewhere nothing happens.
-
-    Returns:
-        Whether all settings were accepted.
-    """
+    """Let glibc keep what is freed and tell whether it will; elsewhere nothing happens."""
     mallopt = _find_mallopt()
     if mallopt is None:
         return False

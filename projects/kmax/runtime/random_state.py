@@ -10,23 +10,12 @@ STEP, SAMPLE = 0, 1
 
 
 def seed_step(seed: int, rank: int, iteration: int) -> None:
-    """Seed every global generator for one iteration of one process.
-
-    Args:
-        seed: Seed of the run.
-        rank: Rank of this process.
-        iteration: Iterations done so far.
-    """
+    """Seed every global generator for one iteration of one process."""
     torch.manual_seed(_seed_python_and_numpy(seed, STEP, rank, iteration))
 
 
 def seed_sample(seed: int, position: int) -> None:
-    """Seed the global generators on the host for the augmentation of one sample.
-
-    Args:
-        seed: Seed of the run.
-        position: Samples drawn before this one in the whole run, over all processes.
-    """
+    """Seed the host's generators for a sample; ``position`` counts over the run's processes."""
     # Only the host's: a data worker must not touch a GPU.
     torch.default_generator.manual_seed(_seed_python_and_numpy(seed, SAMPLE, position))
 

@@ -1,8 +1,10 @@
-"""Training data of which any batch can be the first, made alike however it is reached.
+"""Training data that can start at any batch, which is then what it is in an unbroken run.
 
-The order of the samples comes from a sampler that is drawn anew from the seed, and what is random
-in a sample depends on the seed and its position alone. So neither the state of data workers nor
-what they have prefetched matters, and the iteration is all that a checkpoint must hold.
+When a run starts or resumes, :class:`ResumableBatchSampler` builds its sampler from the config and
+the run's seed, draws the indices of the past batches without loading them, and goes on from there.
+:class:`SeededDataset` seeds the generators before each sample, by the run's seed and by how many
+samples precede it. So a checkpoint need hold nothing of the data but the iteration: no state of
+data workers, and nothing of what they have prefetched.
 """
 
 from collections.abc import Iterator
@@ -33,10 +35,10 @@ class SampleIndex(int):
 
 @DATASETS.register_module()
 class SeededDataset(Dataset):
-    """Another data set whose random augmentations depend on the seed and the position.
+    """Seeds the generators before it takes a sample from another data set.
 
     Whatever draws from the global generators of Python, numpy and torch is covered. Attributes are
-    those of the other data set.
+    read from and set on the other data set.
 
     Args:
         dataset: Config of the data set, or the data set.
@@ -69,7 +71,9 @@ class SeededDataset(Dataset):
 
 @DATA_SAMPLERS.register_module()
 class ResumableBatchSampler:
-    """Endless batches from any batch on; none before :meth:`start_at` was called.
+    """Yields batches of sample indices without end, from the batch that :meth:`start_at` names.
+
+    Before that is called it yields none.
 
     Args:
         sampler: The sampler, as the runner built it.
@@ -96,19 +100,14 @@ class ResumableBatchSampler:
         self._start: tuple[int, int] | None = None
 
     def start_at(self, batch: int, seed: int) -> None:
-        """Let the next iterator begin with the given batch.
-
-        Args:
-            batch: Number of batches to leave out; only their indices are drawn.
-            seed: Seed of the run, the same in all processes.
-        """
+        """Let the next iterator leave out so many batches, with the seed of all processes."""
         self._start = (batch, seed)
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def __iter__(self) -> Iterator[list[SampleIndex]]:
-        # A loop of mmengine starts its workers when it is built, before it is known where.
+        # mmengine's loop asks for batches when it is built, before it is known where to start.
         if self._start is None:
             return
         first, seed = self._start
@@ -149,14 +148,7 @@ class ResumableBatchSampler:
 
 
 def make_resumable(dataloader: dict) -> dict:
-    """Change the config of a data loader so that its data can start anywhere.
-
-    Args:
-        dataloader: Config of a training data loader.
-
-    Returns:
-        A config of the same samples in the same order, their augmentation seeded.
-    """
+    """Return the config of a data loader of the same samples that can start at any batch."""
     cfg = deepcopy(dataloader)
     cfg['dataset'] = dict(type='mmengine.SeededDataset', dataset=cfg['dataset'])
     cfg['batch_sampler'] = dict(

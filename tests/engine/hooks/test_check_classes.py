@@ -3,8 +3,6 @@ from types import SimpleNamespace
 import pytest
 from mmengine.registry import HOOKS, MODEL_WRAPPERS
 
-import projects.kmax  # noqa: F401
-
 
 def loop(num_things, num_stuff):
     metainfo = dict(thing_classes=('a',) * num_things, stuff_classes=('b',) * num_stuff)

@@ -9,7 +9,6 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 from torch import nn
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models import KMaXSegHead
 
 

@@ -1,7 +1,5 @@
 """What annotations tell before a training reads an image, and how often it is said."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
 from types import SimpleNamespace
 
@@ -13,8 +11,8 @@ from mmengine.registry import HOOKS, init_default_scope
 from mmengine.structures import InstanceData
 
 from projects.kmax.engine.hooks.warn_about_data import find_warnings
-from projects.kmax.runtime.resumable_data import SeededDataset
 from projects.kmax.panoptic.faults import FaultKind
+from projects.kmax.runtime.resumable_data import SeededDataset
 
 CATEGORIES = [dict(id=1, name='cat', isthing=1), dict(id=2, name='sky', isthing=0)]
 CAT, SKY = dict(id=1, category_id=1), dict(id=2, category_id=2)

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from mmengine.fileio import get_file_backend
 
-import projects.kmax  # noqa: F401
 from kmax_deeplab import atomic_file
 from projects.kmax.runtime import atomic_backend
 

@@ -6,7 +6,6 @@ import torch
 from mmengine.hooks import CheckpointHook
 from torch import distributed, nn
 
-import projects.kmax  # noqa: F401
 from projects.kmax.runtime.hooks import AverageNormStatisticsHook, average_norm_statistics
 
 

@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import projects.kmax  # noqa: F401
 from projects.kmax.runtime.hooks.check_finite import image_names
 
 

@@ -2,7 +2,7 @@
 
 model_in_mmseg = dict(
     _delete_=True,
-    type='EncoderDecoder',
+    type='KMaXEncoderDecoder',
     data_preprocessor=dict(
         type='SegDataPreProcessor',
         mean=[127.5] * 3,

@@ -33,15 +33,7 @@ class CheckClassesHook(Hook):
 
 
 def check_classes(model: Any, dataset: Any) -> None:
-    """Compare the class counts of a model's heads with those of a data set.
-
-    Args:
-        model: The model, possibly wrapped for distributed training.
-        dataset: A data set with ``thing_classes`` and ``stuff_classes`` in its ``metainfo``.
-
-    Raises:
-        ValueError: If they differ; names the counts, the annotation file and the config's fields.
-    """
+    """Raise a ValueError if the class counts of a model's heads are not those of a data set."""
     model = unwrap_model(model)
     metainfo = getattr(dataset, 'metainfo', {})
     if 'thing_classes' not in metainfo or 'stuff_classes' not in metainfo:

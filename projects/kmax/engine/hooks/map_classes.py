@@ -8,11 +8,7 @@ from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
-from ..class_rows import (
-    drop_other_class_layers,
-    match_names,
-    move_class_rows,
-)
+from ..class_rows import drop_other_class_layers, match_names, move_class_rows
 from ..model_parts import rename_for_model, unwrap_model
 
 

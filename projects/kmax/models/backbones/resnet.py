@@ -1,5 +1,6 @@
 """ResNet whose stages leave their last activation to the consumer."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F
@@ -10,8 +11,12 @@ from torch import Tensor
 from ..layers import BN, recompute
 
 
-class PreActBasicBlock(BasicBlock):
-    """Basic block that activates its input instead of its output."""
+class _PreActivation:
+    """Residual block that activates its input instead of its output."""
+
+    with_cp: bool
+    drop_path: Callable[[Tensor], Tensor]
+    downsample: Callable[[Tensor], Tensor] | None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to the same or half the size."""
@@ -21,26 +26,28 @@ class PreActBasicBlock(BasicBlock):
 
     def _forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
-        out = self.relu(self.norm1(self.conv1(x)))
-        out = self.norm2(self.conv2(out))
+        out = self._branch(x)
         return self.drop_path(out) + (x if self.downsample is None else self.downsample(x))
 
+    def _branch(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
 
-class PreActBottleneck(Bottleneck):
-    """Bottleneck that activates its input instead of its output."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, C, H, W)`` to the same or half the size."""
-        if self.with_cp and x.requires_grad:
-            return recompute(self._forward, x)
-        return self._forward(x)
+class PreActBasicBlock(_PreActivation, BasicBlock):
+    """Two 3x3 convolutions."""
 
-    def _forward(self, x: Tensor) -> Tensor:
-        x = F.relu(x)
+    def _branch(self, x: Tensor) -> Tensor:
+        out = self.relu(self.norm1(self.conv1(x)))
+        return self.norm2(self.conv2(out))
+
+
+class PreActBottleneck(_PreActivation, Bottleneck):
+    """1x1, 3x3 and 1x1 convolution."""
+
+    def _branch(self, x: Tensor) -> Tensor:
         out = self.relu(self.norm1(self.conv1(x)))
         out = self.relu(self.norm2(self.conv2(out)))
-        out = self.norm3(self.conv3(out))
-        return self.drop_path(out) + (x if self.downsample is None else self.downsample(x))
+        return self.norm3(self.conv3(out))
 
 
 @MODELS.register_module()

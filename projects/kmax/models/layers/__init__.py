@@ -5,7 +5,7 @@ from .blocks import AxialBlock, BottleneckBlock
 from .checkpointing import RecomputedSequential, recompute
 from .conv import BN, AlignCorners, ConvBN1d, norm_1d, resize, start_silent
 from .initialization import KerasInit, PortInit, mark_std
-from .precision import full_precision
+from .precision import at_least_float32, float32_under_autocast
 
 __all__ = [
     'BN',
@@ -18,7 +18,8 @@ __all__ = [
     'KerasInit',
     'PortInit',
     'RecomputedSequential',
-    'full_precision',
+    'at_least_float32',
+    'float32_under_autocast',
     'mark_std',
     'norm_1d',
     'recompute',

@@ -5,7 +5,7 @@ from mmcv.cnn import ConvModule, build_norm_layer
 from torch import Tensor, nn
 
 from .initialization import mark_std
-from .precision import full_precision
+from .precision import float32_under_autocast
 
 MAX_SPAN = 255
 """Distances up to 254 have an embedding of their own; longer ones share the last."""
@@ -14,12 +14,8 @@ MAX_SPAN = 255
 class AxialAttention1d(nn.Module):
     """Attention along one axis with relative position terms on queries, keys and values.
 
-    Args:
-        in_channels: Channels of the input.
-        key_channels: Channels of all queries (and all keys) together.
-        value_channels: Channels of all values together, which is also the output's width.
-        num_heads: Number of heads.
-        norm_cfg: Config of the batch norms.
+    ``key_channels`` are those of all heads together, and so are ``value_channels``, the output's
+    width.
     """
 
     def __init__(
@@ -53,14 +49,10 @@ class AxialAttention1d(nn.Module):
         self.value_rpe = nn.Embedding(2 * MAX_SPAN - 1, value_channels // num_heads)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend along the height.
+        """Attend along the height of ``(B, C, L, X)``, ``X`` independent sequences of length ``L``.
 
-        Args:
-            x: ``(B, C, L, X)``; the ``X`` columns are independent sequences of length ``L``.
-
-        Returns:
-            ``(B, value_channels, L, X)``. Any length works: positions further apart than the
-            tables reach share the outermost embedding.
+        Any length works: positions further apart than the tables reach share the outermost
+        embedding.
         """
         batch, _, length, columns = x.shape
         query, key, value = self._heads(self.qkv(x))
@@ -76,7 +68,7 @@ class AxialAttention1d(nn.Module):
         heads = (batch * columns, self.num_heads, length, length)
         similarity = torch.cat([t.reshape(heads) for t in (content, by_query, by_key)], dim=1)
         similarity = self.similarity_bn(similarity).view(heads[0], 3, *heads[1:]).sum(dim=1)
-        weight = full_precision(similarity).softmax(dim=-1)
+        weight = float32_under_autocast(similarity).softmax(dim=-1)
         weight = weight.view(-1, length, length).to(value.dtype)
 
         retrieved = weight @ value
@@ -107,11 +99,8 @@ class AxialAttention1d(nn.Module):
 class AxialAttention(nn.Module):
     """Attention along the height, then along the width.
 
-    Args:
-        channels: Total key channels; values and output have twice as many, the input too.
-        num_heads: Number of heads.
-        stride: Every how many rows and columns are kept, after each has attended to all.
-        norm_cfg: Config of the batch norms.
+    ``channels`` are the total key channels; input, values and output have twice as many. Every
+    ``stride``-th row and column is kept, after each has attended to all.
     """
 
     def __init__(self, *, channels: int, num_heads: int, stride: int = 1, norm_cfg: dict) -> None:

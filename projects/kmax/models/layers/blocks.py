@@ -41,15 +41,9 @@ class _ResidualBlock(nn.Module):
 
 
 class AxialBlock(_ResidualBlock):
-    """1x1 convolution, attention along both axes, 1x1 convolution.
+    """1x1 convolution, attention of ``num_heads`` along both axes, 1x1 convolution.
 
-    Args:
-        in_channels: Channels of the input.
-        channels: Total key channels ``f``; the block is ``2f`` wide inside and ``4f`` outside.
-        num_heads: Heads of the attention.
-        stride: By how much the output is smaller.
-        drop_path_rate: Chance to drop the residual branch.
-        norm_cfg: Config of the batch norms.
+    ``channels`` are the total key channels f; the block is 2f wide inside and 4f outside.
     """
 
     def __init__(
@@ -77,16 +71,7 @@ class AxialBlock(_ResidualBlock):
 
 
 class BottleneckBlock(_ResidualBlock):
-    """1x1, dilated 3x3 and 1x1 convolution.
-
-    Args:
-        in_channels: Channels of the input.
-        channels: Width ``f`` inside; the output has ``4f`` channels.
-        dilation: Dilation of the 3x3 convolution.
-        stride: Stride of the 3x3 convolution.
-        drop_path_rate: Chance to drop the residual branch.
-        norm_cfg: Config of the batch norms.
-    """
+    """1x1, dilated 3x3 and 1x1 convolution; ``channels`` f inside, 4f outside."""
 
     def __init__(
         self,

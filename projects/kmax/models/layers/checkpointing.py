@@ -15,10 +15,6 @@ def recompute(function: Any, *args: Any) -> Any:
 
     Results and gradients are those of the plain call, and so are the running statistics of batch
     norms, which torch's own checkpointing would update a second time.
-
-    Args:
-        function: The module or the method.
-        *args: Its arguments.
     """
     if not is_grad_enabled():
         return function(*args)

@@ -33,14 +33,7 @@ def norm_1d(norm_cfg: dict, channels: int) -> nn.Module:
 
 
 class ConvBN1d(ConvModule):
-    """A 1x1 convolution on centres ``(B, C, N)`` with batch norm and, if asked for, GELU.
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        norm_cfg: Norm config as for feature maps; ``BN`` means its 1-D form.
-        act: Whether GELU follows the norm.
-    """
+    """1x1 convolution on centres ``(B, C, N)``, norm in its 1-D form and, with ``act``, GELU."""
 
     def __init__(self, in_channels: int, out_channels: int, norm_cfg: dict, act: bool) -> None:
         super().__init__(

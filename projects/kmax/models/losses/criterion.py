@@ -1,6 +1,10 @@
 """All losses of kMaX-DeepLab on the final and the auxiliary predictions."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -8,9 +12,11 @@ from mmdet.registry import MODELS, TASK_UTILS
 from torch import Tensor, nn
 
 from ..assigner import mask_dice
+from ..layers import at_least_float32
 from ..structures import KMaXOutput, KMaXPrediction, KMaXTargets
-from .ground_truth import MIN_WEIGHT, MaskTargets, MatchedTargets
-from .pixel_softmax import PixelSoftmax, pixel_softmax
+from .ground_truth import MIN_WEIGHT, GroundTruthMasks, Matches
+from .interface import KMaXLoss, LossInputs
+from .pixel_softmax import pixel_softmax
 from .sampling import gumbel_noise
 from .statistics import pixel_accuracy, query_statistics
 
@@ -20,7 +26,7 @@ ALIGNMENTS = (True, 'odd_height')
 
 @MODELS.register_module()
 class KMaXCriterion(nn.Module):
-    """Match queries with ground truth once, by the final prediction, and sum up every loss.
+    """Match queries with ground truth once, by the final prediction, and compute every loss.
 
     kMaX-DeepLab, section 4.1: the auxiliary predictions share the matching, the sampling weights
     and the loss weights of the final one. Losses are computed in float32, or float64 if they come
@@ -28,13 +34,16 @@ class KMaXCriterion(nn.Module):
 
     Args:
         num_classes: Thing and stuff classes K; the class logits have K + 1 channels.
-        assigner: Config of the assigner.
+        assigner: Config of the assigner, with the methods of :class:`.KMaXHungarianAssigner`.
         loss_cls: Config of the class term of the PQ-style loss.
         loss_dice: Config of the mask term of the PQ-style loss.
         loss_mask: Config of the mask-id cross-entropy.
         loss_insdis: Config of the instance discrimination loss.
         loss_semantic: Config of the semantic loss; without effect where the head has no semantic
             decoder.
+        losses: Configs of further losses, each a :class:`.KMaXLoss`, by the names of their terms,
+            ``loss_*``. None leaves a loss out, be it inherited from a base config or one of the
+            five above.
         void: Which pixels the mask losses leave out. ``'semantic'``, the original's: those without
             a class; labelled pixels without a mask have no loss, but their logits are pushed down
             together. ``'unmatched'``, the port's: those in no ground-truth mask, and after the
@@ -49,6 +58,11 @@ class KMaXCriterion(nn.Module):
             auxiliary prediction is odd.
         min_weight: Least weight of a matched query in the PQ-style loss. With the original's, masks
             that are hardly found yet are hardly learnt either, which long training overcomes.
+
+    Raises:
+        ValueError: For a value of ``void`` or ``align_corners``, or a name in ``losses``, that
+            cannot be.
+        TypeError: If a config builds something else than a :class:`.KMaXLoss`.
     """
 
     def __init__(
@@ -60,6 +74,7 @@ class KMaXCriterion(nn.Module):
         loss_mask: dict | None = None,
         loss_insdis: dict | None = None,
         loss_semantic: dict | None = None,
+        losses: Mapping[str, dict | None] | None = None,
         void: str = 'semantic',
         split_overlaps: bool = False,
         share_matching: bool = True,
@@ -75,18 +90,20 @@ class KMaXCriterion(nn.Module):
             )
         self.num_classes = num_classes
         self.void = void
+        self.align_corners = align_corners
+        self.assigner = TASK_UTILS.build({'type': 'KMaXHungarianAssigner', **(assigner or {})})
         self.split_overlaps = split_overlaps
         self.share_matching = share_matching
-        self.align_corners = align_corners
         self.min_weight = min_weight
-        self.assigner = TASK_UTILS.build({'type': 'KMaXHungarianAssigner', **(assigner or {})})
-        self.loss_cls = MODELS.build({'type': 'PQStyleClassLoss', **(loss_cls or {})})
-        self.loss_dice = MODELS.build({'type': 'PQStyleDiceLoss', **(loss_dice or {})})
-        self.loss_mask = MODELS.build({'type': 'MaskIDLoss', **(loss_mask or {})})
-        self.loss_insdis = MODELS.build(
-            {'type': 'InstanceDiscriminationLoss', **(loss_insdis or {})}
+        own = dict(
+            loss_cls={'type': 'PQStyleClassLoss', **(loss_cls or {})},
+            loss_dice={'type': 'PQStyleDiceLoss', **(loss_dice or {})},
+            loss_mask={'type': 'MaskIDLoss', **(loss_mask or {})},
+            loss_insdis={'type': 'InstanceDiscriminationLoss', **(loss_insdis or {})},
+            loss_semantic={'type': 'AuxSemanticLoss', **(loss_semantic or {})},
         )
-        self.loss_semantic = MODELS.build({'type': 'AuxSemanticLoss', **(loss_semantic or {})})
+        # Any: mypy takes the values of a ModuleDict for modules without methods.
+        self.losses: Any = _build_losses(own, losses or {})
 
     def forward(
         self,
@@ -101,13 +118,14 @@ class KMaXCriterion(nn.Module):
             output: Predictions of a batch, the masks' logits ``(B, N, h, w)``.
             targets: Ground truth of each image, at that or a multiple of that resolution.
             noise: Gumbel draws ``(B, h * w)`` of every sampling, in the order final prediction,
-                auxiliary ones, semantic (where it samples); drawn here by default.
+                auxiliary ones, semantic (where it samples), further losses; drawn here by default.
             with_statistics: Whether to add figures for the log: those of
                 :func:`query_statistics`, and :func:`pixel_accuracy` of every prediction.
 
         Returns:
             ``loss_cls``, ``loss_dice``, ``loss_mask``, ``loss_insdis``, ``loss_semantic`` (with
-            semantic logits only), and the first four for each auxiliary prediction ``d0.*``, ...
+            semantic logits only), any further losses, and all of them but ``loss_semantic`` for
+            each auxiliary prediction ``d0.*``, ...
 
         Raises:
             ValueError: The class logits do not have K + 1 channels, the noise has not one entry per
@@ -118,110 +136,105 @@ class KMaXCriterion(nn.Module):
                 f'cls_logits have {output.cls_logits.shape[-1]} channels, expected '
                 f'{self.num_classes + 1}: {self.num_classes} classes and void'
             )
-        samples_semantic = output.semantic_logits is not None and self.loss_semantic.num_samples > 0
-        samplings = 1 + len(output.aux) + samples_semantic
-        if noise is not None and len(noise) != samplings:
-            raise ValueError(
-                f'noise has {len(noise)} entries, expected {samplings}: one per prediction, and '
-                'one for the semantic loss where it samples'
-            )
-        with torch.autocast(output.mask_logits.device.type, enabled=False):
-            return self._losses(output, targets, noise, with_statistics)
-
-    def _losses(
-        self,
-        output: KMaXOutput,
-        targets: Sequence[KMaXTargets],
-        noise: Sequence[Tensor] | None,
-        with_statistics: bool,
-    ) -> dict[str, Tensor]:
-        height, width = output.mask_logits.shape[-2:]
-        size = height, width
-        dtype = _full_precision(output.mask_logits).dtype
-        truth = MaskTargets.collate(targets, size, dtype, self.void)
         levels = [output, *output.aux]
-        if noise is None:
-            draws = gumbel_noise((len(levels), *truth.void.shape), truth.area)
-        else:
-            draws = torch.stack(list(noise[: len(levels)]))
+        draws = self._draws(levels, noise)
         terms: dict[str, Tensor] = {}
-        for index, (level, draw) in enumerate(zip(levels, draws, strict=True)):
-            mask_logits = self._resized_masks(level, size)
-            if index == 0 or not self.share_matching:
-                cls_logits = _full_precision(level.cls_logits).detach()
-                matched = self.match(cls_logits, mask_logits.detach(), truth)
-                masks = truth if self.void == 'semantic' else truth.keep_matched(matched)
-            inside = masks.inside if self.loss_dice.mask_void else torch.ones_like(masks.inside)
-            softmax = pixel_softmax(mask_logits, matched, inside.to(mask_logits))
-            found = self._level_losses(level, softmax, draw, size, masks, matched)
-            if index == 0 and output.semantic_logits is not None:
-                found['loss_semantic'] = self.loss_semantic(
-                    _full_precision(output.semantic_logits),
-                    targets,
-                    masks.pixel_area.unflatten(1, size),
-                    masks.void.unflatten(1, size),
-                    noise[-1] if noise is not None and len(noise) > len(levels) else None,
-                )
-            if with_statistics:
-                found['pixel_accuracy'] = pixel_accuracy(softmax, matched, masks)
-                if index == 0:
-                    found.update(query_statistics(level.cls_logits, matched))
-            prefix = f'd{index - 1}.' if index else ''
-            terms.update({prefix + name: value for name, value in found.items()})
+        with torch.autocast(output.mask_logits.device.type, enabled=False):
+            for index, inputs in enumerate(self._inputs(output, targets)):
+                found = {
+                    name: loss(replace(inputs, noise=draws.get((name, index))))
+                    for name, loss in self.losses.items()
+                    if loss.applies_to(levels[index])
+                }
+                if with_statistics:
+                    found['pixel_accuracy'] = pixel_accuracy(inputs)
+                    if index == 0:
+                        found.update(query_statistics(inputs))
+                prefix = f'd{index - 1}.' if index else ''
+                terms.update({prefix + name: value for name, value in found.items()})
         return terms
 
+    def _inputs(self, output: KMaXOutput, targets: Sequence[KMaXTargets]) -> Iterator[LossInputs]:
+        """Match, and yield what the losses of each prediction need, the final one's first."""
+        height, width = output.mask_logits.shape[-2:]
+        size = height, width
+        dtype = at_least_float32(output.mask_logits).dtype
+        all_masks = GroundTruthMasks.collate(targets, size, dtype, self.void)
+        semantic = output.semantic_logits
+        if semantic is not None:
+            semantic = at_least_float32(semantic)
+        for index, level in enumerate([output, *output.aux]):
+            cls_logits = at_least_float32(level.cls_logits)
+            mask_logits = self._resized_masks(level, size)
+            if index == 0 or not self.share_matching:
+                matches = self.match(cls_logits.detach(), mask_logits.detach(), all_masks)
+                by_class = self.void == 'semantic'
+                masks = all_masks if by_class else all_masks.keep_matched(matches)
+            yield LossInputs(
+                cls_logits=cls_logits,
+                mask_logits=mask_logits,
+                pixel_feature=at_least_float32(level.pixel_feature),
+                softmax=pixel_softmax(mask_logits, matches, masks.inside),
+                targets=targets,
+                masks=masks,
+                matches=matches,
+                size=size,
+                align_corners=self._aligns_corners(level),
+                semantic_logits=semantic if index == 0 else None,
+            )
+
+    def _draws(
+        self, levels: Sequence[KMaXPrediction], noise: Sequence[Tensor] | None
+    ) -> dict[tuple[str, int], Tensor]:
+        """Gumbel draws for every loss and level that samples: those given, or new ones."""
+        height, width = levels[0].mask_logits.shape[-2:]
+        lengths = {
+            (name, index): length
+            for name, loss in self.losses.items()
+            for index, level in enumerate(levels)
+            if loss.applies_to(level) and (length := loss.noise_length(level, (height, width))) > 0
+        }
+        if noise is None:
+            like = at_least_float32(levels[0].mask_logits)
+            noise = []
+            for _, entries in groupby(lengths.items(), key=lambda entry: entry[0][0]):
+                sizes = [len(like) * length for _, length in entries]
+                draws = gumbel_noise((sum(sizes),), like).split(sizes)
+                noise += [draw.view(len(like), -1) for draw in draws]
+        if len(noise) != len(lengths):
+            counts = Counter(name for name, _ in lengths)
+            raise ValueError(
+                f'noise has {len(noise)} entries, expected {len(lengths)}: '
+                + ', '.join(f'{count} for {name}' for name, count in counts.items())
+            )
+        return dict(zip(lengths, noise, strict=True))
+
     @torch.no_grad()
-    def match(self, cls_logits: Tensor, mask_logits: Tensor, masks: MaskTargets) -> MatchedTargets:
+    def match(self, cls_logits: Tensor, mask_logits: Tensor, masks: GroundTruthMasks) -> Matches:
         """Match the queries of a prediction with the masks.
 
         Args:
             cls_logits: ``(B, N, K + 1)``.
             mask_logits: ``(B, N, L)``.
-            masks: Ground truth of the batch.
+            masks: The ground-truth masks of the batch.
         """
         cls_probs = cls_logits.softmax(-1)
         probs = mask_logits.softmax(1)
         valid = (~masks.void).to(probs)
-        dice = mask_dice(probs, masks.masks, valid)
+        dice = mask_dice(probs, masks.binary, valid)
         similarity = self.assigner.similarity(cls_probs, dice, masks.labels)
-        exists = masks.exists if self.assigner.match_empty_masks else masks.area > 0
-        queries = self.assigner.match(similarity, exists)
+        queries = self.assigner.match(similarity, masks.exists, masks.area)
         mass = probs.sum(-1)
         void_mass = torch.bmm(probs, 1 - valid[:, :, None])[:, :, 0]
         void_share = void_mass / (mass + 1e-5)
-        matched = MatchedTargets.gather(
-            masks, queries, cls_probs, dice, void_share, self.min_weight
-        )
+        matches = Matches.gather(masks, queries, cls_probs, dice, void_share, self.min_weight)
         if self.split_overlaps and masks.overlap():
-            return matched.split_overlaps(masks, queries)
-        return matched
-
-    def _level_losses(
-        self,
-        level: KMaXPrediction,
-        softmax: PixelSoftmax,
-        draw: Tensor,
-        size: tuple[int, int],
-        masks: MaskTargets,
-        matched: MatchedTargets,
-    ) -> dict[str, Tensor]:
-        return dict(
-            loss_cls=self.loss_cls(_full_precision(level.cls_logits), matched),
-            loss_dice=self.loss_dice(softmax, matched),
-            loss_mask=self.loss_mask(softmax, matched, masks),
-            loss_insdis=self.loss_insdis(
-                _full_precision(level.pixel_feature),
-                self.loss_insdis.sample(masks, draw),
-                size,
-                masks,
-                matched,
-                self._aligns_corners(level),
-            ),
-        )
+            return matches.split_overlaps(masks, queries)
+        return matches
 
     def _resized_masks(self, level: KMaXPrediction, size: tuple[int, int]) -> Tensor:
         """Mask logits ``(B, N, L)`` at the resolution of the final prediction."""
-        mask_logits = _full_precision(level.mask_logits)
+        mask_logits = at_least_float32(level.mask_logits)
         if mask_logits.shape[-2:] != size:
             mask_logits = F.interpolate(
                 mask_logits, size, mode='bilinear', align_corners=self._aligns_corners(level)
@@ -232,5 +245,28 @@ class KMaXCriterion(nn.Module):
         return self.align_corners is True or level.mask_logits.shape[-2] % 2 == 1
 
 
-def _full_precision(values: Tensor) -> Tensor:
-    return values if values.dtype == torch.float64 else values.float()
+def _build_losses(own: Mapping[str, dict], further: Mapping[str, dict | None]) -> nn.ModuleDict:
+    """Build the five losses and further ones, but those of which ``further`` says None."""
+    for name, cfg in further.items():
+        if name in own and cfg is not None:
+            raise ValueError(
+                f'KMaXCriterion: losses.{name} is {cfg!r}, but this loss is configured by {name}; '
+                'None leaves it out'
+            )
+        if not name.startswith('loss_') or not name.isidentifier():
+            raise ValueError(
+                f'KMaXCriterion: losses.{name} must be called loss_*: by its name mmengine tells '
+                'a loss from a figure to log'
+            )
+    losses = nn.ModuleDict()
+    for name, cfg in {**own, **further}.items():
+        if cfg is None:
+            continue
+        loss = MODELS.build(cfg)
+        if not isinstance(loss, KMaXLoss):
+            raise TypeError(
+                f'KMaXCriterion: {name} builds a {type(loss).__name__}, which is no KMaXLoss: '
+                'derive it from projects.kmax.models.losses.KMaXLoss'
+            )
+        losses[name] = loss
+    return losses

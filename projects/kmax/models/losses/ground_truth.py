@@ -15,12 +15,12 @@ MIN_WEIGHT = 1e-5
 
 
 @dataclass
-class MaskTargets:
-    """Masks of a batch at the resolution of the mask logits; ``L = h * w``.
+class GroundTruthMasks:
+    """The ground-truth masks of a batch at the resolution of the mask logits; ``L = h * w``.
 
     Attributes:
         exists: ``(B, M)`` bool, False for rows that pad an image's masks; ``M >= 1``.
-        masks: ``(B, M, L)`` 0/1 masks, those of the padding empty.
+        binary: ``(B, M, L)`` the masks, 0 or 1; those of the padding are empty.
         row: ``(B, L)`` int64 row of the mask a pixel belongs to, 0 where it belongs to none.
         inside: ``(B, L)`` bool, True where the pixel belongs to a mask.
         void: ``(B, L)`` bool.
@@ -30,7 +30,7 @@ class MaskTargets:
     """
 
     exists: Tensor
-    masks: Tensor
+    binary: Tensor
     row: Tensor
     inside: Tensor
     void: Tensor
@@ -45,29 +45,25 @@ class MaskTargets:
         size: Sequence[int],
         dtype: torch.dtype,
         void: str = 'semantic',
-    ) -> 'MaskTargets':
-        """Bring the targets of each image to ``size`` and pad them to one number of masks.
+    ) -> 'GroundTruthMasks':
+        """Bring the targets of each image to ``size`` ``(h, w)``, padded to one number of masks.
 
-        Args:
-            targets: Ground truth of each image.
-            size: ``(h, w)`` of the mask logits.
-            dtype: Type of ``masks``.
-            void: Which pixels are void: ``'semantic'``, those without a class, or ``'unmatched'``,
-                those in no mask.
+        ``dtype`` is that of ``binary``. Void is ``'semantic'``, every pixel without a class, or
+        ``'unmatched'``, every pixel in no mask.
         """
         counts = [len(target.labels) for target in targets]
         most = max(1, *counts)
-        masks = torch.stack(
+        binary = torch.stack(
             [_pad_rows(subsample(target.masks, size).flatten(1), most) for target in targets]
         )
         labels = torch.stack([_pad_rows(target.labels, most) for target in targets])
         exists = torch.arange(most) < torch.tensor(counts)[:, None]
-        inside, row = masks.to(torch.uint8).max(dim=1)
-        masks = masks.to(dtype)
-        area = masks.sum(-1)
+        inside, row = binary.to(torch.uint8).max(dim=1)
+        binary = binary.to(dtype)
+        area = binary.sum(-1)
         return cls(
-            exists=exists.to(masks.device, non_blocking=True),
-            masks=masks,
+            exists=exists.to(binary.device, non_blocking=True),
+            binary=binary,
             row=row,
             inside=inside.bool(),
             void=(
@@ -82,22 +78,22 @@ class MaskTargets:
 
     def overlap(self) -> bool:
         """Whether any pixel belongs to two masks; waits for the device."""
-        return bool((self.masks.sum(1) > 1).any())
+        return bool((self.binary.sum(1) > 1).any())
 
-    def keep_matched(self, matched: 'MatchedTargets') -> 'MaskTargets':
+    def keep_matched(self, matches: 'Matches') -> 'GroundTruthMasks':
         """Make pixels void that belong to no mask with a query."""
-        inside = matched.has_query
-        if matched.shares is None:
+        inside = matches.has_query
+        if matches.shares is None:
             pixel_area = self.pixel_area
         else:
-            pixel_area = torch.bmm(matched.area[:, None], matched.shares)[:, 0].clamp(min=1)
+            pixel_area = torch.bmm(matches.area[:, None], matches.shares)[:, 0].clamp(min=1)
         return replace(
             self, inside=inside, void=~inside, pixel_area=torch.where(inside, pixel_area, 1.0)
         )
 
 
 @dataclass
-class MatchedTargets:
+class Matches:
     """What each query and each pixel should become; shared by all predictions of an image.
 
     Attributes:
@@ -124,35 +120,32 @@ class MatchedTargets:
     @classmethod
     def gather(
         cls,
-        targets: MaskTargets,
+        masks: GroundTruthMasks,
         queries: Tensor,
         cls_probs: Tensor,
         dice: Tensor,
         void_share: Tensor,
         min_weight: float,
-    ) -> 'MatchedTargets':
+    ) -> 'Matches':
         """Spread the assignment ``queries`` ``(B, M)`` (``N``: none) over queries and pixels.
 
-        Args:
-            targets: Masks of the batch.
-            queries: Query of each mask.
-            cls_probs: ``(B, N, K + 1)`` class probabilities of the final prediction.
-            dice: ``(B, M, N)`` mask similarities of the final prediction.
-            void_share: ``(B, N)`` share of each query's mass that lies on void pixels.
-            min_weight: Least weight of a matched query.
+        Of the final prediction, ``cls_probs`` are the class probabilities ``(B, N, K + 1)``,
+        ``dice`` the mask similarities ``(B, M, N)`` and ``void_share`` ``(B, N)`` the share of each
+        query's mass that lies on void pixels; ``min_weight`` is the least weight of a matched
+        query.
         """
         batch, num_queries, num_channels = cls_probs.shape
         # One query too many takes what belongs to masks without one, and is cut off again.
         size = (batch, num_queries + 1)
-        labels = targets.labels.new_full(size, num_channels - 1)
-        labels = labels.scatter(1, queries, targets.labels)[:, :-1]
-        matched = targets.exists.new_zeros(size).scatter(1, queries, True)[:, :-1]
-        area = targets.area.new_zeros(size).scatter(1, queries, targets.area)[:, :-1]
+        labels = masks.labels.new_full(size, num_channels - 1)
+        labels = labels.scatter(1, queries, masks.labels)[:, :-1]
+        matched = masks.exists.new_zeros(size).scatter(1, queries, True)[:, :-1]
+        area = masks.area.new_zeros(size).scatter(1, queries, masks.area)[:, :-1]
         own_dice = dice.gather(2, queries.clamp(max=num_queries - 1)[:, :, None])[:, :, 0]
         own_dice = dice.new_zeros(size).scatter(1, queries, own_dice)[:, :-1]
         own_prob = cls_probs.gather(2, labels[:, :, None])[:, :, 0]
-        query = queries.gather(1, targets.row)
-        has_query = targets.inside & (query < num_queries)
+        query = queries.gather(1, masks.row)
+        has_query = masks.inside & (query < num_queries)
         return cls(
             labels=labels,
             matched=matched,
@@ -165,17 +158,12 @@ class MatchedTargets:
             has_query=has_query,
         )
 
-    def split_overlaps(self, targets: MaskTargets, queries: Tensor) -> 'MatchedTargets':
-        """Divide every pixel among the matched masks it belongs to.
-
-        Args:
-            targets: Masks of the batch.
-            queries: ``(B, M)`` query of each mask.
-        """
+    def split_overlaps(self, masks: GroundTruthMasks, queries: Tensor) -> 'Matches':
+        """Divide every pixel among the matched masks it belongs to; ``queries`` as in gather."""
         batch, num_queries = self.labels.shape
-        shares = targets.masks.new_zeros(batch, num_queries + 1, targets.masks.shape[2])
-        index = queries[:, :, None].expand_as(targets.masks)
-        shares = shares.scatter(1, index, targets.masks)[:, :-1]
+        shares = masks.binary.new_zeros(batch, num_queries + 1, masks.binary.shape[2])
+        index = queries[:, :, None].expand_as(masks.binary)
+        shares = shares.scatter(1, index, masks.binary)[:, :-1]
         shares = shares / shares.sum(1, keepdim=True).clamp(min=1)
         # The shares of twelve masks sum up to less than 1 in float32: as in the port, a void pixel.
         return replace(self, area=shares.sum(-1), has_query=shares.sum(1) >= 1, shares=shares)

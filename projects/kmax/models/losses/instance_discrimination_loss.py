@@ -5,15 +5,17 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .ground_truth import MaskTargets, MatchedTargets
+from ..structures import KMaXPrediction
+from .ground_truth import GroundTruthMasks
+from .interface import KMaXLoss, LossInputs
 from .sampling import sample_pixels, sampling_logits
 
 
 @MODELS.register_module()
-class InstanceDiscriminationLoss(nn.Module):
+class InstanceDiscriminationLoss(KMaXLoss):
     """Contrast of pixel features: alike within a mask, different between masks.
 
     MaX-DeepLab (arXiv 2012.00759), section 3.4, on pixels sampled as in kMaX-DeepLab, section 4.1.
@@ -32,72 +34,49 @@ class InstanceDiscriminationLoss(nn.Module):
         sample_temperature: float = 1.5,
         temperature: float = 0.3,
     ) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
+        super().__init__(loss_weight)
         self.num_samples = num_samples
         self.sample_temperature = sample_temperature
         self.temperature = temperature
 
-    def sample(self, targets: MaskTargets, noise: Tensor) -> Tensor:
-        """Sample pixels for several predictions.
+    def noise_length(self, prediction: KMaXPrediction, size: tuple[int, int]) -> int:
+        """Return the number of pixels of the masks: every prediction has samples of its own."""
+        return size[0] * size[1]
 
-        Args:
-            targets: Masks of the batch.
-            noise: ``(calls, B, L)`` Gumbel draws.
-
-        Returns:
-            ``(calls, B, S)`` int64 pixel indices.
-        """
-        logits = sampling_logits(targets.pixel_area, targets.void, self.sample_temperature)
+    def sample(self, masks: GroundTruthMasks, noise: Tensor) -> Tensor:
+        """Sample pixels ``(..., B, S)`` with Gumbel draws ``(..., B, L)``."""
+        logits = sampling_logits(masks.pixel_area, masks.void, self.sample_temperature)
         return sample_pixels(logits, noise.to(logits), self.num_samples)
 
-    def forward(
-        self,
-        pixel_feature: Tensor,
-        pixels: Tensor,
-        size: tuple[int, int],
-        targets: MaskTargets,
-        matched: MatchedTargets,
-        align_corners: bool = True,
-    ) -> Tensor:
-        """Return the mean loss of the batch.
-
-        Args:
-            pixel_feature: ``(B, D, h', w')`` at the prediction's own resolution.
-            pixels: ``(B, S)`` indices of pixels of the masks.
-            size: ``(h, w)`` of the masks.
-            targets: Masks of the batch.
-            matched: What the queries were matched to.
-            align_corners: How features are brought to ``size``.
-        """
-        features = gather_features(pixel_feature, pixels, size, align_corners)
-        inside = targets.inside.gather(1, pixels)
-        void = targets.void.gather(1, pixels)
-        if matched.shares is not None:
-            index = pixels[:, None].expand(-1, matched.shares.shape[1], -1)
-            members = matched.shares.gather(2, index).transpose(1, 2)
+    def forward(self, inputs: LossInputs) -> Tensor:
+        """Return the mean loss of the batch."""
+        assert inputs.noise is not None
+        masks, shares = inputs.masks, inputs.matches.shares
+        pixels = self.sample(masks, inputs.noise)
+        features = gather_features(inputs.pixel_feature, pixels, inputs.size, inputs.align_corners)
+        inside = masks.inside.gather(1, pixels)
+        void = masks.void.gather(1, pixels)
+        if shares is not None:
+            index = pixels[:, None].expand(-1, shares.shape[1], -1)
+            members = shares.gather(2, index).transpose(1, 2)
         else:
-            members = F.one_hot(targets.row.gather(1, pixels), targets.masks.shape[1])
+            members = F.one_hot(masks.row.gather(1, pixels), masks.binary.shape[1])
         members = members.to(features) * (inside & ~void)[:, :, None]
-        shared = matched.shares is not None
         labelled = (~void).to(features)
-        losses = _Contrast.apply(features, members, labelled, self.temperature, shared)
+        losses = _Contrast.apply(features, members, labelled, self.temperature, shares is not None)
         return self.loss_weight * losses.mean()
 
 
 def gather_features(
     pixel_feature: Tensor, pixels: Tensor, size: tuple[int, int], align_corners: bool = True
 ) -> Tensor:
-    """Features at some pixels of the map resized to ``size`` (bilinear).
+    """Features ``(B, S, D)`` at ``pixels`` ``(B, S)`` of a map resized bilinearly to ``size``.
 
-    Args:
-        pixel_feature: ``(B, D, h', w')``.
-        pixels: ``(B, S)`` indices into the resized map.
-        size: ``(h, w)`` of the resized map.
-        align_corners: As of :func:`torch.nn.functional.interpolate`.
+    The resized map itself is never made. A row of two pixels, ``(B, D, h', w')``, as one of three:
 
-    Returns:
-        ``(B, S, D)``, equal to resizing first but without the resized map.
+    >>> row = torch.tensor([[[[0.0, 1.0]]]])
+    >>> gather_features(row, torch.tensor([[0, 1, 2]]), size=(1, 3))[0, :, 0]
+    tensor([0.0000, 0.5000, 1.0000])
     """
     batch, channels, height, width = pixel_feature.shape
     rows = pixel_feature.permute(0, 2, 3, 1).reshape(-1, channels)
@@ -173,7 +152,29 @@ class _Contrast(torch.autograd.Function):
 def _contrast_of_image(
     features: Tensor, members: Tensor, labelled: Tensor, temperature: float, shared: bool
 ) -> tuple[Tensor, Tensor]:
-    """Loss of one image and its gradient to the features ``(S, D)``."""
+    """Loss of one image and its gradient to the features ``(S, D)``.
+
+    Pixels 0 and 1, of one feature, are in mask 0; pixel 2, at a right angle to them, is in mask 1.
+
+    >>> features = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> members = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> loss, grad = _contrast_of_image(features, members, torch.ones(3), 1.0, shared=False)
+
+    The similarities of pixel 0 to all three are 1, 1 and 0, and it should be like pixels 0 and 1 by
+    halves: a cross-entropy of ``log(e + e + 1) - (1 + 1) / 2``, and so for pixel 1. Pixel 2 should
+    be like itself: ``log(1 + 1 + e) - 1``. The loss is the mean of the three:
+
+    >>> similarity = features @ features.T
+    >>> target = torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    >>> rows = similarity.logsumexp(1) - (target * similarity).sum(1)
+    >>> rows, loss
+    (tensor([0.8620, 0.8620, 0.5514]), tensor(0.7585))
+
+    A step against the gradient turns pixel 2 away from the others:
+
+    >>> (grad[2] < 0).tolist(), (grad[0] < 0).tolist()
+    ([False, True], [True, False])
+    """
     scaled = features / temperature
     if shared:
         alike = (members @ members.sum(0)).clamp(min=1)  # row sums of the same-mask matrix

@@ -2,14 +2,13 @@
 
 import torch
 from mmdet.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
-from .ground_truth import MaskTargets, MatchedTargets
-from .pixel_softmax import PixelSoftmax
+from .interface import KMaXLoss, LossInputs
 
 
 @MODELS.register_module()
-class MaskIDLoss(nn.Module):
+class MaskIDLoss(KMaXLoss):
     """Cross-entropy of each pixel's query (MaX-DeepLab, arXiv 2012.00759, section 3.4).
 
     The mean runs over the pixels whose loss is not zero. A labelled pixel without a mask (a thing
@@ -20,20 +19,14 @@ class MaskIDLoss(nn.Module):
     """
 
     def __init__(self, loss_weight: float = 0.3) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
+        super().__init__(loss_weight)
 
-    def forward(self, softmax: PixelSoftmax, targets: MatchedTargets, masks: MaskTargets) -> Tensor:
-        """Return the mean loss of the batch.
-
-        Args:
-            softmax: Reductions of the mask logits.
-            targets: What the queries were matched to.
-            masks: Masks of the batch.
-        """
+    def forward(self, inputs: LossInputs) -> Tensor:
+        """Return the mean loss of the batch."""
+        softmax, has_query, void = inputs.softmax, inputs.matches.has_query, inputs.masks.void
         losses = softmax.log_normalizer - softmax.own_logit
-        counted = (targets.has_query & ~masks.void & (losses.detach() != 0)).to(losses)
-        without_mask = ~targets.has_query & ~masks.void
+        counted = (has_query & ~void & (losses.detach() != 0)).to(losses)
+        without_mask = ~has_query & ~void
         push = (softmax.log_normalizer - softmax.log_normalizer.detach()) * without_mask
         count = counted.sum(1)
         total = torch.where(counted.bool(), losses, push).sum(1)

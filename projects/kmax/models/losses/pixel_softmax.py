@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .ground_truth import MatchedTargets
+from .ground_truth import Matches
 
 
 class PixelSoftmax(NamedTuple):
@@ -27,22 +27,36 @@ class PixelSoftmax(NamedTuple):
     overlap: Tensor
 
 
-def pixel_softmax(mask_logits: Tensor, targets: MatchedTargets, inside: Tensor) -> PixelSoftmax:
-    """Reduce the mask logits, keeping one array of their size for the backward pass.
+def pixel_softmax(mask_logits: Tensor, matches: Matches, inside: Tensor) -> PixelSoftmax:
+    """Reduce mask logits ``(B, N, L)``, keeping one array of their size for the backward pass.
 
-    Args:
-        mask_logits: ``(B, N, L)``.
-        targets: What the queries were matched to.
-        inside: ``(B, L)`` 1 for the pixels that count in ``mass``, else 0, of the dtype of the
-            logits.
+    Two queries see the first of two pixels as 3 to 1 and the second as 1 to 1, and the matching
+    gave the first pixel to query 0 and the second to query 1:
+
+    >>> mask_logits = torch.tensor([[[3.0, 1.0], [1.0, 1.0]]]).log()
+    >>> mask_logits.softmax(1)
+    tensor([[[0.7500, 0.5000],
+             [0.2500, 0.5000]]])
+    >>> inside = torch.ones(1, 2, dtype=torch.bool)  # both count in the mass
+    >>> matches = Matches(*[None] * 5, query=torch.tensor([[0, 1]]), has_query=inside)
+    >>> softmax = pixel_softmax(mask_logits, matches, inside)
+    >>> softmax.mass, softmax.overlap
+    (tensor([[1.2500, 0.7500]]), tensor([[0.7500, 0.5000]]))
+
+    The mask-id loss is the cross-entropy ``log_normalizer - own_logit`` of each pixel, the soft
+    dice of a query ``(2 * overlap + 1) / (mass + area of its mask + 1)``:
+
+    >>> (softmax.own_logit - softmax.log_normalizer).exp()
+    tensor([[0.7500, 0.5000]])
     """
-    if targets.shares is not None:
-        return _pixel_softmax_of_shares(mask_logits, targets.shares, inside)
+    inside = inside.to(mask_logits)
+    if matches.shares is not None:
+        return _pixel_softmax_of_shares(mask_logits, matches.shares, inside)
     own_logit, highest, log_normalizer, mass = _PixelSoftmax.apply(
-        mask_logits, targets.query, inside
+        mask_logits, matches.query, inside
     )
-    own_prob = (own_logit - log_normalizer).exp() * targets.has_query
-    overlap = torch.zeros_like(mass).scatter_add(1, targets.query, own_prob)
+    own_prob = (own_logit - log_normalizer).exp() * matches.has_query
+    overlap = torch.zeros_like(mass).scatter_add(1, matches.query, own_prob)
     return PixelSoftmax(own_logit, highest, log_normalizer, mass, overlap)
 
 
@@ -59,7 +73,12 @@ def _pixel_softmax_of_shares(logits: Tensor, shares: Tensor, inside: Tensor) -> 
 
 
 class _PixelSoftmax(torch.autograd.Function):
-    """Autograd would keep three arrays of the logits' size and pass over memory twice as often."""
+    """Autograd would keep three arrays of the logits' size and pass over memory twice as often.
+
+    With the gradients ``g`` of the results, that of the logit of query n at a pixel is
+    ``P_n (g_normalizer + inside (g_mass_n - sum_m g_mass_m P_m))``, plus ``g_own`` if the pixel's
+    own query is n.
+    """
 
     @staticmethod
     def forward(

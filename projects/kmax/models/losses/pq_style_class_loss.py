@@ -3,14 +3,14 @@
 import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
-from .ground_truth import MatchedTargets
+from .interface import KMaXLoss, LossInputs
 from .reduction import mean_over_nonzero
 
 
 @MODELS.register_module()
-class PQStyleClassLoss(nn.Module):
+class PQStyleClassLoss(KMaXLoss):
     """Cross-entropy of each query's class, weighted by the quality of its mask.
 
     The PQ-style loss of MaX-DeepLab (arXiv 2012.00759), section 3.2: matched queries weigh
@@ -22,21 +22,17 @@ class PQStyleClassLoss(nn.Module):
     """
 
     def __init__(self, loss_weight: float = 3.0, alpha: float = 0.75) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
+        super().__init__(loss_weight)
         self.alpha = alpha
 
-    def forward(self, cls_logits: Tensor, targets: MatchedTargets) -> Tensor:
-        """Return the mean loss of the batch.
-
-        Args:
-            cls_logits: ``(B, N, K + 1)``.
-            targets: What the queries were matched to.
-        """
-        losses = F.cross_entropy(cls_logits.transpose(1, 2), targets.labels, reduction='none')
+    def forward(self, inputs: LossInputs) -> Tensor:
+        """Return the mean loss of the batch."""
+        matches = inputs.matches
+        logits = inputs.cls_logits.transpose(1, 2)
+        losses = F.cross_entropy(logits, matches.labels, reduction='none')
         weight = torch.where(
-            targets.matched,
-            self.alpha * targets.cls_weight,
-            (1 - self.alpha) * targets.cls_weight,
+            matches.matched,
+            self.alpha * matches.cls_weight,
+            (1 - self.alpha) * matches.cls_weight,
         )
         return self.loss_weight * mean_over_nonzero(losses * weight).mean()

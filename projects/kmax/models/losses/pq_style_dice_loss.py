@@ -1,14 +1,15 @@
 """Mask term of the PQ-style loss."""
 
+import torch
 from mmdet.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
-from .ground_truth import MatchedTargets
-from .pixel_softmax import PixelSoftmax
+from .interface import KMaXLoss, LossInputs
+from .pixel_softmax import pixel_softmax
 
 
 @MODELS.register_module()
-class PQStyleDiceLoss(nn.Module):
+class PQStyleDiceLoss(KMaXLoss):
     """Dice loss of each matched query, weighted by the probability of its class.
 
     The PQ-style loss of MaX-DeepLab (arXiv 2012.00759), section 3.2; the sum over the matched
@@ -23,18 +24,16 @@ class PQStyleDiceLoss(nn.Module):
     def __init__(
         self, loss_weight: float = 3.0, alpha: float = 0.75, mask_void: bool = True
     ) -> None:
-        super().__init__()
-        self.loss_weight = loss_weight
+        super().__init__(loss_weight)
         self.alpha = alpha
         self.mask_void = mask_void
 
-    def forward(self, softmax: PixelSoftmax, targets: MatchedTargets) -> Tensor:
-        """Return the mean loss of the batch.
-
-        Args:
-            softmax: Reductions of the mask logits.
-            targets: What the queries were matched to.
-        """
-        dice = (2 * softmax.overlap + 1) / (softmax.mass + targets.area + 1)
-        total = ((1 - dice) * targets.mask_weight).sum(1)
+    def forward(self, inputs: LossInputs) -> Tensor:
+        """Return the mean loss of the batch."""
+        softmax, matches = inputs.softmax, inputs.matches
+        if not self.mask_void:
+            everywhere = torch.ones_like(inputs.masks.inside)
+            softmax = pixel_softmax(inputs.mask_logits, matches, everywhere)
+        dice = (2 * softmax.overlap + 1) / (softmax.mass + matches.area + 1)
+        total = ((1 - dice) * matches.mask_weight).sum(1)
         return self.loss_weight * self.alpha / softmax.mass.shape[1] * total.mean()

@@ -12,29 +12,24 @@ def gumbel_noise(size: tuple[int, ...], like: Tensor) -> Tensor:
 
 
 def sampling_logits(pixel_area: Tensor, void: Tensor, temperature: float) -> Tensor:
-    """Log of the unnormalised probability to sample a pixel (k-means Mask Transformer, sec. 4.1).
+    """Log of the unnormalised chance to sample each pixel (kMaX-DeepLab, section 4.1).
 
-    Args:
-        pixel_area: ``(B, L)`` area of each pixel's mask.
-        void: ``(B, L)`` bool.
-        temperature: 0 samples pixels alike, 1 masks alike, more prefers small masks.
+    ``pixel_area`` ``(B, L)`` is the area of each pixel's mask; pixels that are ``void`` ``(B, L)``
+    come last. Temperature 0 samples pixels alike, 1 masks alike, more prefers small masks: of a
+    mask of one pixel and one of three, with temperature 1, the former's pixel is as likely as the
+    latter's three.
 
-    Returns:
-        ``(B, L)``.
+    >>> area = torch.tensor([[1.0, 3.0, 3.0, 3.0]])
+    >>> sampling_logits(area, torch.zeros(1, 4, dtype=torch.bool), 1.0).softmax(1)
+    tensor([[0.5000, 0.1667, 0.1667, 0.1667]])
     """
     area = pixel_area.masked_fill(void, 1)
     return temperature * (area.shape[1] / area).log() - 99999.0 * void
 
 
 def sample_pixels(logits: Tensor, noise: Tensor, num_samples: int) -> Tensor:
-    """Sample pixels without replacement; all of them where there are fewer.
+    """Sample ``num_samples`` of ``(..., L)`` pixels, or all if there are fewer, each at most once.
 
-    Args:
-        logits: ``(..., L)`` of :func:`sampling_logits`.
-        noise: ``(..., L)`` Gumbel draws.
-        num_samples: Number of pixels to draw.
-
-    Returns:
-        ``(..., min(num_samples, L))`` int64 indices.
+    ``noise`` ``(..., L)`` are Gumbel draws; the result ``(..., S)`` are int64 indices.
     """
     return (logits + noise).topk(min(num_samples, logits.shape[-1]), sorted=False).indices

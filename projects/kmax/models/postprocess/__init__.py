@@ -2,44 +2,24 @@
 
 from collections.abc import Callable
 
-from torch import Tensor
-
-from .maps import Frame, PanopticMaps, PostprocessConfig
-from .maskwise import maskwise_maps
-from .pixelwise import pixelwise_maps
+from .maps import Frame, ImagePrediction, PostprocessConfig
+from .maskwise import maskwise_results
+from .pixelwise import pixelwise_results
 from .port import port_results
-from .results import pack_results
 
-Rule = Callable[[Tensor, Tensor, Frame, PostprocessConfig, int], dict]
-
-
-def _deeplab2_rule(make_maps: Callable[..., PanopticMaps]) -> Rule:
-    def rule(
-        cls_logits: Tensor,
-        mask_logits: Tensor,
-        frame: Frame,
-        cfg: PostprocessConfig,
-        num_things_classes: int,
-    ) -> dict:
-        maps = make_maps(cls_logits, mask_logits, frame, cfg, num_things_classes)
-        return pack_results(maps, cfg, num_things_classes)
-
-    return rule
-
-
-RULES: dict[str, Rule] = {
-    'deeplab2': _deeplab2_rule(maskwise_maps),
-    'pixelwise': _deeplab2_rule(pixelwise_maps),
+RULES: dict[str, Callable[[ImagePrediction], dict]] = {
+    'deeplab2': maskwise_results,
+    'pixelwise': pixelwise_results,
     'port': port_results,
 }
+"""How ``test_cfg.postprocess`` calls what makes the results of an image."""
 
 __all__ = [
     'RULES',
     'Frame',
-    'PanopticMaps',
+    'ImagePrediction',
     'PostprocessConfig',
-    'Rule',
-    'maskwise_maps',
-    'pixelwise_maps',
+    'maskwise_results',
+    'pixelwise_results',
     'port_results',
 ]

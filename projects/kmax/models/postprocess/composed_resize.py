@@ -11,18 +11,13 @@ from .slots import chunk_rows
 
 
 def output_rows(mask_logits: Tensor, frame: Frame) -> Iterator[tuple[slice, Tensor]]:
-    """Bring mask logits to the frame's output size, yielding some output rows at a time.
+    """Bring mask logits ``(N, h, w)`` to the frame's output size, yielding some rows at a time.
 
-    The port resizes to the padded input, crops what it takes for the image, and resizes that to
-    the output. The crop follows from the long sides of input and output alone: where an image is
+    The port resizes to the padded input, crops what it takes for the image, and resizes that to the
+    output. The crop follows from the long sides of input and output alone: where an image is
     limited by the short side of an input that is not square, it keeps some padding.
 
-    Args:
-        mask_logits: ``(N, h, w)``.
-        frame: Sizes of the image.
-
-    Yields:
-        The rows and their logits ``(rows, N, W)``, which the caller may overwrite.
+    Rows come with their logits ``(rows, N, W)``, which the caller may overwrite.
     """
     num_queries, height, width = mask_logits.shape
     scale = max(frame.padded) / max(frame.output)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...resampling import nearest_index
@@ -128,6 +130,35 @@ class Frame:
         return self._index[key]
 
 
+@dataclass(frozen=True)
+class ImagePrediction:
+    """All that the results of one image are made from.
+
+    Attributes:
+        cls_logits: ``(N, K + 1)``, void last.
+        mask_logits: ``(N, h, w)`` at the model's stride.
+        frame: Sizes of the image.
+        cfg: Thresholds and what is asked for.
+        num_things_classes: Number of thing classes, which come first.
+    """
+
+    cls_logits: Tensor
+    mask_logits: Tensor
+    frame: Frame
+    cfg: PostprocessConfig
+    num_things_classes: int
+
+    @property
+    def num_classes(self) -> int:
+        """Number of thing and stuff classes K, which is the label of void, too."""
+        return self.cls_logits.shape[1] - 1
+
+    def class_threshold(self, is_thing: NDArray) -> NDArray:
+        """Lowest class probability of each of ``(M,)`` masks."""
+        thing, stuff = self.cfg.class_threshold_thing, self.cfg.class_threshold_stuff
+        return np.where(is_thing, thing, stuff)
+
+
 @dataclass
 class SegmentMaps:
     """Panoptic maps ``(h, w)`` of one image.
@@ -166,17 +197,9 @@ def large_enough(
     num_things_classes: int,
     num_classes: int,
 ) -> Tensor:
-    """Whether each thing, or all stuff of its class together, reaches the area limit.
+    """Whether each of ``(M,)`` things, or all stuff of its class together, reaches the area limit.
 
-    Args:
-        areas: ``(M,)`` int64 pixels of each mask.
-        labels: ``(M,)`` int64 class of each mask.
-        cfg: Holds the limits.
-        num_things_classes: Number of thing classes, which come first.
-        num_classes: Number of all classes.
-
-    Returns:
-        ``(M,)`` bool.
+    ``areas`` are the pixels of each mask, and ``labels`` their classes, of which things come first.
     """
     per_class = areas.new_zeros(num_classes).index_add_(0, labels, areas)
     return torch.where(

@@ -11,8 +11,9 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
+from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
 from .merging import claim_limit, look_up_table, merge
+from .results import pack_results
 from .slots import claims, class_scores, first_index, resized_rows
 
 
@@ -26,13 +27,7 @@ class Candidates:
     score: NDArray
 
 
-def maskwise_maps(
-    cls_logits: Tensor,
-    mask_logits: Tensor,
-    frame: Frame,
-    cfg: PostprocessConfig,
-    num_things_classes: int,
-) -> PanopticMaps:
+def maskwise_results(image: ImagePrediction) -> dict:
     """Paste masks in the order of their scores.
 
     A pixel belongs to every mask whose probability there exceeds a threshold t, so at most
@@ -40,30 +35,28 @@ def maskwise_maps(
     which masks are pasted; one look-up paints the map.
 
     Args:
-        cls_logits: ``(N, K + 1)``, void last.
-        mask_logits: ``(N, h, w)`` at the model's stride.
-        frame: Sizes of the image.
-        cfg: Thresholds and what is asked for.
-        num_things_classes: Number of thing classes, which come first.
+        image: Logits of the image and what is asked for.
 
     Returns:
-        Maps at the frame's output size. ``instance`` holds the position of the pasted query in
+        Results of :func:`.pack_results`. ``instance`` holds the position of the pasted query in
         the order of all queries, plus 1; it is 1 where nothing is pasted.
     """
-    scores, labels = class_scores(cls_logits)
-    candidates = _candidates(scores, labels, mask_logits, cfg, num_things_classes)
-    claim_maps, probability, strongest = _full_resolution(mask_logits, candidates, frame, cfg)
+    cfg, frame = image.cfg, image.frame
+    scores, labels = class_scores(image.cls_logits)
+    candidates = _candidates(image, scores, labels)
+    claim_maps, probability, strongest = _full_resolution(image, candidates)
     maps = PanopticMaps()
     if cfg.segments_on:
         count = len(candidates.query)
         winner = merge(claim_maps, count - np.arange(count), count, cfg.overlap_threshold)
-        void = cls_logits.shape[1] - 1
+        void = image.num_classes
         areas, label = torch.from_numpy(winner.areas), torch.from_numpy(candidates.label)
-        kept = large_enough(areas, label, cfg, num_things_classes, num_classes=void).numpy()
+        kept = large_enough(areas, label, cfg, image.num_things_classes, void).numpy()
         painted = frame.bring_out(winner.index).long()
-        instance_id = np.where(candidates.label < num_things_classes, candidates.position + 1, 0)
+        is_thing = candidates.label < image.num_things_classes
+        instance_id = np.where(is_thing, candidates.position + 1, 0)
         panoptic = np.where(kept, candidates.label + instance_id * INSTANCE_OFFSET, void)
-        device = mask_logits.device
+        device = claim_maps.device
         maps.segments = SegmentMaps(
             panoptic=look_up_table(panoptic, void, torch.int32, device)[painted],
             instance=look_up_table(candidates.position + 1, 1, torch.int32, device)[painted],
@@ -72,23 +65,17 @@ def maskwise_maps(
         )
     if cfg.semantic_on:
         maps.semantic = labels[frame.bring_out(strongest).long()]
-    return maps
+    return pack_results(maps, image)
 
 
-def _candidates(
-    scores: Tensor,
-    labels: Tensor,
-    mask_logits: Tensor,
-    cfg: PostprocessConfig,
-    num_things_classes: int,
-) -> Candidates:
+def _candidates(image: ImagePrediction, scores: Tensor, labels: Tensor) -> Candidates:
+    cfg = image.cfg
     ranking = scores**cfg.reorder_class_weight
-    ranking = ranking * _mask_scores(mask_logits, cfg) ** cfg.reorder_mask_weight
+    ranking = ranking * _mask_scores(image.mask_logits, cfg) ** cfg.reorder_mask_weight
     order = ranking.argsort(descending=True, stable=True)
     host = torch.stack([order.to(scores.dtype), labels[order].to(scores.dtype), scores[order]])
     query, label, score = host.cpu().numpy()
-    is_thing = label < num_things_classes
-    threshold = np.where(is_thing, cfg.class_threshold_thing, cfg.class_threshold_stuff)
+    threshold = image.class_threshold(label < image.num_things_classes)
     position = np.flatnonzero(score >= threshold.astype(score.dtype))
     return Candidates(
         query[position].astype(np.int64),
@@ -107,9 +94,10 @@ def _mask_scores(mask_logits: Tensor, cfg: PostprocessConfig) -> Tensor:
 
 
 def _full_resolution(
-    mask_logits: Tensor, candidates: Candidates, frame: Frame, cfg: PostprocessConfig
+    image: ImagePrediction, candidates: Candidates
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return claims ``(k, H, W)``, and the strongest query's probability and index."""
+    cfg, frame, mask_logits = image.cfg, image.frame, image.mask_logits
     count = len(candidates.query)
     threshold = cfg.pixel_confidence_threshold
     limit = claim_limit(threshold, count)

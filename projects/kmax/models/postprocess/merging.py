@@ -20,7 +20,13 @@ class Winners:
 
 
 def claim_limit(threshold: float, count: int) -> int:
-    """Return how many of ``count`` masks can have more than this probability at one pixel."""
+    """Return how many of ``count`` masks can have more than this probability at one pixel.
+
+    Two can have more than 0.4 each, three cannot:
+
+    >>> claim_limit(0.4, count=128)
+    2
+    """
     return max(1, count if threshold * count <= 1 else int(1 / threshold))
 
 
@@ -29,14 +35,21 @@ def merge(
 ) -> Winners:
     """Paste masks one after the other, each where no earlier one is, unless too little is free.
 
-    Args:
-        claim_maps: ``(k, H, W)`` numbers of the masks that claim each pixel, 0 for none.
-        numbers: ``(M,)`` the masks to paste, in this order, by their numbers.
-        num_claimants: Highest number.
-        overlap_threshold: Fraction of a mask that must still be free.
+    Of four pixels in a row, mask 2 claims the first two and mask 1 the last three. The maps
+    ``(k, H, W)`` hold the claims of each pixel, 0 for none. Mask 2 comes first in ``numbers``
+    ``(M,)``; of mask 1 two pixels of three are free then, which is more than half of them:
 
-    Returns:
-        What was pasted, counted in the order of pasting.
+    >>> claim_maps = torch.tensor([[[2, 2, 1, 1]], [[0, 1, 0, 0]]])
+    >>> merge(claim_maps, np.array([2, 1]), num_claimants=2, overlap_threshold=0.5)
+    Winners(index=tensor([[0, 0, 1, 1]], dtype=torch.int16), areas=array([2, 2]))
+
+    but not more than 80 %, and its pixels stay without a mask:
+
+    >>> merge(claim_maps, np.array([2, 1]), num_claimants=2, overlap_threshold=0.8)
+    Winners(index=tensor([[0, 0, 2, 2]], dtype=torch.int16), areas=array([2, 0]))
+
+    No pixel is looked at for that: the sets of claims that occur, here {2}, {2, 1} and {1} with 1,
+    1 and 2 pixels, tell all of it, and there are few of them, on the host.
     """
     count = len(numbers)
     codes, claimed = _claim_sets(claim_maps, num_claimants + 1)
@@ -59,7 +72,14 @@ def merge(
 
 
 def _claim_sets(claim_maps: Tensor, base: int) -> tuple[Tensor, NDArray]:
-    """Number the sets of claims: a code per pixel ``(H, W)``, and each code's claims."""
+    """Number the sets of claims: a code per pixel ``(H, W)``, and each code's claims.
+
+    Codes are the claims as digits: with 3 numbers, 0 to 2, the set {2, 1} is 2 * 3 + 1.
+
+    >>> codes, claimed = _claim_sets(torch.tensor([[[2, 2, 1, 1]], [[0, 1, 0, 0]]]), base=3)
+    >>> codes.tolist(), claimed[7].tolist()
+    ([[6, 7, 3, 3]], [2, 1])
+    """
     codes = claim_maps[0].long()
     claimed = np.arange(base)[:, None]
     for claim in claim_maps[1:]:

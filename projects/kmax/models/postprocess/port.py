@@ -10,29 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .composed_resize import output_rows
-from .maps import Frame, PanopticMaps, PostprocessConfig, SegmentMaps
+from .maps import ImagePrediction, PanopticMaps, SegmentMaps
 from .merging import claim_limit, look_up_table, merge
 from .results import bounding_boxes, pack_maps
 from .slots import claims, first_index
 
 
-def port_results(
-    cls_logits: Tensor,
-    mask_logits: Tensor,
-    frame: Frame,
-    cfg: PostprocessConfig,
-    num_things_classes: int,
-) -> dict:
+def port_results(image: ImagePrediction) -> dict:
     """Merge masks greedily, sum up class evidence per pixel, rank pairs of query and class.
 
     Thresholds are exceeded, not reached, and there are no area limits.
 
     Args:
-        cls_logits: ``(N, K + 1)``, void last.
-        mask_logits: ``(N, h, w)`` at the model's stride.
-        frame: Sizes of the image.
-        cfg: Thresholds and what is asked for.
-        num_things_classes: Number of thing classes, which come first.
+        image: Logits of the image and what is asked for.
 
     Returns:
         Results as :func:`~.results.pack_results` gives them. ``instance`` holds the position of
@@ -40,23 +30,24 @@ def port_results(
         pasted. Instances are the ``max_per_image`` best pairs, best first, with a panoptic result
         only those of things.
     """
-    class_probs = cls_logits.softmax(-1)[:, :-1]
+    cfg = image.cfg
+    class_probs = image.cls_logits.softmax(-1)[:, :-1]
     pairs = _Pairs.best(class_probs, cfg.max_per_image if cfg.instance_on else 0)
-    candidates, listed = _on_host(class_probs, pairs, cfg, num_things_classes)
+    candidates, listed = _on_host(image, class_probs, pairs)
     query = np.union1d(candidates.query, listed)
-    view = _full_resolution(class_probs, mask_logits, query, listed, frame, cfg)
+    view = _full_resolution(image, class_probs, query, listed)
     mask_scores = view.mass / view.areas.clamp(min=1)
     maps = PanopticMaps(semantic=view.semantic)
     if cfg.panoptic_on:
-        maps.segments = _segments(candidates, query, mask_scores, view, cfg, class_probs.shape[1])
+        maps.segments = _segments(image, candidates, query, mask_scores, view)
     results = pack_maps(maps, cfg)
     if cfg.instance_on:
-        device = mask_logits.device
-        slot = torch.from_numpy(np.searchsorted(listed, np.arange(len(cls_logits)))).to(device)
-        score = mask_scores.new_zeros(len(cls_logits))
+        count, device = len(class_probs), mask_scores.device
+        slot = torch.from_numpy(np.searchsorted(listed, np.arange(count))).to(device)
+        score = mask_scores.new_zeros(count)
         score[torch.from_numpy(query).to(device)] = mask_scores
         if cfg.panoptic_on:
-            pairs = pairs.select(pairs.label < num_things_classes)
+            pairs = pairs.select(pairs.label < image.num_things_classes)
         scores = pairs.score * score[pairs.query]
         best = scores.argsort(descending=True, stable=True)
         pairs = pairs.select(best)
@@ -96,15 +87,15 @@ class _Candidates:
 
 
 def _on_host(
-    class_probs: Tensor, pairs: _Pairs, cfg: PostprocessConfig, num_things_classes: int
+    image: ImagePrediction, class_probs: Tensor, pairs: _Pairs
 ) -> tuple[_Candidates, NDArray]:
     """Return the candidates and the queries of the pairs, with one transfer."""
     score, label = class_probs.max(-1)
     sent = torch.cat([score, label.to(score.dtype), pairs.query.to(score.dtype)]).cpu().numpy()
     scores, labels, listed = np.split(sent, [len(score), 2 * len(score)])
-    is_thing = labels < num_things_classes
-    threshold = np.where(is_thing, cfg.class_threshold_thing, cfg.class_threshold_stuff)
-    query = np.flatnonzero((scores > threshold.astype(scores.dtype)) & cfg.panoptic_on)
+    is_thing = labels < image.num_things_classes
+    sure = scores > image.class_threshold(is_thing).astype(scores.dtype)
+    query = np.flatnonzero(sure & image.cfg.panoptic_on)
     candidates = _Candidates(query, labels[query].astype(np.int64), scores[query], is_thing[query])
     return candidates, np.unique(listed.astype(np.int64))
 
@@ -131,13 +122,9 @@ class _View:
 
 
 def _full_resolution(
-    class_probs: Tensor,
-    mask_logits: Tensor,
-    query: NDArray,
-    listed: NDArray,
-    frame: Frame,
-    cfg: PostprocessConfig,
+    image: ImagePrediction, class_probs: Tensor, query: NDArray, listed: NDArray
 ) -> _View:
+    cfg, frame, mask_logits = image.cfg, image.frame, image.mask_logits
     device = mask_logits.device
     threshold = cfg.pixel_confidence_threshold
     limit = claim_limit(threshold, len(query))
@@ -175,13 +162,13 @@ def _full_resolution(
 
 
 def _segments(
+    image: ImagePrediction,
     candidates: _Candidates,
     query: NDArray,
     mask_scores: Tensor,
     view: _View,
-    cfg: PostprocessConfig,
-    void: int,
 ) -> SegmentMaps:
+    cfg = image.cfg
     place = np.searchsorted(query, candidates.query)
     ranking = candidates.score**cfg.reorder_class_weight
     ranking = ranking * mask_scores.cpu().numpy()[place] ** cfg.reorder_mask_weight
@@ -195,7 +182,7 @@ def _segments(
     painted = winner.index.long()
     device, dtype = mask_scores.device, mask_scores.dtype
     return SegmentMaps(
-        panoptic=look_up_table(panoptic, void, torch.int32, device)[painted],
+        panoptic=look_up_table(panoptic, image.num_classes, torch.int32, device)[painted],
         instance=look_up_table(position, 1, torch.int32, device)[painted],
         instance_scores=view.probability,
         semantic_scores=look_up_table(candidates.score[order], 0, dtype, device)[painted],

@@ -5,19 +5,15 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
 
-from .maps import PanopticMaps, PostprocessConfig, SegmentMaps
+from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps
 
 
-def pack_results(maps: PanopticMaps, cfg: PostprocessConfig, num_things_classes: int) -> dict:
-    """Pack what is asked for, instances being the thing segments.
-
-    Returns:
-        Any of ``pan_results``, ``sem_results`` (see :func:`pack_maps`) and ``ins_results``.
-    """
-    results = pack_maps(maps, cfg)
-    if maps.segments is not None and cfg.instance_on:
+def pack_results(maps: PanopticMaps, image: ImagePrediction) -> dict:
+    """Pack what is asked for: that of :func:`pack_maps`, and thing segments as ``ins_results``."""
+    results = pack_maps(maps, image.cfg)
+    if maps.segments is not None and image.cfg.instance_on:
         results['ins_results'] = segments_to_instances(
-            maps.segments, num_things_classes, cfg.max_per_image
+            maps.segments, image.num_things_classes, image.cfg.max_per_image
         )
     return results
 
@@ -45,17 +41,10 @@ def pack_maps(maps: PanopticMaps, cfg: PostprocessConfig) -> dict:
 def segments_to_instances(
     segments: SegmentMaps, num_things_classes: int, max_per_image: int
 ) -> InstanceData:
-    """Make an instance of every thing segment of a panoptic map.
+    """Make instances of the ``max_per_image`` best thing segments of a panoptic map, best first.
 
-    Its score is the mean probability of its pixels times the mean probability of its class.
-
-    Args:
-        segments: Panoptic maps of the image.
-        num_things_classes: Number of thing classes, which come first.
-        max_per_image: Most instances, best first.
-
-    Returns:
-        ``labels``, ``scores``, ``masks`` ``(n, h, w)`` bool and ``bboxes``.
+    Its score is the mean probability of its pixels times the mean probability of its class. The
+    fields are ``labels``, ``scores``, ``masks`` ``(n, h, w)`` bool and ``bboxes``.
     """
     flat = segments.panoptic.flatten()
     areas = torch.bincount(flat)

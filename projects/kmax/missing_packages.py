@@ -1,7 +1,7 @@
 """OpenMMLab's packages are not dependencies of this one, so that any build of them can be used.
 
-Where they are absent, Python only names the first. Not a defect of theirs: keep as long as
-``pyproject.toml`` has them as extras.
+Where they are absent, Python only names the first. This is needed as long as ``pyproject.toml`` has
+them as extras.
 """
 
 import importlib.util
@@ -9,8 +9,8 @@ import importlib.util
 REQUIRED = ('torch', 'cv2', 'mmengine', 'mmdet', 'mmpretrain')
 
 
-def apply() -> None:
-    """Check that all packages are installed; for mmcv see ``mmcv_ext``.
+def refuse_missing_packages() -> None:
+    """Check that all packages are installed; for mmcv see ``compat/mmcv_ext.py``.
 
     Raises:
         ModuleNotFoundError: If one is not; says how to install them.

@@ -1,0 +1,27 @@
+"""mmseg's segmentor, made to load checkpoints of panoptic models, which name the head otherwise.
+
+This is imported together with mmseg's own models, when one of them is first asked for; see
+:mod:`.seg_head`.
+"""
+
+from typing import Any
+
+from mmseg.models import EncoderDecoder
+from mmseg.registry import MODELS
+from torch import Tensor
+
+from .seg_head import rename_panoptic_head
+
+
+@MODELS.register_module()
+class KMaXEncoderDecoder(EncoderDecoder):
+    """mmseg's ``EncoderDecoder`` that takes weights of a ``panoptic_head`` for its decode head.
+
+    It is meant for :class:`.KMaXSegHead` and takes the arguments of ``EncoderDecoder``. That trains
+    and predicts alike with this head, but loads checkpoints of semantic models only.
+    """
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        # Before the head is asked: it is only shown weights that have its name already.
+        rename_panoptic_head(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)

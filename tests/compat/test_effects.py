@@ -1,0 +1,69 @@
+"""What importing does to the process, as ``docs/architecture.md`` lists it, and nothing else."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import projects.kmax
+
+ROOT = Path(projects.kmax.__file__).parents[2]
+# Names that may be ours in modules of others; where upstream works, they are not.
+REPLACED = {
+    'mmdet.apis.init_detector',
+    'mmdet.apis.inference.init_detector',
+    'mmdet.apis.det_inferencer.DetInferencer._load_weights_to_model',
+    'mmdet.apis.det_inferencer.DetInferencer.pred2dict',
+    'mmdet.apis.det_inferencer.DetInferencer.visualize',
+    'mmengine.infer.infer.BaseInferencer.__init_subclass__',
+}
+STAND_INS = {'mmcv._ext', 'panopticapi', 'panopticapi.utils', 'panopticapi.evaluation'}
+SCRIPT = """
+import json, os, signal, sys
+import cv2, numpy, torch
+from inspect import isclass
+from torch.nn.modules import module as nn_module
+
+def state():
+    hooks = [len(hooks) for name, hooks in vars(nn_module).items() if name.startswith('_global_')
+             and isinstance(hooks, dict)]
+    return [dict(os.environ), sys.path, torch.get_num_threads(), cv2.getNumThreads(), hooks,
+            torch.get_rng_state().sum().item(), str(torch.get_default_dtype()),
+            numpy.random.get_state()[1].sum().item(), str(signal.getsignal(signal.SIGINT))]
+
+before = json.dumps(state())
+import projects.kmax
+after = json.dumps(state())
+
+def is_ours(value):
+    code = getattr(getattr(value, '__func__', value), '__code__', None)
+    return '/kmax/compat/' in str(getattr(code, 'co_filename', ''))
+
+PACKAGES = ('cityscapesscripts', 'mmcv', 'mmdet', 'mmengine', 'mmpretrain', 'mmseg', 'numpy',
+            'panopticapi', 'torchvision')
+stand_ins, replaced = [], []
+for name, module in list(sys.modules.items()):
+    if name.partition('.')[0] not in PACKAGES:
+        continue
+    kind = type(module).__module__ + module.__name__
+    if 'projects.kmax' in kind:
+        stand_ins.append(name)
+        continue
+    for key, value in list(vars(module).items()):
+        if is_ours(value) and not value.__module__.startswith('projects'):
+            replaced.append(f'{name}.{key}')
+        if isclass(value) and value.__module__ == name:
+            replaced += [f'{name}.{key}.{own}' for own in vars(value) if is_ours(vars(value)[own])]
+print(json.dumps([before == after, stand_ins, replaced]))
+"""
+
+
+def test_importing_changes_what_is_listed():
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', SCRIPT], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    unchanged, stand_ins, replaced = json.loads(result.stdout.splitlines()[-1])
+    assert unchanged
+    assert set(stand_ins) <= STAND_INS
+    assert set(replaced) <= REPLACED and 'mmdet.apis.init_detector' in replaced

@@ -1,0 +1,94 @@
+import pytest
+from imports import ROOT
+from mmengine.config import Config
+
+from projects.kmax.engine.settings import check_settings
+
+CONFIGS = ROOT / 'configs/kmax'
+CONFIG = CONFIGS / 'kmax_nano_shapes-panoptic.py'
+
+
+def refusal(cfg, own_names, overrides=()):
+    """Return the message with which settings are refused, or None."""
+    try:
+        check_settings(cfg, own_names, overrides)
+    except KeyError as error:
+        return error.args[0]
+    return None
+
+
+def refusal_of(**changes):
+    cfg = Config.fromfile(CONFIG)
+    own_names = list(cfg)
+    changes = {key.replace('__', '.'): value for key, value in changes.items()}
+    cfg.merge_from_dict(changes)
+    return refusal(cfg, own_names, changes)
+
+
+@pytest.mark.parametrize(
+    ('name', 'meant'),
+    [
+        ('train_cfg__max_iter', 'max_iters'),
+        ('optim_wraper', 'optim_wrapper'),
+        ('optim_wrapper__optimiser', 'optimizer'),
+        ('optim_wrapper__optimizer__weight_decy', 'weight_decay'),
+        ('param_scheduler__warm_up', 'warmup'),
+        ('model__backbon', 'backbone'),
+        ('model__panoptic_head__criterion__loss_msk', 'loss_mask'),
+        ('model__panoptic_head__transformer_decoder__num_querys', 'num_queries'),
+        ('default_hooks__checkpoint__intervall', 'interval'),
+        ('train_dataloader__dataset__data_rot', 'data_root'),
+        ('randomness__sed', 'seed'),
+        ('auto_scale_lr__base_batchsize', 'base_batch_size'),
+        ('train_dataloader__batchsize', 'batch_size'),
+        ('optim_wrapper__paramwise_cfg__backbone_lrmult', 'backbone_lr_mult'),
+        ('optim_wrapper__clip_grad__maxnorm', 'max_norm'),
+        ('model__train_cfg__max_thing', 'max_things'),
+        ('model__test_cfg__overlap_treshold', 'overlap_threshold'),
+        ('something_new', 'unknown'),
+    ],
+)
+def test_misspelt_setting_is_named(name, meant):
+    message = refusal_of(**{name: 1})
+    assert name.rpartition('__')[2] in message and meant in message
+
+
+def test_tool_refuses_it_and_writes_nothing(command, tmp_path):
+    code, output = command('train.py', command.config, '--cfg-options', 'model.widht=1')
+    assert code == 1
+    message = 'unknown setting model.widht in the config or --cfg-options; did you mean width?'
+    assert message in output.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_misspelt_setting_in_a_file_is_named():
+    cfg = Config(dict(val_evaluater=dict(type='KMaXPanopticMetric')))
+    message = refusal(cfg, list(cfg))
+    assert 'unknown setting val_evaluater ' in message and 'did you mean val_evaluator?' in message
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(),
+        dict(data_root='elsewhere/', crop_size=(65, 65)),
+        dict(find_unused_parameters=True, compile=dict(backend='eager')),
+        dict(train_dataloader__dataset__indices=4, default_hooks__logger__interval=1),
+        dict(optim_wrapper__accumulative_counts=2, custom_hooks=[dict(type='EMAHook')]),
+        dict(optim_wrapper__clip_grad=dict(max_norm=1.0), randomness__deterministic=True),
+    ],
+)
+def test_what_is_read_passes(changes):
+    assert refusal_of(**changes) is None
+
+
+def test_variables_of_a_config_file_pass():
+    names = ('backend_args', 'dataset_type', 'image_size', 'num_classes', 'max_iters', 'base_lr')
+    cfg = Config({name: 1 for name in names} | dict(train_pipeline=[], test_pipeline=[]))
+    assert refusal(cfg, list(cfg)) is None
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
+def test_shipped_config_passes(path):
+    cfg = Config.fromfile(path)
+    assert refusal(cfg, list(cfg)) is None
