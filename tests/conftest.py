@@ -153,12 +153,12 @@ def port_tensors(port_formula, port_shapes):
 @pytest.fixture(scope='session')
 def convert_checkpoint():
     """Return a function that runs tools/convert_checkpoint.py with its arguments."""
-    module = _module('kmax_convert', ROOT / 'tools/convert_checkpoint.py')
+    from projects.kmax.commands import convert
 
     def run(*arguments):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, 'argv', ['convert_checkpoint.py', *map(str, arguments)])
-            module.main()
+            convert.main()
 
     return run
 

@@ -9,5 +9,5 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} MPLBACKEND=Agg
 
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
-"$PYTHON" -m mypy projects/kmax
+"$PYTHON" -m mypy projects/kmax kmax_deeplab
 "$PYTHON" -m pytest -n 2 --dist loadfile --durations 10 "$@"

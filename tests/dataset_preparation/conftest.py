@@ -2,12 +2,11 @@
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
-import importlib.util
+import importlib
 import shutil
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,18 +14,13 @@ import pytest
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
-ROOT = Path(projects.kmax.__file__).parents[2]
-
 
 @pytest.fixture
 def convert(monkeypatch, capsys):
     """Return a function that runs a converter and returns its exit status and what it printed."""
 
     def run(tool, *arguments):
-        path = ROOT / 'tools' / 'dataset_converters' / f'{tool}.py'
-        spec = importlib.util.spec_from_file_location(f'kmax_{tool}', path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = importlib.import_module(f'projects.kmax.commands.prepare_{tool}')
         arguments = [f'{tool}.py', *map(str, arguments), '--workers', '1']
         monkeypatch.setattr(sys, 'argv', arguments)
         try:

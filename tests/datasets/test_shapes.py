@@ -1,6 +1,5 @@
 """The procedural data set: what it holds, that it repeats, that colour does not solve it."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 import projects.kmax  # noqa: F401
+from projects.kmax.commands import shapes as tool
 from projects.kmax.datasets.shapes import CATEGORIES, draw_scene
 from projects.kmax.evaluation import pq_compute
 
@@ -21,16 +21,12 @@ THING_IDS = {category['id'] for category in CATEGORIES if category['isthing']}
 @pytest.fixture
 def make_shapes(monkeypatch, capfd):
     """Return a function that runs the command in this process, where it starts faster."""
-    spec = importlib.util.spec_from_file_location('make_shapes', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, 'make_shapes', module)
-    spec.loader.exec_module(module)
 
     def run(*args):
         monkeypatch.setattr(sys, 'argv', ['make_shapes.py', *map(str, args)])
         capfd.readouterr()
         try:
-            module.main()
+            tool.main()
             exit_code = 0
         except SystemExit as stop:
             exit_code = stop.code

@@ -1,6 +1,5 @@
 """Costs counted on tensors without memory against mmengine's count on real ones."""
 
-import importlib.util
 import sys
 
 import pytest
@@ -11,6 +10,7 @@ from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from projects.kmax.commands import cost
 from projects.kmax.engine.model_cost import model_cost
 
 CONFIG = ROOT / 'configs/kmax/kmax_nano_shapes-panoptic.py'
@@ -50,12 +50,8 @@ def test_config_without_a_size_needs_one(config):
 
 
 def run_tool(monkeypatch, *arguments):
-    path = ROOT / 'tools/model_cost.py'
-    spec = importlib.util.spec_from_file_location('kmax_tools_model_cost', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     monkeypatch.setattr(sys, 'argv', ['model_cost.py', *map(str, arguments)])
-    module.main()
+    cost.main()
 
 
 def test_tool_prints_a_table(monkeypatch, capsys):

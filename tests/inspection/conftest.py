@@ -2,7 +2,6 @@
 
 import projects.kmax  # noqa: I001  (before anything of mmdet)
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
+from projects.kmax.commands import check as check_command
 from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 
 ROOT = Path(projects.kmax.__file__).parents[2]
@@ -102,23 +102,21 @@ def write_config(folder, base):
 @pytest.fixture
 def check(folder, write_config, monkeypatch, capsys):
     """Return a function that runs the command; ``more`` is added to its config."""
-    path = ROOT / 'tools' / 'check_dataset.py'
-    spec = importlib.util.spec_from_file_location('check_dataset', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, 'SHOWN', 100)
+    monkeypatch.setattr(check_command, 'SHOWN', 100)
 
     def run(*options, stuff=1, more='', draw=False):
         config = write_config(stuff, more)
         report = folder / 'report.html'
         if not draw:  # Charts take most of the time.
-            monkeypatch.setattr(module, 'write_report', lambda *args: None)
+            monkeypatch.setattr(check_command, 'write_report', lambda *args: None)
         arguments = ['check_dataset.py', config, '--out', report, '--workers', 1, *options]
         monkeypatch.setattr('sys.argv', [str(argument) for argument in arguments])
-        with pytest.raises(SystemExit) as stopped:
-            module.main()
+        try:
+            code = check_command.main()
+        except SystemExit as stopped:
+            code = stopped.code
         html = report.read_text() if report.exists() else ''
-        return stopped.value.code, capsys.readouterr().out, html
+        return code, capsys.readouterr().out, html
 
     return run
 

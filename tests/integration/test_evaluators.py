@@ -1,12 +1,10 @@
 """tools/test.py with several evaluators: all results of one forward pass."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import importlib.util
 import json
 import multiprocessing
 import os
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,9 +12,9 @@ from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.visualization import Visualizer
 
+from projects.kmax.commands import test as tool
 from projects.kmax.evaluation import pq_compute
 
-TOOL = Path(projects.kmax.__file__).parents[2] / 'tools' / 'test.py'
 CONTEXT = multiprocessing.get_context('fork')
 OTHERS_OFF = dict(semantic_on=False, instance_on=False)
 OURS = (
@@ -29,9 +27,6 @@ OURS = (
 
 def run_tool(*arguments):
     """Run tools/test.py in this process; return the figures that it found."""
-    spec = importlib.util.spec_from_file_location('kmax_test_tool', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     found = []
     test = tool.Runner.test
     patch = pytest.MonkeyPatch()

@@ -1,7 +1,7 @@
 """The published semantic configs from training to pictures, on forged data in official layouts."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -102,9 +102,6 @@ def config(request, tmp_path, tiny_head):
 
 def run_tool(name, config, *words):
     """Run a tool in this process and return the lines of figures that it logged, oldest first."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     work_dir = config.parent / name
     # mmengine hands the visualizer of one run to the next of the same name.
     run = f'{config.parent.name}-{name}{len(list(work_dir.glob("*/*.log")))}'
@@ -113,7 +110,7 @@ def run_tool(name, config, *words):
     with pytest.MonkeyPatch.context() as patch:
         arguments = [name, config, *options, '--work-dir', work_dir]
         patch.setattr(sys, 'argv', [str(word) for word in arguments])
-        module.main()
+        importlib.import_module(f'projects.kmax.commands.{name}').main()
     newest = max(work_dir.glob('*/*.json'), key=lambda path: path.stat().st_mtime_ns, default=None)
     logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
     lines = [json.loads(line) for path in logs for line in path.read_text().splitlines()]

@@ -1,7 +1,7 @@
 """Training, testing and mmseg's inferencer on semantic data sets."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -21,12 +21,9 @@ def tool(monkeypatch, tmp_path):
     """Return a function that runs a tool in this process."""
 
     def run(name, *words):
-        spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
         arguments = [name, *words, '--work-dir', tmp_path / 'work']
         monkeypatch.setattr(sys, 'argv', [str(word) for word in arguments])
-        module.main()
+        importlib.import_module(f'projects.kmax.commands.{name}').main()
 
     return run
 

@@ -1,17 +1,16 @@
 """The command that labels images, on five images and a tiny model."""
 
-import projects.kmax  # noqa: I001  (before anything of mmdet)
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
-import importlib.util
 import multiprocessing
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-ROOT = Path(projects.kmax.__file__).parents[2]
+from projects.kmax.commands import label
+
 CLASSES = ('box', 'ball', 'sky')
 KEEP_ALL = ('--min-score', '0', '--min-area', '1', '--min-labelled', '0.1')
 CONTEXT = multiprocessing.get_context('fork')
@@ -42,10 +41,6 @@ def images(tmp_path_factory):
 @pytest.fixture(scope='session')
 def command(folder, checkpoint, images):
     """Return a function that runs the command in this process and returns its exit status."""
-    path = ROOT / 'tools' / 'pseudo_label.py'
-    spec = importlib.util.spec_from_file_location('pseudo_label', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
 
     def run(out, *options, weights=checkpoint, source=images):
         words = ['pseudo_label.py', folder / 'everything.py', weights, source, out]
@@ -53,7 +48,7 @@ def command(folder, checkpoint, images):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr('sys.argv', [str(word) for word in words])
             try:
-                module.main()
+                label.main()
             except SystemExit as stopped:
                 return stopped.code
         return 0

@@ -1,6 +1,5 @@
 """The training tool in forked processes, which need not import everything again."""
 
-import importlib.util
 import multiprocessing
 import os
 import signal
@@ -12,9 +11,8 @@ from pathlib import Path
 import torch
 from mmengine.logging import MMLogger
 
-import projects.kmax
+from projects.kmax.commands import train
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 HERE = Path(__file__).parent
 CONTEXT = multiprocessing.get_context('fork')
 
@@ -62,11 +60,8 @@ class Training:
         MMLogger._instance_dict.clear()
         if before is not None:
             before()
-        spec = importlib.util.spec_from_file_location('train_tool', ROOT / 'tools' / 'train.py')
-        tool = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(tool)
         sys.argv = argv
-        tool.main()
+        train.main()
 
     @property
     def output(self):

@@ -1,6 +1,5 @@
 """The toy training in a folder of its own, in this process or as a command."""
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import projects.kmax  # noqa: F401
+from projects.kmax.commands.shapes import draw_split
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -82,9 +82,5 @@ def command(tmp_path):
 def shapes_options(tmp_path_factory):
     """Options that ``shapes_training_config.py`` needs: where its six images were drawn."""
     folder = tmp_path_factory.mktemp('shapes')
-    tool = ROOT / 'tools' / 'dataset_converters' / 'make_shapes.py'
-    spec = importlib.util.spec_from_file_location('make_shapes', tool)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.draw_split(folder, 'train', dict(seed=0, size=[96, 64], train=6), workers=1)
+    draw_split(folder, 'train', dict(seed=0, size=[96, 64], train=6), workers=1)
     return {'train_dataloader__dataset__data_root': str(folder)}

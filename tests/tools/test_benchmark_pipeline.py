@@ -1,6 +1,6 @@
 """The benchmark compares what it times, and measures the workers it starts."""
 
-import importlib.util
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -12,17 +12,14 @@ from mmengine.registry import init_default_scope
 import projects.kmax
 from projects.kmax.datasets import KMaXAutoAugment
 
-TOOL = Path(projects.kmax.__file__).parents[2] / 'tools' / 'benchmark_pipeline.py'
+TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
 
 
 @pytest.fixture(scope='module')
 def tool():
-    spec = importlib.util.spec_from_file_location('kmax_tools_benchmark_pipeline', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    path = list(sys.path)
-    spec.loader.exec_module(module)
-    yield module
-    sys.path[:] = path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TOOLS)
+        yield importlib.import_module('benchmarks.pipeline')
 
 
 @pytest.fixture(scope='module')

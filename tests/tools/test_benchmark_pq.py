@@ -1,6 +1,6 @@
 """The benchmark of panoptic quality, on few images."""
 
-import importlib.util
+import importlib
 import re
 import sys
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from mmengine.registry import DefaultScope
 
 import projects.kmax
 
-TOOL = Path(projects.kmax.__file__).parents[2] / 'tools' / 'benchmark_pq.py'
+TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
 NAMES = ('KMaXPanopticMetric', 'panopticapi, 1 core', 'CocoPanopticMetric')
 
 
@@ -23,11 +23,8 @@ def run(monkeypatch, capsys):
     monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
     # Another test may have left the scope of a config.
     monkeypatch.setattr(DefaultScope, '_instance_dict', OrderedDict())
-    spec = importlib.util.spec_from_file_location('kmax_benchmark_pq', TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    # Its data class is looked up there.
-    monkeypatch.setitem(sys.modules, spec.name, tool)
-    spec.loader.exec_module(tool)
+    monkeypatch.syspath_prepend(TOOLS)
+    tool = importlib.import_module('benchmarks.pq')
 
     def run(*arguments, **changes):
         for name, value in changes.items():

@@ -1,39 +1,139 @@
+"""The wheel, in an environment of its own and in a folder with another package ``projects``."""
+
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
 from pathlib import Path
 
-import projects.kmax
+import pytest
 
-ROOT = Path(projects.kmax.__file__).parents[2]
-USE = """
-from pathlib import Path
-import projects.kmax
-from mmengine.config import Config
-configs = Path(projects.kmax.__file__).parent / '.mim' / 'configs' / 'kmax'
-assert Config.fromfile(configs / 'kmax_r50_8xb8-150k_coco-panoptic.py').model.type == 'KMaXDeepLab'
-print(configs)
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = 'kmax_nano_shapes-panoptic'
+SHORT = [f'train_cfg.{name}=20' for name in ('max_iters', 'val_interval')]
+SHORT += ['default_hooks.checkpoint.interval=20', 'param_scheduler.warmup=2']
+# Workers that start anew must find projects.kmax as well.
+SHORT += ['env_cfg.mp_cfg.mp_start_method=spawn']
+USE = f"""
+import kmax_deeplab
+kmax_deeplab.register()
+from mmdet.apis import DetInferencer
+from mmengine.hub import get_config
+import projects
+print(projects.__file__, get_config('kmax_deeplab::kmax/{CONFIG}.py').model.type)
 """
 
 
-def test_wheel_works_elsewhere_and_holds_the_configs(tmp_path):
-    source, site = tmp_path / 'source', tmp_path / 'site'
-    ignore = shutil.ignore_patterns('__pycache__')
-    for folder in ('projects', 'configs'):
-        shutil.copytree(ROOT / folder, source / folder, ignore=ignore)
-    for file in ('pyproject.toml', 'setup.py', 'README.md'):
-        shutil.copy(ROOT / file, source)
-    pip = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-build-isolation', '-q']
-    subprocess.run([*pip, '--target', site, source], check=True)
+def build(kind, source, out):
+    """Build a ``wheel`` or an ``sdist`` without a network; return its file."""
+    code = f'from setuptools import build_meta; print(build_meta.build_{kind}({str(out)!r}))'
+    done = subprocess.run([sys.executable, '-c', code], cwd=source, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return out / done.stdout.split()[-1]
 
-    env = {**os.environ, 'PYTHONPATH': str(site)}
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', USE],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == str(site / 'projects' / 'kmax' / '.mim' / 'configs' / 'kmax')
+
+def contents(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        return {name: file.read(name) for name in file.namelist() if 'dist-info' not in name}
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+    """Return a copy of what packages are built from."""
+    folder = tmp_path_factory.mktemp('source')
+    ignore = shutil.ignore_patterns('__pycache__')
+    for name in ('configs', 'kmax_deeplab', 'projects', 'tools'):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for name in ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'model-index.yml'):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def wheel(source, tmp_path_factory):
+    return build('wheel', source, tmp_path_factory.mktemp('wheel'))
+
+
+@pytest.fixture(scope='module')
+def run(wheel, tmp_path_factory):
+    """Return a function that runs a program of an environment with the wheel."""
+    folder = tmp_path_factory.mktemp('environment')
+    venv.create(folder / 'env')
+    paths = dict(base=str(folder / 'env'), platbase=str(folder / 'env'))
+    stack, own = sysconfig.get_path('purelib'), sysconfig.get_path('purelib', 'venv', paths)
+    Path(own, 'stack.pth').write_text(stack)
+    programs = folder / 'env' / 'bin'
+    pip = [sys.executable, '-m', 'pip', '--python', programs / 'python', 'install', '-q']
+    subprocess.run([*pip, '--no-deps', '--no-index', wheel], check=True)
+    work = folder / 'work'
+    (work / 'projects').mkdir(parents=True)
+    (work / 'projects' / '__init__.py').touch()
+
+    def run(program, *words):
+        done = subprocess.run(
+            [programs / program, *map(str, words)],
+            cwd=work,
+            env={**os.environ, 'PYTHONPATH': '', 'PYTHONWARNINGS': 'ignore'},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout[-2000:]
+        return done.stdout
+
+    run.folder = work
+    return run
+
+
+def test_wheel_holds_what_mim_looks_for(wheel):
+    names = {*contents(wheel)}
+    mim = {
+        name.removeprefix('kmax_deeplab/.mim/'): name for name in names if '/.mim/' in name
+    }.keys()
+    configs = {str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py')}
+    tools = {str(path.relative_to(ROOT)) for path in ROOT.glob('tools/**/*.py')}
+    assert configs <= mim and 'kmax_deeplab/py.typed' in names
+    assert {name for name in tools if 'benchmark' not in name} <= mim
+    assert re.findall(r'- (.*)', (ROOT / 'model-index.yml').read_text()) == [
+        name for name in mim if name.endswith('metafile.yml')
+    ]
+    assert 'model-index.yml' in mim
+
+
+def test_sdist_gives_the_same_wheel(source, wheel, tmp_path):
+    with tarfile.open(build('sdist', source, tmp_path)) as archive:
+        archive.extractall(tmp_path, filter='data')
+    (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert contents(build('wheel', unpacked, tmp_path)) == contents(wheel)
+
+
+def test_command_and_configs_are_installed(run):
+    assert run('kmax-deeplab', '--version') == 'kmax-deeplab 0.1.0\n'
+    assert '  train ' in run('kmax-deeplab', '--help')
+    code = f'from kmax_deeplab.configs import find_config; print(find_config({CONFIG!r}))'
+    assert run('python', '-c', code).endswith(f'kmax_deeplab/.mim/configs/kmax/{CONFIG}.py\n')
+
+
+def test_wheel_works_beside_another_projects(run):
+    expected = f'{run.folder}/projects/__init__.py KMaXDeepLab'
+    assert run('python', '-c', USE).splitlines()[-1] == expected
+
+
+@pytest.mark.slow
+def test_every_step_by_the_name_of_a_config(run):
+    run('kmax-deeplab', 'shapes', 'data/shapes', '--train', 16, '--val', 2)
+    run('kmax-deeplab', 'train', CONFIG, '--work-dir', 'work', '--cfg-options', *SHORT)
+    checkpoint = Path((run.folder / 'work' / 'last_checkpoint').read_text())
+    assert checkpoint.name == 'iter_20.pth'
+    run('kmax-deeplab', 'test', CONFIG, checkpoint, '--work-dir', 'test')
+    (figures,) = run.folder.glob('test/*/*.json')
+    assert 'coco_panoptic/PQ' in json.loads(figures.read_text())
+    assert 'no faults found' in run('kmax-deeplab', 'check', CONFIG)
+    assert f'| {CONFIG} | 129 x 161 |' in run('kmax-deeplab', 'cost', CONFIG)
+    tool = next(run.folder.parent.glob('env/**/.mim/tools/model_cost.py'))
+    assert f'| {CONFIG} | 129 x 161 |' in run('python', tool, CONFIG)

@@ -18,7 +18,7 @@ SHORT_RUN = (
 
 @pytest.mark.slow
 def test_quickstart_goes_all_the_way(tmp_path):
-    for name in ('configs', 'projects', 'tools'):
+    for name in ('configs', 'kmax_deeplab', 'projects', 'tools'):
         shutil.copytree(ROOT / name, tmp_path / name)
     subprocess.run(
         ['bash', 'tools/quickstart.sh', '--cfg-options', *SHORT_RUN],

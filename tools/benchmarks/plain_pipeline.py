@@ -42,13 +42,10 @@ class Sample:
 
 
 class PlainPipeline:
-    """The pipeline of a data set, step by step, in plain code.
+    """The pipeline of a data set, step by step, in plain code; ``timed`` calls every step.
 
-    Args:
-        dataset: The data set.
-        exact: Whether to resize in floating point with aligned corners, as the original. Otherwise
-            Pillow resizes images of 8 bits, which is faster and gives other values.
-        timed: Called with a step's name and a function, it must return the function's result.
+    ``exact`` resizes in floating point with aligned corners, as the original. Otherwise Pillow
+    resizes images of 8 bits, which is faster and gives other values.
     """
 
     def __init__(self, dataset: Any, exact: bool, timed: Callable[[str, Callable], Any]) -> None:
@@ -57,11 +54,7 @@ class PlainPipeline:
         self.timed = timed
 
     def run(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Prepare one image of the data set.
-
-        Returns:
-            The ``(3, H, W)`` RGB image, the ``(H, W)`` id map and the class of each id from 1.
-        """
+        """Return the ``(3, H, W)`` RGB image, the ``(H, W)`` id map and each id's class, from 1."""
         return self._run_steps(self.dataset.pipeline.transforms, index, '')
 
     def _run_steps(self, transforms: list, index: int, prefix: str) -> Any:

@@ -4,34 +4,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dataset_converters.make_shapes import draw_split
 from mmdet.registry import DATASETS
 from mmengine.config import Config
+
+from projects.kmax.commands.shapes import draw_split
 
 ANN_FILE = 'panoptic_train.json'
 
 
 def draw_scenes(folder: Path, size: tuple[int, int], count: int) -> None:
-    """Draw scenes in the layout of ``tools/dataset_converters/make_shapes.py``.
-
-    Args:
-        folder: Where to, it must exist.
-        size: ``(width, height)`` of the images.
-        count: Number of scenes.
-    """
+    """Draw scenes of ``(width, height)`` in a folder that exists, laid out as for training."""
     draw_split(folder, 'train', {'seed': 0, 'size': list(size), 'train': count}, workers=1)
 
 
 def repeat_annotations(folder: Path, count: int) -> Path:
-    """Write an annotation file of many images that share the files of a few.
-
-    Args:
-        folder: Folder of the scenes.
-        count: Number of images.
-
-    Returns:
-        The file.
-    """
+    """Write an annotation file of ``count`` images that share the files of a few; return it."""
     content = json.loads((folder / ANN_FILE).read_text())
     for name, field in (('images', 'id'), ('annotations', 'image_id')):
         records = content[name]
@@ -44,14 +31,7 @@ def repeat_annotations(folder: Path, count: int) -> Path:
 def build_dataset(
     config: Path, folder: Path, ann_file: str = ANN_FILE, crop_size: int | None = None
 ) -> Any:
-    """Build a data set with the training pipeline of a config.
-
-    Args:
-        config: The config.
-        folder: Folder with ``train/``, ``panoptic_train/`` and the annotation file.
-        ann_file: Name of the latter.
-        crop_size: Side of the square samples instead of the config's size.
-    """
+    """Build a data set with a config's training pipeline; ``crop_size`` is the side of samples."""
     pipeline = Config.fromfile(config).train_dataloader.dataset.pipeline
     if crop_size is not None:
         _set_crop_size(pipeline, (crop_size, crop_size))

@@ -32,17 +32,9 @@ def child_pids() -> list[int]:
 def measure_epoch(
     dataset: Any, workers: int, batch_size: int, samples: int, points: int
 ) -> Iterator[tuple[int, float, dict[str, float]]]:
-    """Load samples and measure the workers on the way.
+    """Load at most an epoch; yield the samples, the seconds and a worker's mean memory so far.
 
-    Args:
-        dataset: The data set.
-        workers: Number of worker processes.
-        batch_size: Samples of a batch.
-        samples: How many to load, at most an epoch.
-        points: Number of measurements, the first after every worker has delivered four batches.
-
-    Yields:
-        Samples loaded, seconds since the start and the mean memory of a worker.
+    The first of all ``points`` is when every worker has delivered four batches.
     """
     others = set(child_pids())
     loader = DataLoader(

@@ -1,12 +1,64 @@
 """What command lines have in common, and the config that they name."""
 
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+import os
+import re
+from argparse import (
+    SUPPRESS,
+    ArgumentParser,
+    ArgumentTypeError,
+    HelpFormatter,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+
+from kmax_deeplab import cli
+from kmax_deeplab.configs import find_config
 
 from ..engine.settings import check_settings
 from ..evaluation.destinations import check_destinations
+
+
+class SubcommandParser(cli.Parser):
+    """Names the subcommands that have an option which this one has not."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r'unrecognized arguments: (--[\w-]+)', message)
+        others = list(cli.commands_with(unknown[1])) if unknown else []
+        if unknown and others:
+            message = f'{unknown[1]} is an option of {" and ".join(others)}, not of this subcommand'
+        super().error(message)
+
+
+def make_parser(description: str | None, prog: str | None) -> ArgumentParser:
+    """Return the parser of a command; its arguments have the field ``prog`` for messages.
+
+    Where the caller gives a ``prog``, the description's first call of a tool is replaced by it.
+    """
+    text = description or ''
+    raw = '\n' in text
+    kind: type[ArgumentParser] = ArgumentParser
+    if prog is not None:
+        kind, text = SubcommandParser, re.sub(r'(python tools/)?\w+\.py', prog, text, count=1)
+    formatter: type[HelpFormatter] = RawDescriptionHelpFormatter if raw else HelpFormatter
+    parser = kind(prog=prog, description=text, formatter_class=formatter)
+    parser.set_defaults(prog=parser.prog)
+    return parser
+
+
+@contextmanager
+def stop_on(prog: str, *expected: type[Exception]) -> Iterator[None]:
+    """End the process with status 1 and a line on stderr where one of these is raised."""
+    try:
+        yield
+    except expected as error:
+        raise SystemExit(f'{prog}: error: {error}') from error
 
 
 def existing_file(path: str) -> str:
@@ -16,15 +68,43 @@ def existing_file(path: str) -> str:
     return path
 
 
+def config_file(config: str) -> str:
+    """Return the file of a config that a command line gives by path or by name; URLs pass."""
+    try:
+        return config if '://' in config else find_config(config)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def add_config(parser: ArgumentParser) -> None:
+    """Add the config of a model."""
+    parser.add_argument('config', type=config_file, help='config file of the model')
+
+
+def add_options_of_config(
+    parser: ArgumentParser, text: str = 'override settings of the config'
+) -> None:
+    """Add what overrides a config's settings."""
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help=text)
+
+
+def add_device(parser: ArgumentParser) -> None:
+    """Add where a model runs."""
+    parser.add_argument('--device', default=get_device(), help='default: a GPU where there is one')
+
+
+def add_workers(parser: ArgumentParser) -> None:
+    """Add the number of processes that read or write files."""
+    parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
+
+
 def add_common_arguments(parser: ArgumentParser) -> None:
     """Add the arguments that OpenMMLab's tools have in common."""
-    parser.add_argument('config', type=existing_file, help='config file of the model')
+    add_config(parser)
     parser.add_argument('--work-dir', help='folder for logs, checkpoints and metrics')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        help='override settings of the config, as key=value; nested keys are joined by dots, lists '
+    add_options_of_config(
+        parser,
+        'override settings of the config, as key=value; nested keys are joined by dots, lists '
         'are written key="[a,b]" without white space',
     )
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
@@ -32,18 +112,36 @@ def add_common_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, help=SUPPRESS)
 
 
+def check_least(parser: ArgumentParser, args: Namespace, **least: int) -> None:
+    """Refuse options below a number, as ``--workers 0``."""
+    for name, number in least.items():
+        if getattr(args, name) < number:
+            option = name.replace('_', '-')
+            parser.error(f'--{option} must be at least {number}, got {getattr(args, name)}')
+
+
+def read_config(args: Namespace, **settings: str) -> Config:
+    """Read the config of the command line with more settings and then its overrides.
+
+    Raises:
+        KeyError: If it holds a misspelt setting.
+    """
+    cfg = Config.fromfile(args.config)
+    own_names = list(cfg)
+    cfg.update(settings)
+    cfg.merge_from_dict(args.cfg_options or {})
+    check_settings(cfg, own_names, args.cfg_options or {})
+    return cfg
+
+
 def load_config(args: Namespace) -> Config:
-    """Read the config of the command line, with its overrides and its work folder.
+    """Read the config for a runner: also with its launcher and its work folder.
 
     Raises:
         KeyError: If it holds a misspelt setting.
         ValueError: If two of its metrics would write the same files.
     """
-    cfg = Config.fromfile(args.config)
-    own_names = list(cfg)
-    cfg.launcher = args.launcher
-    cfg.merge_from_dict(args.cfg_options or {})
-    check_settings(cfg, own_names, args.cfg_options or {})
+    cfg = read_config(args, launcher=args.launcher)
     check_destinations(cfg)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

@@ -10,6 +10,7 @@ from . import (
     det_inferencer,
     mmcv_ext,
     mmdet_import,
+    mmengine_configs,
     mmengine_packages,
     mmpretrain_models,
     panopticapi,
@@ -20,6 +21,7 @@ from . import (
 mmcv_ext.apply()
 panopticapi.apply()
 mmengine_packages.apply()
+mmengine_configs.apply()
 torch_load.apply()
 mmpretrain_models.apply()
 mmdet_import.apply()

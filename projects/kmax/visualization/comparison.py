@@ -10,8 +10,8 @@ import torch
 from mmdet.registry import DATASETS
 from mmdet.visualization.palette import get_palette
 from mmengine.dataset import BaseDataset, Compose, pseudo_collate
-from mmengine.utils import track_iter_progress
 
+from ..parallel import Progress
 from .clusters import assign_pixels, draw_clusters, upsample_nearest
 from .drawing import draw_segments
 from .panels import Panel, compose_sheet, fit
@@ -77,13 +77,19 @@ def draw_comparison(model: Any, dataset: BaseDataset, index: int) -> np.ndarray:
     return compose_sheet(panels)
 
 
-def write_comparisons(model: Any, out_dir: Path | str, num_images: int) -> list[Path]:
+def write_comparisons(
+    model: Any,
+    out_dir: Path | str,
+    num_images: int,
+    progress: Progress = lambda items, title, total: items,
+) -> list[Path]:
     """Write one PNG for each of ``num_images`` images, evenly spread over the model's test set.
 
     Args:
         model: A ``KMaXDeepLab`` as :func:`mmdet.apis.init_detector` makes it, with its config.
         out_dir: Folder for the pictures; created where absent.
         num_images: How many images to draw.
+        progress: Shows the progress of an iterable with a title and a length.
 
     Returns:
         The files written.
@@ -91,7 +97,8 @@ def write_comparisons(model: Any, out_dir: Path | str, num_images: int) -> list[
     dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
     count = min(num_images, len(dataset))
     files = []
-    for index in track_iter_progress(np.linspace(0, len(dataset) - 1, count).astype(int).tolist()):
+    indices = np.linspace(0, len(dataset) - 1, count).astype(int).tolist()
+    for index in progress(indices, 'drawing', count):
         name = Path(dataset.get_data_info(index)['img_path']).stem
         files.append(Path(out_dir) / f'{name}.png')
         sheet = draw_comparison(model, dataset, index)

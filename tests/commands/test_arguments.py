@@ -1,14 +1,10 @@
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
-
-import projects.kmax
-
-TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
 
 
 @pytest.fixture(params=['train', 'test'])
@@ -17,10 +13,7 @@ def tool(request):
 
 
 def load(name):
-    spec = importlib.util.spec_from_file_location(f'kmax_tools_{name}', TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module(f'projects.kmax.commands.{name}')
 
 
 def parse(tool, monkeypatch, *arguments):

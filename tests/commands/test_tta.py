@@ -1,7 +1,6 @@
 """``tools/test.py --tta``."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -14,15 +13,14 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from projects.kmax.commands import test as tool
+
 ROOT = Path(projects.kmax.__file__).parents[2]
 
 
 @pytest.fixture
 def main(monkeypatch, tmp_path):
     """Return a function that runs tools/test.py in this process."""
-    spec = importlib.util.spec_from_file_location('kmax_test', ROOT / 'tools' / 'test.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
 
     def run(*words):
         arguments = [*words, '--work-dir', tmp_path / 'work']

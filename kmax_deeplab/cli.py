@@ -1,0 +1,96 @@
+"""The command ``kmax-deeplab``; torch is imported only once it is known what to do."""
+
+import importlib
+import io
+import re
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout, suppress
+from difflib import get_close_matches
+from typing import NoReturn
+
+from . import __version__, register
+from .namespace import COMMAND
+
+COMMANDS = {
+    'train': 'train a model',
+    'test': 'evaluate a checkpoint, or write its predictions for a test server',
+    'convert': 'convert a released checkpoint',
+    'check': "look for faults in a config's data sets before training",
+    'label': 'label images with a model, for training on them',
+    'cost': 'count the parameters and multiply-adds of models',
+    'draw': 'draw what a model makes of images of the test set',
+    'curve': 'draw the losses and the quality of trainings',
+    'summarize': 'gather what the quickstart measured',
+    'shapes': 'draw a procedural data set, to try everything out',
+    'prepare-ade20k': 'prepare ADE20K from the official downloads',
+    'prepare-cityscapes': 'prepare Cityscapes from the official downloads',
+    'prepare-coco': 'prepare COCO from the official downloads',
+    'prepare-unlabeled': 'list a folder of images without annotations in a JSON',
+}
+
+
+class Parser(ArgumentParser):
+    """Says in one line what is wrong with a command line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f'{self.prog}: error: {message}; see {self.prog} --help\n')
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    """Run the subcommand that the command line names.
+
+    Args:
+        argv: Its words; by default those of the process.
+
+    Returns:
+        The exit status; None for success.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = make_parser()
+    name = words[0] if words else '--'
+    if name in COMMANDS:
+        return run(name, words[1:], f'{COMMAND} {name}')
+    if not name.startswith('-'):
+        near = get_close_matches(name, COMMANDS)
+        hint = f', did you mean {" or ".join(near)}?' if near else ''
+        parser.error(f'there is no subcommand {name}{hint}')
+    parser.parse_args(words)
+    parser.error('a subcommand is missing')
+
+
+def make_parser() -> Parser:
+    """Return the parser of what comes before a subcommand."""
+    lines = [f'  {name:20}{text}' for name, text in COMMANDS.items()]
+    parser = Parser(
+        prog=COMMAND,
+        usage=f'{COMMAND} [-h] [--version] SUBCOMMAND ...',
+        description='kMaX-DeepLab for the OpenMMLab stack.\n\nsubcommands:\n' + '\n'.join(lines),
+        epilog=f'{COMMAND} SUBCOMMAND --help lists the options of one.',
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'{COMMAND} {__version__}')
+    return parser
+
+
+def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -> int | None:
+    """Run one subcommand.
+
+    Args:
+        name: Its name.
+        argv: Its options; by default those of the process.
+        prog: How to call it in messages; by default as the process.
+    """
+    register()
+    module = importlib.import_module(f'projects.kmax.commands.{name.replace("-", "_")}')
+    return module.main(argv, prog)
+
+
+def commands_with(option: str) -> Iterator[str]:
+    """Yield the subcommands that have an option."""
+    for name in COMMANDS:
+        with redirect_stdout(io.StringIO()) as text, suppress(SystemExit):
+            run(name, ['--help'], name)
+        if re.search(rf'^ +(-.*, )?{re.escape(option)}\b(?!-)', text.getvalue(), re.MULTILINE):
+            yield name

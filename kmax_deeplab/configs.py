@@ -1,0 +1,43 @@
+"""Finds the configs that come with the package by their names."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+
+def config_folder() -> Path:
+    """Return the folder of configs: that of the installed package, or that of the clone."""
+    package = Path(__file__).parent
+    installed = package / '.mim' / 'configs'
+    return installed if installed.is_dir() else package.parent / 'configs'
+
+
+def list_configs() -> list[Path]:
+    """Return all configs but those that are only parts of others."""
+    folder = config_folder()
+    return [
+        path
+        for path in sorted(folder.rglob('*.py'))
+        if not any(part.startswith('_') for part in path.relative_to(folder).parts)
+    ]
+
+
+def find_config(config: str) -> str:
+    """Return the file of a config.
+
+    Args:
+        config: Its path, or its name with or without ``.py``: a file of that path comes first.
+
+    Raises:
+        ValueError: If there is no such file, or several have that name.
+    """
+    if Path(config).is_file():
+        return config
+    name, paths = Path(config).name.removesuffix('.py'), list_configs()
+    found = [str(path) for path in paths if path.stem == name and Path(config).name == config]
+    if len(found) > 1:
+        raise ValueError(f'several configs are called {name}: {", ".join(found)}; give a path')
+    if not found:
+        near = get_close_matches(name, [path.stem for path in paths], cutoff=0.5)
+        hint = f'; did you mean {" or ".join(near)}?' if near else f' in {config_folder()}'
+        raise ValueError(f'file {config} does not exist, nor a config of that name{hint}')
+    return found[0]

@@ -1,0 +1,87 @@
+"""Look at a config's data sets before training: ``python tools/check_dataset.py CONFIG``.
+
+Reads every image and annotation of the training and the validation data, lists all faults, at
+which a training stops, and warnings, with which it goes on, and writes an HTML report with
+pictures. Ends with status 1 where there are faults or warnings.
+"""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.registry import init_default_scope
+
+from ..inspection.configs import Inspection, inspect_config
+from ..inspection.report import group_faults, summarise, write_report
+from ..panoptic.faults import FaultKind
+from .arguments import (
+    add_config,
+    add_options_of_config,
+    add_workers,
+    check_least,
+    make_parser,
+    read_config,
+    stop_on,
+)
+from .progress import show_progress
+
+SHOWN = 10
+
+
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = make_parser(__doc__, prog)
+    add_config(parser)
+    parser.add_argument(
+        '--out',
+        type=Path,
+        help='file of the report (default: work_dirs/NAME OF CONFIG/dataset_report.html)',
+    )
+    parser.add_argument(
+        '--num-pictures', type=int, default=8, help='pictures of each data set (default: 8)'
+    )
+    add_workers(parser)
+    add_options_of_config(parser)
+    args = parser.parse_args(argv)
+    check_least(parser, args, num_pictures=0, workers=1)
+    if args.out is None:
+        args.out = Path('work_dirs') / Path(args.config).stem / 'dataset_report.html'
+    if args.out.is_dir():
+        parser.error(f'--out: {args.out} is a folder; name the HTML file to write')
+    return args
+
+
+def print_summary(inspection: Inspection) -> None:
+    """Print what is in the data sets and what is wrong with them."""
+    for report in inspection.datasets:
+        print(f'\n{report.name}')
+        for name, value in summarise(report).items():
+            print(f'  {name:<22}{value}')
+    findings = group_faults(inspection.faults)
+    print_groups('FAULTS: training stops at the first that it meets', findings.faults)
+    print_groups('WARNINGS: training goes on', findings.warnings)
+    print(f'\n{findings.count()}')
+
+
+def print_groups(title: str, groups: list[tuple[FaultKind, list[str]]]) -> None:
+    """Print the first messages of each kind below a title, if there are any."""
+    if groups:
+        print(f'\n{title}')
+    for kind, messages in groups:
+        print(f'\n{kind.value}: {len(messages)}')
+        print(*(f'  {message}' for message in messages[:SHOWN]), sep='\n')
+        if len(messages) > SHOWN:
+            print(f'  and {len(messages) - SHOWN} more')
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Inspect as the command line says."""
+    args = parse_args(argv, prog)
+    cfg = read_config(args)
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    with stop_on(args.prog, OSError, ValueError):
+        inspection = inspect_config(cfg, args.workers, show_progress)
+        print_summary(inspection)
+        write_report(args.out, Path(args.config).name, inspection, args.num_pictures)
+    print(f'report: {args.out}')
+    return 1 if inspection.faults else 0

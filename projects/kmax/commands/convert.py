@@ -1,0 +1,164 @@
+"""Convert a released checkpoint.
+
+    python tools/convert_checkpoint.py FORMAT SRC DST --config CONFIG
+
+Formats:
+
+* ``deeplab2``: a TensorFlow checkpoint of the original, of segmentation or ImageNet weights: a
+  prefix, a folder, or the downloaded ``.tar.gz``. It needs ``pip install tensorflow-cpu``.
+* ``port``: a ``.pth`` or detectron2 ``.pkl`` of the public PyTorch port, for the configs
+  ``kmax_*-port_*``.
+* ``torchvision``, ``timm``, ``convnext``: ImageNet weights of ResNet or ConvNeXt from these
+  projects, the last being ConvNeXt's own repository; without their classifier.
+
+Of segmentation, DST is taken by ``init_detector``, ``DetInferencer``, ``tools/test.py`` and
+``load_from``. ImageNet weights start a training, by one of
+
+    load_from = 'DST'
+    model = dict(backbone=dict(init_cfg=dict(_delete_=True, type='Pretrained', checkpoint='DST',
+                                             prefix='backbone.')))
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from ..converters import FORMATS, Conversion, ConversionError
+from ..converters.checkpoint import dataset_meta, save_checkpoint
+from ..converters.conversion import SHOWN, fill, fit, shorten
+from ..converters.recipe import other_settings
+from ..converters.recognition import looks_like
+from ..converters.tensorflow_checkpoint import without_ending
+from ..engine.model_cost import build_on_meta
+from ..models import KMaXDeepLab
+from .arguments import config_file, make_parser, stop_on
+from .progress import show_progress
+
+RECIPES = dict(deeplab2='the original', port='the PyTorch port')
+
+
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = make_parser(__doc__, prog)
+    parser.add_argument('format', choices=FORMATS, help='where the checkpoint comes from')
+    parser.add_argument('src', type=Path, help='the checkpoint')
+    parser.add_argument('dst', type=Path, help='file to write, .pth')
+    parser.add_argument(
+        '--config', required=True, type=config_file, help='config of the same model'
+    )
+    parser.add_argument(
+        '--verbose', action='store_true', help='list every tensor, in the summary and in errors'
+    )
+    args = parser.parse_args(argv)
+    if args.dst.is_dir() or not args.dst.parent.is_dir():
+        parser.error(f'{args.dst} must be a file in a folder that exists')
+    if is_of_source(args.dst.resolve(), args.src.resolve()):
+        parser.error(f'{args.dst} would replace files of the checkpoint {args.src}')
+    return args
+
+
+def is_of_source(dst: Path, src: Path) -> bool:
+    """Return whether a file to write is a checkpoint or would pass for one of its files."""
+    if src.is_dir():
+        return src in dst.parents and (dst.name == 'checkpoint' or without_ending(dst) != dst)
+    return without_ending(dst) == without_ending(src)
+
+
+def track(tasks: list[Any]) -> Iterable[Any]:
+    """Show the progress of a list of tasks."""
+    return show_progress(tasks, 'converting', len(tasks))
+
+
+def account(reasons: dict[str, str], shown: int | None) -> Iterator[str]:
+    """Yield for each reason how many tensors there are, and the first or all."""
+    for reason, items in groupby(sorted(reasons.items(), key=lambda x: x[1]), lambda x: x[1]):
+        names = [name for name, _ in items]
+        yield f'  {len(names)}: {reason}: {shorten(names, shown)}'
+
+
+def report(args: Namespace, result: Conversion) -> Iterable[str]:
+    """Yield the lines of the summary."""
+    plan = result.plan
+    shown = None if args.verbose else SHOWN
+    yield f'used        {len(plan.targets)} of {len(plan.targets) + len(plan.left_out)} tensors'
+    if args.verbose:
+        yield from (f'  {source} -> {name}' for source, name in plan.targets.items())
+    yield f'left out    {len(plan.left_out)}'
+    yield from account(plan.left_out, shown)
+    counters = len(result.state) - len(plan.targets)
+    yield f'filled      {len(plan.targets)} weights; {counters} counters of batch norms start at 0'
+    yield f'not filled  {len(result.not_filled)}'
+    yield from account(result.not_filled, shown)
+    yield f'written     {args.dst} ({args.dst.stat().st_size / 2**20:.1f} MiB)'
+    if result.not_filled:
+        yield f"use it as   load_from = '{args.dst}', or as --help says"
+
+
+def check_recipe(args: Namespace, config: Config) -> None:
+    """Warn where weights of one code base come into the network of the other; shapes are equal."""
+    if args.format not in RECIPES:
+        return
+    differing = other_settings(config.model, args.format == 'port')
+    if differing:
+        print(
+            f'warning: {args.config} differs from the network of {RECIPES[args.format]}, in which '
+            f'these weights were trained, in model.{", model.".join(differing)}: they give the '
+            "published figures with that one's configs only",
+            file=sys.stderr,
+        )
+
+
+def convert_file(
+    args: Namespace, config: Config, model: KMaXDeepLab
+) -> tuple[Conversion, dict[str, Any]]:
+    """Return the converted weights and what to note beside them.
+
+    A ConversionError says, where the checkpoint has another format, which.
+    """
+    form = FORMATS[args.format]
+    print(f'reading     {args.src}', flush=True)
+    try:
+        with form.open(args.src) as weights:
+            print(f'converting  {len(weights)} tensors for {args.config}', flush=True)
+            fitted = fit(form, weights, model, None if args.verbose else SHOWN)
+            meta: dict[str, Any] = {}
+            if not fitted.not_filled:
+                check_recipe(args, config)
+                meta['dataset_meta'] = dataset_meta(config, model)
+            return fill(fitted, track), meta
+    except ConversionError as error:
+        found = looks_like(args.src, FORMATS, model)
+        if not found or args.format in found:
+            raise
+        raise ConversionError(
+            f'{args.src} looks like a checkpoint {" or ".join(found.values())}; as {args.format}: '
+            f'{error}'
+        ) from error
+
+
+def run(args: Namespace) -> Conversion:
+    """Convert as the command line says."""
+    config = Config.fromfile(args.config)
+    init_default_scope(config.get('default_scope', 'mmdet'))
+    model = build_on_meta(config.model)
+    if not isinstance(model, KMaXDeepLab):
+        raise ConversionError(
+            f'{args.config} is the config of {type(model).__name__}, not KMaXDeepLab'
+        )
+    result, meta = convert_file(args, config, model)
+    meta['cfg'] = config.pretty_text
+    save_checkpoint(args.dst, result.state, meta)
+    return result
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    args = parse_args(argv, prog)
+    with stop_on(args.prog, ConversionError):
+        result = run(args)
+    print('\n'.join(report(args, result)))

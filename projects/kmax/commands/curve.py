@@ -1,0 +1,26 @@
+"""Draw the losses and the quality of a training over its iterations, or compare trainings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..visualization.training_curve import compare_trainings, draw_training_curve
+from .arguments import make_parser
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Draw as the command line says."""
+    parser = make_parser(__doc__, prog)
+    parser.add_argument('work_dir', type=Path, nargs='+', help='work_dir of each training')
+    parser.add_argument(
+        '--out', type=Path, help='PNG (default: training_curve.png in the first work_dir)'
+    )
+    args = parser.parse_args(argv)
+    out_file = args.out or args.work_dir[0] / 'training_curve.png'
+    try:
+        if len(args.work_dir) == 1:
+            draw_training_curve(args.work_dir[0], out_file)
+        else:
+            compare_trainings(args.work_dir, out_file)
+    except OSError as error:
+        parser.error(str(error))
+    print(f'training curve in {out_file}')

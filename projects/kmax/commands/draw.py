@@ -1,0 +1,35 @@
+"""Draw image, ground truth, prediction and k-means clustering of images of a config's test set."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from mmdet.apis import init_detector
+
+from ..engine.weights import check_weights, read_weights
+from ..visualization.comparison import write_comparisons
+from .arguments import add_config, add_device, add_options_of_config, make_parser
+from .progress import show_progress
+
+
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = make_parser(__doc__, prog)
+    add_config(parser)
+    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('out_dir', help='folder for the pictures')
+    parser.add_argument('--num', type=int, default=12, help='number of images (default: 12)')
+    add_options_of_config(parser)
+    add_device(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Draw as the command line says."""
+    args = parse_args(argv, prog)
+    weights = read_weights(args.checkpoint)
+    model = init_detector(
+        args.config, args.checkpoint, device=args.device, cfg_options=args.cfg_options or {}
+    )
+    check_weights(model, weights, args.checkpoint)
+    files = write_comparisons(model, args.out_dir, args.num, show_progress)
+    print(f'{len(files)} pictures in {args.out_dir}')

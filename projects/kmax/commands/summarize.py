@@ -1,0 +1,102 @@
+"""Gather what tools/quickstart.sh measured in results.json and say where everything is."""
+
+import csv
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .arguments import make_parser
+
+PACKAGES = ('torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet')
+KINDS = {'all': '', 'things': '_th', 'stuff': '_st'}
+
+
+def read_stages(work_dir: Path) -> list[dict[str, Any]]:
+    """Return name, seconds and command of each stage, as the script noted them."""
+    with (work_dir / 'stages.tsv').open() as file:
+        rows = csv.reader(file, delimiter='\t', quoting=csv.QUOTE_NONE)
+        return [dict(name=row[0], seconds=int(row[1]), command=row[2]) for row in rows]
+
+
+def read_metrics(work_dir: Path) -> dict[str, Any]:
+    """Return what the latest run of tools/test.py below ``work_dir`` measured."""
+    files = sorted(work_dir.glob('test/*/*.json'))
+    if not files:
+        raise FileNotFoundError(f'no metrics in {work_dir}/test/*/*.json: run tools/test.py first')
+    metrics = json.loads(files[-1].read_text())
+    return {key.rpartition('/')[2]: value for key, value in metrics.items()}
+
+
+def find_versions() -> dict[str, str]:
+    """Return the version of Python and of each package that is installed."""
+    versions = {'python': platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def find_device() -> str:
+    """Return the GPU that mmengine uses, or the number of CPU cores."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f'CPU, {os.cpu_count()} cores'
+
+
+def summarize(work_dir: Path) -> dict[str, Any]:
+    """Return the figures of a run and what is needed to repeat it."""
+    checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
+    saved = torch.load(checkpoint, map_location='cpu')
+    metrics = read_metrics(work_dir)
+    stages = read_stages(work_dir)
+    return dict(
+        **{
+            kind: {quality: metrics[quality + suffix] for quality in ('PQ', 'SQ', 'RQ')}
+            for kind, suffix in KINDS.items()
+        },
+        metrics=metrics,
+        iterations=saved['meta']['iter'],
+        seed=saved['meta']['seed'],
+        seconds={stage['name']: stage['seconds'] for stage in stages},
+        total_seconds=sum(stage['seconds'] for stage in stages),
+        commands=[stage['command'] for stage in stages],
+        checkpoint=str(checkpoint),
+        device=find_device(),
+        versions=find_versions(),
+    )
+
+
+def report(work_dir: Path, results: dict[str, Any]) -> str:
+    """Return the figures and the places of all files, to be read on a terminal."""
+    lines = ['', f'{"":8}{"PQ":>8}{"SQ":>8}{"RQ":>8}']
+    for kind in KINDS:
+        lines.append(f'{kind:8}' + ''.join(f'{value:8.2f}' for value in results[kind].values()))
+    minutes, seconds = divmod(results['total_seconds'], 60)
+    lines += [
+        '',
+        f'{results["iterations"]} iterations, {minutes} min {seconds} s in all',
+        f'device          {results["device"]}',
+        f'figures         {work_dir / "results.json"}',
+        f'pictures        {work_dir / "pictures"}',
+        f'training curve  {work_dir / "training_curve.png"}',
+        f'weights         {results["checkpoint"]}',
+    ]
+    return '\n'.join(lines)
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Write results.json and print where everything is."""
+    parser = make_parser(__doc__, prog)
+    parser.add_argument('work_dir', type=Path, help='folder of the run')
+    work_dir = parser.parse_args(argv).work_dir
+    results = summarize(work_dir)
+    (work_dir / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
+    print(report(work_dir, results))

@@ -1,0 +1,82 @@
+"""Evaluate a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmdet.engine.hooks.utils import trigger_visualization_hook
+from mmdet.evaluation import DumpDetResults
+from mmengine.runner import Runner
+
+from ..engine.tta import use_tta
+from ..engine.weights import check_weights, read_weights
+from ..evaluation.all_tasks import add_all_tasks
+from ..evaluation.format_only import without_annotations
+from ..runtime.machine import adapt_to_machine, leave_group
+from .arguments import add_common_arguments, existing_file, load_config, make_parser
+
+
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line of mmdet's ``tools/test.py``."""
+    parser = make_parser(__doc__, prog)
+    add_common_arguments(parser)
+    parser.add_argument('checkpoint', type=existing_file, help='checkpoint file, or its URL')
+    parser.add_argument('--out', help='pickle file (.pkl) to write the predictions to')
+    parser.add_argument(
+        '--all-tasks',
+        action='store_true',
+        help='also report AP and mIoU, from the same predictions and panoptic annotations',
+    )
+    parser.add_argument(
+        '--format-only',
+        action='store_true',
+        help='only write the predictions, as test servers take them; no annotations are needed',
+    )
+    parser.add_argument(
+        '--outfile-prefix',
+        metavar='PREFIX',
+        help='first part of the paths that --format-only writes to; WORK_DIR/results by default',
+    )
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument('--show-dir', help='folder, within the work folder, to draw predictions to')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='average several views of each image, as tta_pipeline and tta_model of the config say',
+    )
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
+    args = parser.parse_args(argv)
+    if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
+        parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
+    if args.outfile_prefix is not None and not args.format_only:
+        parser.error('--outfile-prefix needs --format-only')
+    return args
+
+
+def test(args: Namespace) -> None:
+    """Test as the command line says."""
+    cfg = load_config(args)
+    cfg.load_from = args.checkpoint
+    if args.all_tasks:
+        add_all_tasks(cfg, args.format_only)
+    if args.format_only:
+        prefix = args.outfile_prefix or f'{cfg.work_dir}/results'
+        scope = cfg.get('default_scope') or 'mmengine'
+        cfg.test_evaluator = without_annotations(cfg.test_evaluator, prefix, scope)
+    if args.show or args.show_dir:
+        cfg = trigger_visualization_hook(cfg, args)
+    if args.tta:
+        use_tta(cfg)
+    adapt_to_machine(cfg)
+    weights = read_weights(args.checkpoint)
+    runner = Runner.from_cfg(cfg)
+    check_weights(runner.model, weights, args.checkpoint)
+    if args.out is not None:
+        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+    runner.test()
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Test, and leave the group of a distributed run."""
+    test(parse_args(argv, prog))
+    leave_group()

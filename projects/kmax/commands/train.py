@@ -1,0 +1,104 @@
+"""Train a model: ``python tools/train.py CONFIG``."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from ..engine.weights import check_weights, continues_with_new_classes, read_weights
+from ..runtime.batch_size import accumulate, scale_learning_rate
+from ..runtime.latest_checkpoint import choose_start
+from ..runtime.machine import adapt_to_machine, leave_group
+from .arguments import add_common_arguments, load_config, make_parser
+
+
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line of mmdet's ``tools/train.py``."""
+    parser = make_parser(__doc__, prog)
+    add_common_arguments(parser)
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate with the batch size: Adam with its square root',
+    )
+    parser.add_argument(
+        '--accumulate',
+        type=int,
+        default=1,
+        metavar='N',
+        help='sum the gradients of N iterations for one step, with N times the iterations: for a '
+        'batch size that is N times smaller than the recipe',
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='checkpoint, or its URL, to resume from; without a value, the latest one in the work '
+        'folder, if there is one',
+    )
+    parser.add_argument(
+        '--new-classes',
+        action='store_true',
+        help='with load_from, for data of other classes: those with a name in common continue, '
+        'the others start anew',
+    )
+    args = parser.parse_args(argv)
+    if args.accumulate < 1:
+        parser.error(f'--accumulate must be at least 1, but is {args.accumulate}')
+    if args.new_classes and args.resume is not None:
+        parser.error('--new-classes starts a training and excludes --resume')
+    if args.amp and not torch.cuda.is_available():
+        parser.error('--amp needs a GPU, and none was found')
+    is_file = args.resume not in (None, 'auto') and '://' not in args.resume
+    if is_file and not Path(args.resume).is_file():
+        parser.error(f'--resume: checkpoint {args.resume} does not exist')
+    return args
+
+
+def apply_options(cfg: Config, args: Namespace) -> None:
+    """Write the options of the command line into the config."""
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.loss_scale = 'dynamic'
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise KeyError(f'--auto-scale-lr: {args.config} lacks auto_scale_lr.base_batch_size')
+        cfg.auto_scale_lr.enable = True
+    if args.accumulate > 1:
+        accumulate(cfg, args.accumulate)
+    if args.new_classes:
+        hook = dict(type='MapClassesHook', new_classes=True)
+        cfg.merge_from_dict({'default_hooks.map_classes': hook})
+    resume = cfg.get('resume') if args.resume is None else args.resume
+    cfg.resume, cfg.load_from = choose_start(resume, cfg.get('load_from'), cfg.work_dir)
+
+
+def train(args: Namespace) -> None:
+    """Train as the command line says."""
+    cfg = load_config(args)
+    apply_options(cfg, args)
+    weights = read_weights(cfg.load_from) if cfg.load_from is not None else None
+    adapt_to_machine(cfg)
+    runner = Runner.from_cfg(cfg)
+    if weights is not None:
+        check_weights(
+            runner.model,
+            weights,
+            cfg.load_from,
+            starts=not cfg.resume,
+            new_classes=continues_with_new_classes(cfg),
+        )
+        # They were only looked at; the runner reads them itself.
+        del weights
+    scale_learning_rate(runner)
+    runner.train()
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Train, and leave the group of a distributed run."""
+    train(parse_args(argv, prog))
+    leave_group()

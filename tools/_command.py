@@ -1,0 +1,18 @@
+"""What every tool begins with: this clone comes before an installed package."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from kmax_deeplab import register
+from kmax_deeplab.cli import run
+
+__all__ = ['benchmark', 'run']
+
+
+def benchmark(name: str) -> None:
+    """Run a benchmark, of which only a clone has any."""
+    register()
+    import_module(f'benchmarks.{name}').main()
