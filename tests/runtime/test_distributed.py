@@ -1,6 +1,7 @@
 """Two processes on CPUs: they train as one does, and end together."""
 
 import os
+import re
 import signal
 import time
 
@@ -63,6 +64,7 @@ def test_killed_data_worker_ends_the_training_with_the_reason(tmp_path, killing)
     killing[0].wait_for('Iter(train)', 240)
     os.kill(killing[0].children()[0], signal.SIGKILL)
     assert killing[0].wait(SECONDS) == 1
-    # Which of them is told depends on whether the worker was just handing a tensor over.
-    reasons = ('is killed by signal: Killed', 'ConnectionResetError', 'exited unexpectedly')
-    assert any(reason in killing[0].output for reason in reasons)
+    # Which of them is told depends on whether the worker was just handing a tensor over: then torch
+    # loses its socket.
+    reasons = r'killed by signal: Killed|exited unexpectedly|(Connection\w+|EOF|FileNotFound)Error'
+    assert re.search(reasons, killing[0].output), killing[0].output
