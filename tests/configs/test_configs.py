@@ -1,6 +1,5 @@
 """Every config of the project resolves and builds."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import re
 import shutil
 import subprocess
@@ -20,8 +19,8 @@ from mmengine.registry import (
     init_default_scope,
 )
 
-from projects.kmax.engine.settings import check_settings
 from projects.kmax.engine.hooks.check_classes import check_classes
+from projects.kmax.engine.settings import check_settings
 from projects.kmax.engine.tta import use_tta
 
 EMA_LINE = re.compile(r"^( *)# (dict\(type='EMAHook'.*)$", re.MULTILINE)

@@ -1,7 +1,5 @@
 """Every variable of every released kind of checkpoint has its place in our networks."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import pytest
 import torch
 

@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-import projects.kmax  # noqa: F401
 from projects.kmax.converters.deeplab2_names import Names, torch_layout
 
 

@@ -1,7 +1,5 @@
 """ImageNet weights of other projects, and of mmpretrain, in our backbones."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import re
 from types import SimpleNamespace
 

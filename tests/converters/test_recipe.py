@@ -1,7 +1,5 @@
 """Settings that tell the original's networks from those of the port."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 from pathlib import Path
 
 import pytest
@@ -9,7 +7,7 @@ from mmengine.config import Config
 
 from projects.kmax.converters.recipe import other_settings
 
-MODELS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax/_base_/models'
+MODELS = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models'
 OF_BOTH = [
     'panoptic_head.pixel_decoder.dilation',
     'panoptic_head.pixel_decoder.align_corners',

@@ -1,7 +1,5 @@
 """Reading PyTorch projects' files, and refusing those that could run code."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import os
 import pickle
 import subprocess
@@ -16,7 +14,7 @@ import torch
 from projects.kmax.converters import ConversionError
 from projects.kmax.converters.torch_checkpoint import open_torch
 
-ROOT = Path(projects.kmax.__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = {'a.weight': np.arange(6, dtype=np.float32).reshape(2, 3), 'a.count': np.int64(7)}
 
 

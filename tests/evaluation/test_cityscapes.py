@@ -1,6 +1,5 @@
 """Cityscapes' own evaluation on a city of three images, its files made by its own tools."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import copy
 import json
 import sys

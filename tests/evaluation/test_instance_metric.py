@@ -1,6 +1,5 @@
 """AP from panoptic annotations against pycocotools' on the instances made from them."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 from collections import defaultdict
 from functools import partial

@@ -1,6 +1,5 @@
 """The metric on maps in memory against the evaluation of files."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 from functools import partial
 

@@ -5,8 +5,6 @@ instance per pixel, in which crowd is void already, after it has removed small p
 of fewer pixels than one limit, and stuff classes of fewer than another.
 """
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import numpy as np
 import pytest
 import torch

@@ -1,6 +1,5 @@
 """Label maps against panoptic JSON: where the two panoptic qualities differ, counted by hand."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import numpy as np

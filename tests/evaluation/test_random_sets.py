@@ -1,6 +1,5 @@
 """PQ, AP and mIoU on random sets against panopticapi's, pycocotools' and mmsegmentation's."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import contextlib
 import io
 import json

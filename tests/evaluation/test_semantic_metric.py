@@ -1,6 +1,5 @@
 """mIoU from panoptic annotations against mmsegmentation's results."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import numpy as np

@@ -1,6 +1,5 @@
 """Metrics of one run read their annotations once, and find what each finds alone."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import threading
 from collections import Counter

@@ -1,4 +1,3 @@
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import subprocess
 import sys
