@@ -10,48 +10,17 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
+from published import ORIGINAL, PORT, RELEASED, SHORT
 
 from projects.kmax.converters import FORMATS, convert
 from projects.kmax.models.postprocess.maps import PostprocessConfig
 from projects.kmax.models.targets import build_targets
 
 ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
-COCO, CITYSCAPES = '8xb8-150k_coco-panoptic', '8xb4-60k_cityscapes-panoptic'
-ADE20K = '8xb8-100k_ade20k-panoptic'
-SHORT = {
-    'r50': 'r50',
-    'axial_r50': 'axial-r50',
-    'convnext_tiny': 'convnext-t',
-    'convnext_small': 'convnext-s',
-    'convnext_base': 'convnext-b',
-    'convnext_large': 'convnext-l',
-}
-# Names of the recorded models.
-ORIGINAL = {
-    **{f'coco_{theirs}': f'kmax_{ours}_{COCO}' for theirs, ours in SHORT.items()},
-    **{f'cityscapes_{theirs}': f'kmax_{ours}_{CITYSCAPES}' for theirs, ours in SHORT.items()},
-    **{
-        f'ade20k_{backbone}_{size}': f'kmax_{SHORT[backbone]}_{ADE20K}-{size}x{size}'
-        for backbone in ('r50', 'convnext_large')
-        for size in (641, 1281)
-    },
-}
-PORT = {
-    **{b: f'kmax_{SHORT[b]}-port_{COCO}' for b in SHORT if b != 'axial_r50'},
-    **{f'city_{b}': f'kmax_{SHORT[b]}-port_{CITYSCAPES}' for b in ('r50', 'convnext_large')},
-    **{f'ade_{b}': f'kmax_{SHORT[b]}-port_{ADE20K}' for b in ('r50', 'convnext_large')},
-}
 UNLABELED = 'kmax_convnext-l_8xb8-150k_coco-unlabeled-panoptic'
 PUBLISHED = [*ORIGINAL.values(), UNLABELED, *PORT.values()]
 # Millions, without the auxiliary semantic decoder (kMaX-DeepLab, Table 1).
-IN_THE_PAPER = {
-    'r50': 57,
-    'axial_r50': 74,
-    'convnext_tiny': 61,
-    'convnext_small': 83,
-    'convnext_base': 122,
-    'convnext_large': 232,
-}
+IN_THE_PAPER = dict(zip(SHORT, (57, 74, 61, 83, 122, 232), strict=True))
 
 READ_BY = {'train_cfg': build_targets, 'test_cfg': PostprocessConfig}
 
@@ -276,15 +245,10 @@ def make_sample(config, height, width):
     return sample
 
 
-CHECKPOINTS = [
-    *(('deeplab2', case, name) for case, name in ORIGINAL.items()),
-    ('deeplab2', 'coco_convnext_large', UNLABELED),
-    *(('port', case, name) for case, name in PORT.items()),
-]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(('form', 'case', 'name'), CHECKPOINTS)
+@pytest.mark.parametrize(
+    ('form', 'case', 'name'), [*RELEASED, ('deeplab2', 'coco_convnext_large', UNLABELED)]
+)
 def test_converted_model_trains_and_predicts(
     form, case, name, on_meta, deeplab2_variables, port_tensors
 ):

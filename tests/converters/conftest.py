@@ -36,9 +36,13 @@ def meta_tensors(shapes):
 
 
 @pytest.fixture(scope='session')
-def released(port_shapes):
-    """Tensors of the PyTorch port's nine checkpoints, on the meta device."""
-    return {case: meta_tensors(shapes) for case, shapes in port_shapes.items()}
+def released(deeplab2_shapes, port_shapes):
+    """Tensors of every released checkpoint by its format and name, on the meta device."""
+    recorded = dict(deeplab2=deeplab2_shapes, port=port_shapes)
+    return {
+        form: {case: meta_tensors(shapes) for case, shapes in cases.items()}
+        for form, cases in recorded.items()
+    }
 
 
 @pytest.fixture(scope='session')

@@ -1,0 +1,46 @@
+"""Every tensor of every released checkpoint has its place in our networks."""
+
+import pytest
+from published import ORIGINAL, PORT, RELEASED
+
+from projects.kmax.converters import FORMATS, ConversionError, convert
+
+R50 = [('deeplab2', 'coco_r50', ORIGINAL['coco_r50']), ('port', 'r50', PORT['r50'])]
+SEMANTIC = ('semantic_', 'sem_seg_head.predictor._auxiliary_semantic_predictor')
+
+
+def test_cases_are_all_released_checkpoints(released):
+    cases = [(form, case) for form in released for case in released[form]]
+    assert sorted(cases) == sorted((form, case) for form, case, _ in RELEASED)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(('form', 'case', 'config'), RELEASED)
+def test_every_tensor_fills_a_weight_and_every_weight_is_filled(
+    form, case, config, released, meta_model
+):
+    model, tensors = meta_model(config), released[form][case]
+    result = convert(FORMATS[form], tensors, model)
+    assert set(result.plan.targets) == set(tensors)
+    assert result.plan.left_out == {} and result.not_filled == {}
+    assert list(result.state) == list(model.state_dict())
+    model.load_state_dict(result.state, strict=True, assign=True)
+
+
+@pytest.mark.parametrize(('form', 'case', 'config'), R50)
+def test_semantic_weights_are_left_out_where_the_config_has_no_such_decoder(
+    form, case, config, released, meta_model
+):
+    model, tensors = meta_model(config, panoptic_head=dict(semantic_decoder=None)), released[form]
+    left_out = convert(FORMATS[form], tensors[case], model).plan.left_out
+    assert set(left_out) == {name for name in tensors[case] if name.startswith(SEMANTIC)}
+    assert set(left_out.values()) == {'the config has no auxiliary semantic decoder'}
+    assert len(left_out) > 50
+
+
+@pytest.mark.parametrize(('form', 'case', 'config'), R50)
+def test_unknown_class_order_is_an_error(form, case, config, released, meta_model):
+    classes = dict(num_things_classes=60, num_stuff_classes=73)
+    model = meta_model(config, panoptic_head=classes)
+    with pytest.raises(ConversionError, match='60 thing and 73 stuff classes'):
+        convert(FORMATS[form], released[form][case], model)
