@@ -11,13 +11,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import (
-    DATASETS,
-    HOOKS,
-    METRICS,
-    VISUALIZERS,
-    init_default_scope,
-)
+from mmengine.registry import DATASETS, HOOKS, METRICS, VISUALIZERS, init_default_scope
 
 from projects.kmax.engine.hooks.check_classes import check_classes
 from projects.kmax.engine.settings import check_settings

@@ -8,26 +8,17 @@ from mmengine.config import Config
 from projects.kmax.evaluation.destinations import check_destinations
 from projects.kmax.evaluation.format_only import without_annotations
 
+PANOPTIC = dict(type='KMaXPanopticMetric', ann_file='a')
+
 
 def test_those_that_can_write_do():
-    made = without_annotations(
-        [
-            dict(type='KMaXPanopticMetric', ann_file='a'),
-            dict(type='KMaXSemanticMetric', ann_file='a'),
-            dict(type='SemSegMetric'),
-            dict(type='CocoMetric', outfile_prefix='own'),
-        ],
-        'work/results',
-    )
+    semantic = dict(type='KMaXSemanticMetric', ann_file='a')
+    coco = dict(type='CocoMetric', outfile_prefix='own')
+    made = without_annotations([PANOPTIC, semantic, dict(type='SemSegMetric'), coco], 'work/r')
     assert made == [
-        dict(
-            type='KMaXPanopticMetric',
-            ann_file='a',
-            outfile_prefix='work/results',
-            format_only=True,
-        ),
-        dict(type='SemSegMetric', output_dir='work/results', format_only=True),
-        dict(type='CocoMetric', outfile_prefix='own', format_only=True),
+        dict(PANOPTIC, outfile_prefix='work/r', format_only=True),
+        dict(type='SemSegMetric', output_dir='work/r', format_only=True),
+        dict(coco, format_only=True),
     ]
 
 
@@ -57,18 +48,14 @@ def test_semantic_configs_write(name):
 
 
 def test_unknown_metrics_are_named():
-    evaluators = [dict(type='KMaXPanopticMetric', ann_file='a'), dict(type='CocoMetrc')]
     with pytest.raises(ValueError, match=r"names \['CocoMetrc'\], but default_scope \"mmdet\""):
-        without_annotations(evaluators, 'r')
+        without_annotations([PANOPTIC, dict(type='CocoMetrc')], 'r')
 
 
 @pytest.mark.parametrize(
     'evaluators',
     [
-        [
-            dict(type='KMaXPanopticMetric', ann_file='a'),
-            dict(type='KMaXCityscapesPanopticMetric', ann_file='a', outfile_prefix='./work/r'),
-        ],
+        [PANOPTIC, dict(PANOPTIC, type='KMaXCityscapesPanopticMetric', outfile_prefix='./work/r')],
         [dict(type='KMaXInstanceMetric', ann_file=name) for name in 'ab'],
         [dict(type='SemSegMetric'), dict(type='SemSegMetric')],
     ],
@@ -76,39 +63,32 @@ def test_unknown_metrics_are_named():
 )
 def test_two_that_would_write_the_same_files_are_refused(evaluators):
     first, second = (config['type'] for config in evaluators)
-    with pytest.raises(
-        ValueError, match=f'--format-only: .*{first} and {second} both write to .*work/r'
-    ):
+    message = f'--format-only: .*{first} and {second} both write to .*work/r'
+    with pytest.raises(ValueError, match=message):
         without_annotations(evaluators, 'work/r')
 
 
 def test_two_that_write_elsewhere_may_write_the_same_kind():
-    evaluators = [dict(type='KMaXPanopticMetric', ann_file='a', outfile_prefix=p) for p in 'pq']
+    evaluators = [dict(PANOPTIC, outfile_prefix=path) for path in 'pq']
     made = without_annotations([*evaluators, dict(type='KMaXInstanceMetric', ann_file='a')], 'p')
     assert [config['outfile_prefix'] for config in made] == ['p', 'q', 'p']
 
 
 @pytest.mark.parametrize('section', ['val_evaluator', 'test_evaluator'])
 @pytest.mark.parametrize(
-    ('first', 'second'),
+    ('first', 'second', 'key', 'path'),
     [
-        (
-            dict(type='KMaXPanopticMetric', outfile_prefix='work/r'),
-            dict(type='CocoPanopticMetric', outfile_prefix='./work/r'),
-        ),
-        (
-            dict(type='KMaXInstanceMetric', outfile_prefix='work/r'),
-            dict(type='mmdet.CocoMetric', outfile_prefix='work/r'),
-        ),
-        (dict(type='SemSegMetric', output_dir='work/r'),) * 2,
+        ('KMaXPanopticMetric', 'CocoPanopticMetric', 'outfile_prefix', './work/r'),
+        ('KMaXInstanceMetric', 'mmdet.CocoMetric', 'outfile_prefix', 'work/r'),
+        ('SemSegMetric', 'SemSegMetric', 'output_dir', 'work/r'),
     ],
-    ids=lambda config: config['type'],
 )
-def test_runs_that_evaluate_are_checked_too(section, first, second):
-    others = [dict(type='KMaXPanopticMetric', ann_file='a'), dict(type='Unknown')]
-    cfg = Config({'default_scope': 'mmdet', section: [first, *others, second]})
-    names = f'{first["type"]} and {second["type"]}'
-    with pytest.raises(ValueError, match=f'^{section}: {names} both write to .*work/r'):
+def test_runs_that_evaluate_are_checked_too(section, first, second, key, path):
+    one, other = {'type': first, key: 'work/r'}, {'type': second, key: path}
+    evaluators = [one, PANOPTIC, dict(type='Unknown'), other]
+    cfg = Config({'default_scope': 'mmdet', section: evaluators})
+    message = f'^{section}: {first} and {second} both write to .*work/r'
+    with pytest.raises(ValueError, match=message):
         check_destinations(cfg)
 
 

@@ -1,12 +1,13 @@
 """The metric on maps in memory against the evaluation of files."""
 
 import json
-from functools import partial
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from mmdet.registry import METRICS
+from panoptic_files import edit, things_first, truth_in
 
 from projects.kmax.evaluation import pq_compute
 from projects.kmax.panoptic_format import read_panoptic_png
@@ -15,13 +16,8 @@ KIND = 'KMaXPanopticMetric'
 KEYS = {f'coco_panoptic/{name}{kind}' for name in ('PQ', 'SQ', 'RQ') for kind in ('', '_th', '_st')}
 
 
-@pytest.fixture
-def load(things_first):
-    """Return a function from a folder to class names, and to the predictions as data samples."""
-    return partial(recorded, things_first)
-
-
-def recorded(things_first, folder):
+def load(folder):
+    """Return class names, and the predictions as data samples."""
     gt, pred = (json.loads((folder / f'{side}.json').read_text()) for side in ('gt', 'pred'))
     classes, labels = things_first(gt['categories'])
     samples = []
@@ -41,18 +37,19 @@ def recorded(things_first, folder):
     return classes, samples
 
 
-def truth(folder):
-    return dict(ann_file=str(folder / 'gt.json'), seg_prefix=str(folder / 'gt'))
-
-
 def build(folder, **options):
-    return METRICS.build(dict(type=KIND, **(truth(folder) | options)))
+    return METRICS.build(dict(type=KIND, **(truth_in(folder) | options)))
+
+
+@pytest.fixture
+def edge(recordings):
+    return recordings('pq/edge')
 
 
 @pytest.mark.parametrize('name', ['edge', 'coco4', 'synth60'])
-def test_equals_pq_compute(recordings, load, evaluate, name):
+def test_equals_pq_compute(recordings, evaluate, name):
     folder = recordings(f'pq/{name}')
-    result = evaluate(KIND, *load(folder), classwise=True, **truth(folder))
+    result = evaluate(KIND, *load(folder), classwise=True, **truth_in(folder))
     expected = pq_compute(folder / 'gt.json', folder / 'pred.json')
     assert result.keys() == KEYS
     for group, kind in dict(All='', Things='_th', Stuff='_st').items():
@@ -61,62 +58,54 @@ def test_equals_pq_compute(recordings, load, evaluate, name):
             assert made == pytest.approx(100 * expected[group][value], rel=0, abs=1e-10)
 
 
-def test_export_evaluates_to_the_same(recordings, load, evaluate, tmp_path):
-    folder = recordings('pq/edge')
-    options = dict(outfile_prefix=str(tmp_path / 'out/results'), **truth(folder))
-    result = evaluate(KIND, *load(folder), **options)
-    exported = pq_compute(folder / 'gt.json', tmp_path / 'out/results.panoptic.json', folder / 'gt')
+def test_export_evaluates_to_the_same(edge, evaluate, tmp_path):
+    options = dict(outfile_prefix=str(tmp_path / 'out/results'), **truth_in(edge))
+    result = evaluate(KIND, *load(edge), **options)
+    exported = pq_compute(edge / 'gt.json', tmp_path / 'out/results.panoptic.json', edge / 'gt')
     assert result['coco_panoptic/PQ'] == pytest.approx(100 * exported['All']['pq'], abs=1e-10)
     names = {path.name for path in (tmp_path / 'out').rglob('*') if path.is_file()}
-    assert names == {'results.panoptic.json', *(path.name for path in (folder / 'gt').iterdir())}
+    assert names == {'results.panoptic.json', *(path.name for path in (edge / 'gt').iterdir())}
 
 
-def test_format_only_needs_no_annotations(recordings, load, evaluate, tmp_path):
-    folder = recordings('pq/edge')
-    info = json.loads((folder / 'gt.json').read_text())
-    del info['annotations']
-    ann_file = tmp_path / 'info.json'
-    ann_file.write_text(json.dumps(info))
+def test_format_only_needs_no_annotations(edge, evaluate, tmp_path):
+    ann_file = shutil.copyfile(edge / 'gt.json', tmp_path / 'info.json')
+    edit(ann_file, lambda content: content.pop('annotations'))
     options = dict(ann_file=str(ann_file), outfile_prefix=str(tmp_path / 'results'))
-    assert evaluate(KIND, *load(folder), format_only=True, **options) == {}
+    assert evaluate(KIND, *load(edge), format_only=True, **options) == {}
     exported = json.loads((tmp_path / 'results.panoptic.json').read_text())['annotations']
     assert [entry['file_name'] for entry in exported][0] == 'perfect_stuff.png'
     assert exported[0]['segments_info'][0]['area'] == 400
 
 
-def test_nothing_predicted(recordings, load, evaluate):
-    folder = recordings('pq/edge')
-    classes, samples = load(folder)
+def test_nothing_predicted(edge, evaluate):
+    classes, samples = load(edge)
     for sample in samples:
         sample['pred_panoptic_seg']['sem_seg'].fill_(len(classes))
-    result = evaluate(KIND, classes, samples, **truth(folder))
+    result = evaluate(KIND, classes, samples, **truth_in(edge))
     assert set(result.values()) == {0.0}
 
 
-def test_bad_arguments(recordings):
-    folder = recordings('pq/edge')
+def test_bad_arguments(edge):
     with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
-        build(folder, format_only=True)
+        build(edge, format_only=True)
     with pytest.raises(ValueError, match='seg_prefix'):
-        build(folder, seg_prefix=None)
+        build(edge, seg_prefix=None)
 
 
-def test_bad_predictions(recordings, load, evaluate):
-    folder = recordings('pq/edge')
-    classes, samples = load(folder)
+def test_bad_predictions(edge, evaluate):
+    classes, samples = load(edge)
     with pytest.raises(ValueError, match=r"classes \['yeti'\] are not among .*gt.json"):
-        evaluate(KIND, [*classes, 'yeti'], samples, **truth(folder))
+        evaluate(KIND, [*classes, 'yeti'], samples, **truth_in(edge))
     small = [samples[0] | dict(pred_panoptic_seg=dict(sem_seg=torch.zeros(1, 3, 3).int()))]
     with pytest.raises(ValueError, match=r'image 1: .* size \(3, 3\), .*stuff.png has \(20, 20\)'):
-        evaluate(KIND, classes, small, **truth(folder))
+        evaluate(KIND, classes, small, **truth_in(edge))
     with pytest.raises(ValueError, match='image 99 has no annotation in .*gt.json'):
-        evaluate(KIND, classes, [samples[0] | dict(img_id=99)], **truth(folder))
+        evaluate(KIND, classes, [samples[0] | dict(img_id=99)], **truth_in(edge))
 
 
 @pytest.mark.parametrize('fault', ['category', 'area'])
-def test_faults_are_found_when_the_metric_is_built(recordings, tmp_path, fault):
-    folder = recordings('pq/edge')
-    content = json.loads((folder / 'gt.json').read_text())
+def test_faults_are_found_when_the_metric_is_built(edge, tmp_path, fault):
+    content = json.loads((edge / 'gt.json').read_text())
     annotated = [a for a in content['annotations'] if a['segments_info']]
     if fault == 'category':
         annotated[0]['segments_info'][0]['category_id'] = 99
@@ -129,4 +118,4 @@ def test_faults_are_found_when_the_metric_is_built(recordings, tmp_path, fault):
     ann_file = tmp_path / 'gt.json'
     ann_file.write_text(json.dumps(content))
     with pytest.raises(ValueError, match=message):
-        build(folder, ann_file=str(ann_file))
+        build(edge, ann_file=str(ann_file))

@@ -71,11 +71,8 @@ def quality(made, pairs):
     for truth, predicted in pairs:
         add_image(truth, predicted, classes, iou, tp, fp, fn)
     figures = {}
-    for kind, members in {
-        '': range(classes),
-        '_th': range(THINGS),
-        '_st': range(THINGS, classes),
-    }.items():
+    groups = {'': range(classes), '_th': range(THINGS), '_st': range(THINGS, classes)}
+    for kind, members in groups.items():
         occurring = [label for label in members if tp[label] + fp[label] + fn[label] > 0]
         sq = np.array([iou[label] / max(tp[label], 1) for label in occurring])
         rq = np.array([tp[c] / (tp[c] + fp[c] / 2 + fn[c] / 2) for c in occurring])

@@ -1,12 +1,9 @@
 """Label maps against panoptic JSON: where the two panoptic qualities differ, counted by hand."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-
-from projects.kmax.panoptic_format import write_panoptic_png
+from panoptic_files import write_truth
 
 CLASSES = ('cat', 'dog', 'sky')
 CAT, DOG, SKY = 0, 1, 2
@@ -84,16 +81,13 @@ CASES = {
 @pytest.mark.filterwarnings('ignore:panoptic quality of')
 def test_quality(evaluate, name, tmp_path):
     gt_ids, segments, pred, official, pipeline = CASES[name]
-    write_panoptic_png(tmp_path / 'gt' / 'a.png', gt_ids)
     categories = [
         dict(id=label + 1, name=name, isthing=int(label < SKY))
         for label, name in enumerate(CLASSES)
     ]
     annotation = dict(image_id=1, file_name='a.png', segments_info=segments)
-    content = dict(categories=categories, annotations=[annotation])
-    (tmp_path / 'gt.json').write_text(json.dumps(content))
+    truth = write_truth(tmp_path, categories, [annotation], [gt_ids])
     sample = dict(img_id=1, pred_panoptic_seg=dict(sem_seg=torch.from_numpy(pred)[None]))
-    truth = dict(ann_file=str(tmp_path / 'gt.json'), seg_prefix=str(tmp_path / 'gt'))
     for kind, prefix, expected in (
         ('KMaXPanopticMetric', 'coco_panoptic', official),
         ('KMaXPipelinePanopticMetric', 'pipeline_panoptic', pipeline),

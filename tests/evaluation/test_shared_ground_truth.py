@@ -1,12 +1,12 @@
 """Metrics of one run read their annotations once, and find what each finds alone."""
 
-import json
 import threading
 from collections import Counter
 
 import numpy as np
 import pytest
 from mmengine.evaluator import Evaluator
+from panoptic_files import edit
 
 from projects.kmax.evaluation import ground_truth, recent_maps
 from projects.kmax.evaluation.recent_maps import RECENT_MAPS, RecentMaps
@@ -67,9 +67,7 @@ def test_each_file_is_read_once(random_set, reads, batch):
 def test_a_file_written_anew_is_read_anew(random_set, reads):
     made = random_set(0)
     first = evaluator(made, KINDS[0])
-    content = json.loads((made.folder / 'gt.json').read_text())
-    content['categories'][0]['name'] = 'heaven'
-    (made.folder / 'gt.json').write_text(json.dumps(content))
+    edit(made.folder / 'gt.json', lambda content: content['categories'][0].update(name='heaven'))
     second = evaluator(made, KINDS[0])
     names = [
         [c['name'] for c in tested.metrics[0].ground_truth.categories.values()]
