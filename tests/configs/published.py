@@ -1,5 +1,13 @@
 """Configs of the published models, by the names under which their checkpoints are recorded."""
 
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+from projects.kmax.engine.model_cost import build_on_meta
+
+ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 COCO, CITYSCAPES = '8xb8-150k_coco-panoptic', '8xb4-60k_cityscapes-panoptic'
 ADE20K = '8xb8-100k_ade20k-panoptic'
 SIZES = ('tiny', 'small', 'base', 'large')
@@ -25,3 +33,11 @@ RELEASED = [
     for form, configs in dict(deeplab2=ORIGINAL, port=PORT).items()
     for case, config in configs.items()
 ]
+
+
+def build(name, **changes):
+    """Return a config and its model without memory or values; arguments change the model."""
+    config = Config.fromfile(ROOT / f'{name}.py')
+    config.merge_from_dict(dict(model=changes))
+    init_default_scope(config.default_scope)
+    return config, build_on_meta(config.model)

@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +11,13 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, HOOKS, METRICS, VISUALIZERS, init_default_scope
+from published import ROOT
 
 from projects.kmax.engine.hooks.check_classes import check_classes
 from projects.kmax.engine.settings import check_settings
 from projects.kmax.engine.tta import use_tta
 
 EMA_LINE = re.compile(r"^( *)# (dict\(type='EMAHook'.*)$", re.MULTILINE)
-ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 CONFIGS = sorted(ROOT.glob('*.py'))
 PANOPTIC = [path for path in CONFIGS if 'panoptic' in path.stem]
 PUBLISHED = [p for p in CONFIGS if re.search('coco-|ade20k-|cityscapes-', p.stem)]

@@ -2,7 +2,6 @@
 
 import json
 from inspect import Parameter, signature
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,13 +9,12 @@ from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
-from published import ORIGINAL, PORT, RELEASED, SHORT
+from published import ORIGINAL, PORT, RELEASED, ROOT, SHORT
 
 from projects.kmax.converters import FORMATS, convert
 from projects.kmax.models.postprocess.maps import PostprocessConfig
 from projects.kmax.models.targets import build_targets
 
-ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 UNLABELED = 'kmax_convnext-l_8xb8-150k_coco-unlabeled-panoptic'
 PUBLISHED = [*ORIGINAL.values(), UNLABELED, *PORT.values()]
 # Millions, without the auxiliary semantic decoder (kMaX-DeepLab, Table 1).

@@ -1,13 +1,12 @@
 """Settings that tell the original's networks from those of the port."""
 
-from pathlib import Path
-
 import pytest
 from mmengine.config import Config
+from published import ROOT
 
 from projects.kmax.converters.recipe import other_settings
 
-MODELS = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models'
+MODELS = ROOT / '_base_/models'
 OF_BOTH = [
     'panoptic_head.pixel_decoder.dilation',
     'panoptic_head.pixel_decoder.align_corners',

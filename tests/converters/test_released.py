@@ -16,9 +16,7 @@ def test_cases_are_all_released_checkpoints(released):
 
 @pytest.mark.parity
 @pytest.mark.parametrize(('form', 'case', 'config'), RELEASED)
-def test_every_tensor_fills_a_weight_and_every_weight_is_filled(
-    form, case, config, released, meta_model
-):
+def test_tensors_and_weights_fill_each_other(form, case, config, released, meta_model):
     model, tensors = meta_model(config), released[form][case]
     result = convert(FORMATS[form], tensors, model)
     assert set(result.plan.targets) == set(tensors)
@@ -28,9 +26,7 @@ def test_every_tensor_fills_a_weight_and_every_weight_is_filled(
 
 
 @pytest.mark.parametrize(('form', 'case', 'config'), R50)
-def test_semantic_weights_are_left_out_where_the_config_has_no_such_decoder(
-    form, case, config, released, meta_model
-):
+def test_semantic_weights_without_a_decoder_are_left_out(form, case, config, released, meta_model):
     model, tensors = meta_model(config, panoptic_head=dict(semantic_decoder=None)), released[form]
     left_out = convert(FORMATS[form], tensors[case], model).plan.left_out
     assert set(left_out) == {name for name in tensors[case] if name.startswith(SEMANTIC)}

@@ -4,15 +4,15 @@ import copy
 import sys
 import types
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from published import ROOT
 
 from projects.kmax.evaluation import all_tasks
 from projects.kmax.evaluation.format_only import without_annotations
 
-CONFIG = 'configs/kmax/kmax_r50_8xb4-60k_cityscapes-panoptic.py'
+CONFIG = 'kmax_r50_8xb4-60k_cityscapes-panoptic.py'
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def cfg(tmp_path, monkeypatch):
     scripts.__spec__ = ModuleSpec('cityscapesscripts', None)
     monkeypatch.setitem(sys.modules, 'cityscapesscripts', scripts)
     (tmp_path / 'val').mkdir()
-    cfg = Config.fromfile(str(Path(__file__).resolve().parents[2] / CONFIG))
+    cfg = Config.fromfile(str(ROOT / CONFIG))
     cfg.test_evaluator.ann_file = str(tmp_path / 'cityscapes_panoptic_val.json')
     return cfg
 

@@ -1,9 +1,8 @@
 """Which evaluators of a config write predictions, and where."""
 
-from pathlib import Path
-
 import pytest
 from mmengine.config import Config
+from published import ROOT
 
 from projects.kmax.evaluation.destinations import check_destinations
 from projects.kmax.evaluation.format_only import without_annotations
@@ -41,8 +40,7 @@ def test_none_can_write():
     ],
 )
 def test_semantic_configs_write(name):
-    configs = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
-    cfg = Config.fromfile(str(configs / f'{name}.py'))
+    cfg = Config.fromfile(str(ROOT / f'{name}.py'))
     (made,) = without_annotations(cfg.test_evaluator, 'r', cfg.default_scope)
     assert made == dict(cfg.test_evaluator, output_dir='r', format_only=True)
 
