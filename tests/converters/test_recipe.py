@@ -8,12 +8,9 @@ from projects.kmax.converters.recipe import other_settings
 
 MODELS = ROOT / '_base_/models'
 OF_BOTH = [
-    'panoptic_head.pixel_decoder.dilation',
-    'panoptic_head.pixel_decoder.align_corners',
-    'panoptic_head.transformer_decoder.norm_eps',
-    'panoptic_head.semantic_decoder.act',
-    'panoptic_head.semantic_decoder.align_corners',
-    'test_cfg.postprocess',
+    *('panoptic_head.pixel_decoder.dilation', 'panoptic_head.pixel_decoder.align_corners'),
+    *('panoptic_head.transformer_decoder.norm_eps', 'panoptic_head.semantic_decoder.act'),
+    *('panoptic_head.semantic_decoder.align_corners', 'test_cfg.postprocess'),
 ]
 OF_BACKBONE = {
     'r50': ['backbone.stem_pool', 'backbone.activate_outputs'],

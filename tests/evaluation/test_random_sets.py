@@ -96,19 +96,10 @@ def as_instances(made):
         images.append(dict(id=annotation['image_id'], height=ids.shape[0], width=ids.shape[1]))
         for segment in annotation['segments_info']:
             if is_thing[segment['category_id']]:
-                mask = np.asfortranarray(ids == segment['id'], np.uint8)
-                encoded = coco_mask.encode(mask)
-                annotations.append(
-                    dict(
-                        id=len(annotations) + 1,
-                        image_id=annotation['image_id'],
-                        category_id=segment['category_id'],
-                        segmentation=encoded,
-                        area=segment['area'],
-                        bbox=coco_mask.toBbox(encoded).tolist(),
-                        iscrowd=segment['iscrowd'],
-                    )
-                )
+                encoded = coco_mask.encode(np.asfortranarray(ids == segment['id'], np.uint8))
+                place = dict(segmentation=encoded, bbox=coco_mask.toBbox(encoded).tolist())
+                ids_of_it = dict(id=len(annotations) + 1, image_id=annotation['image_id'])
+                annotations.append(segment | place | ids_of_it)
     categories = [category for category in made.categories if category['isthing']]
     truth = COCO()
     truth.dataset = dict(images=images, annotations=annotations, categories=categories, info={})
@@ -117,21 +108,17 @@ def as_instances(made):
 
 
 def as_results(made):
-    """Return the predicted instances as COCO's results."""
-    results = []
+    """Yield the predicted instances as COCO's results."""
     for sample in made.samples:
         predicted = sample['pred_instances']
         fields = (predicted[name] for name in ('labels', 'scores', 'masks'))
         for label, score, mask in zip(*fields, strict=True):
-            results.append(
-                dict(
-                    image_id=sample['img_id'],
-                    category_id=made.category_of_label[int(label)],
-                    segmentation=coco_mask.encode(np.asfortranarray(mask.numpy(), np.uint8)),
-                    score=float(score),
-                )
+            yield dict(
+                image_id=sample['img_id'],
+                category_id=made.category_of_label[int(label)],
+                segmentation=coco_mask.encode(np.asfortranarray(mask.numpy(), np.uint8)),
+                score=float(score),
             )
-    return results
 
 
 @pytest.mark.usefixtures('evaluated_by')
@@ -153,7 +140,7 @@ def test_ap_equals_pycocotools(random_set, evaluate, seed, change):
             annotation['segments_info'].clear()
         write_truth(made.folder, made.categories, made.annotations, made.gt_ids.values())
     figures = evaluate('KMaXInstanceMetric', made.classes, made.samples, **made.truth)
-    truth, results = as_instances(made), as_results(made)
+    truth, results = as_instances(made), list(as_results(made))
     stats = pycocotools(truth, truth.loadRes(results) if results else COCO())
     names = [f'coco/segm_mAP{suffix}' for suffix in ('', '_50', '_75', '_s', '_m', '_l')]
     np.testing.assert_allclose([figures[n] for n in names], stats[:6], rtol=0, atol=1e-9)

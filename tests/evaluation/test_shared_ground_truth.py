@@ -13,10 +13,8 @@ from projects.kmax.evaluation.recent_maps import RECENT_MAPS, RecentMaps
 from projects.kmax.panoptic_format import write_panoptic_png
 
 KINDS = (
-    'KMaXPanopticMetric',
-    'KMaXPipelinePanopticMetric',
-    'KMaXInstanceMetric',
-    'KMaXSemanticMetric',
+    *('KMaXPanopticMetric', 'KMaXPipelinePanopticMetric'),
+    *('KMaXInstanceMetric', 'KMaXSemanticMetric'),
 )
 
 
