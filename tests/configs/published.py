@@ -7,7 +7,7 @@ from mmengine.registry import init_default_scope
 
 from projects.kmax.engine.model_cost import build_on_meta
 
-ROOT = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
+FOLDER = Path(__file__).resolve().parents[2] / 'configs' / 'kmax'
 COCO, CITYSCAPES = '8xb8-150k_coco-panoptic', '8xb4-60k_cityscapes-panoptic'
 ADE20K = '8xb8-100k_ade20k-panoptic'
 SIZES = ('tiny', 'small', 'base', 'large')
@@ -37,7 +37,7 @@ RELEASED = [
 
 def build(name, **changes):
     """Return a config and its model without memory or values; arguments change the model."""
-    config = Config.fromfile(ROOT / f'{name}.py')
+    config = Config.fromfile(FOLDER / f'{name}.py')
     config.merge_from_dict(dict(model=changes))
     init_default_scope(config.default_scope)
     return config, build_on_meta(config.model)
