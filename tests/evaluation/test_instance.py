@@ -3,7 +3,6 @@
 import json
 import math
 from collections import defaultdict
-from functools import partial
 
 import numpy as np
 import pytest
@@ -73,13 +72,8 @@ SUFFIXES = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
 NAMES = {key: f'coco/segm_mAP{suffix}' for key, suffix in SUFFIXES.items()}
 
 
-@pytest.fixture
-def load(recordings):
-    """Return a function to arguments of the metric, class names and recorded data samples."""
-    return partial(recorded, recordings)
-
-
-def recorded(recordings, name):
+def load(recordings, name):
+    """Return arguments of the metric, class names and recorded data samples."""
     panoptic, instances = recordings(f'pq/{name}'), recordings(f'instance/{name}')
     content = json.loads((panoptic / 'gt.json').read_text())
     classes, labels = things_first(content['categories'])
@@ -112,8 +106,8 @@ def pycocotools_without_boxes(folder):
 
 
 @pytest.mark.parametrize('name', ['coco4', pytest.param('synth60', marks=pytest.mark.slow)])
-def test_metric_equals_pycocotools(oracle, load, evaluate, name):
-    truth, classes, samples = load(name)
+def test_metric_equals_pycocotools(oracle, evaluate, name):
+    truth, classes, samples = load(oracle, name)
     made = evaluate(KIND, classes, samples, classwise=True, **truth)
     folder = oracle(f'instance/{name}')
     expected = json.loads((folder / 'expected.json').read_text())['segm']
@@ -123,8 +117,8 @@ def test_metric_equals_pycocotools(oracle, load, evaluate, name):
         assert made[NAMES[key]] == pytest.approx(value, rel=0, abs=1e-9)
 
 
-def test_export_evaluates_to_the_same(oracle, load, evaluate, tmp_path):
-    truth, classes, samples = load('coco4')
+def test_export_evaluates_to_the_same(oracle, evaluate, tmp_path):
+    truth, classes, samples = load(oracle, 'coco4')
     options = dict(ann_file=truth['ann_file'], format_only=True, outfile_prefix=str(tmp_path / 'r'))
     assert evaluate(KIND, classes, samples, **options) == {}
     folder = oracle('instance/coco4')
@@ -134,8 +128,8 @@ def test_export_evaluates_to_the_same(oracle, load, evaluate, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['r.segm.json']
 
 
-def test_bad_predictions(load, evaluate):
-    truth, classes, samples = load('coco4')
+def test_bad_predictions(recordings, evaluate):
+    truth, classes, samples = load(recordings, 'coco4')
     with pytest.raises(ValueError, match=r'KMaXInstanceMetric needs .*test_cfg.instance_on=True'):
         evaluate(KIND, classes, [dict(img_id=samples[0]['img_id'])], **truth)
     wrong = samples[0]['pred_instances'] | dict(masks=torch.zeros(0, 3, 4, dtype=torch.bool))
@@ -144,8 +138,8 @@ def test_bad_predictions(load, evaluate):
         evaluate(KIND, classes, [samples[0] | dict(pred_instances=wrong)], **truth)
 
 
-def test_bad_arguments(load, evaluate):
-    truth, classes, _ = load('coco4')
+def test_bad_arguments(recordings, evaluate):
+    truth, classes, _ = load(recordings, 'coco4')
     with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
         evaluate(KIND, classes, [], format_only=True, **truth)
     with pytest.raises(FileNotFoundError, match='seg_prefix of KMaXInstanceMetric: absent is not'):

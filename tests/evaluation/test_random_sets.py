@@ -50,6 +50,11 @@ def average(totals, categories):
     return np.mean(qualities, 0) if qualities else np.zeros(3)
 
 
+def occurring(stats):
+    """Return IoU, TP, FP and FN of the categories that occur."""
+    return {c: (s.iou, s.tp, s.fp, s.fn) for c, s in stats.items() if s.tp or s.fp or s.fn}
+
+
 @pytest.mark.parametrize('seed', SEEDS)
 def test_pq_equals_panopticapi(random_set, evaluate, seed):
     made = random_set(seed)
@@ -57,24 +62,18 @@ def test_pq_equals_panopticapi(random_set, evaluate, seed):
     categories = {category['id']: category for category in made.categories}
     pairs = list(zip(made.annotations, predicted, strict=True))
     folders = str(made.folder / 'gt'), str(made.folder / 'pred')
-    expected = {}
-    for (annotation, _), pair in zip(pairs, pairs, strict=True):
-        stat = pq_compute_single_core(0, [pair], *folders, categories).pq_per_cat
-        expected[annotation['file_name']] = {
-            category: (s.iou, s.tp, s.fp, s.fn)
-            for category, s in stat.items()
-            if s.tp + s.fp + s.fn
-        }
+
+    def panopticapi(pairs):
+        return occurring(pq_compute_single_core(0, pairs, *folders, categories).pq_per_cat)
+
     gt_json = made.truth['ann_file']
     per_image, _ = match_files(gt_json, made.folder / 'pred.json')
-    for name, counts in expected.items():
-        found = {c: (m.iou, m.tp, m.fp, m.fn) for c, m in per_image[name].items()}
-        found = {category: values for category, values in found.items() if any(values[1:])}
-        assert found.keys() == counts.keys()
-        for category, values in counts.items():
+    for pair in pairs:
+        found, expected = occurring(per_image[pair[0]['file_name']]), panopticapi([pair])
+        assert found.keys() == expected.keys()
+        for category, values in expected.items():
             assert found[category] == pytest.approx(values, rel=0, abs=1e-12)
-    stat = pq_compute_single_core(0, pairs, *folders, categories).pq_per_cat
-    totals = {category: (s.iou, s.tp, s.fp, s.fn) for category, s in stat.items()}
+    totals = panopticapi(pairs)
     on_files = evaluation.pq_compute(gt_json, made.folder / 'pred.json')
     in_memory = evaluate('KMaXPanopticMetric', made.classes, made.samples, **made.truth)
     groups = ('All', '', {0, 1}), ('Things', '_th', {1}), ('Stuff', '_st', {0})
@@ -98,8 +97,8 @@ def as_instances(made):
             if is_thing[segment['category_id']]:
                 encoded = coco_mask.encode(np.asfortranarray(ids == segment['id'], np.uint8))
                 place = dict(segmentation=encoded, bbox=coco_mask.toBbox(encoded).tolist())
-                ids_of_it = dict(id=len(annotations) + 1, image_id=annotation['image_id'])
-                annotations.append(segment | place | ids_of_it)
+                numbers = dict(id=len(annotations) + 1, image_id=annotation['image_id'])
+                annotations.append(segment | place | numbers)
     categories = [category for category in made.categories if category['isthing']]
     truth = COCO()
     truth.dataset = dict(images=images, annotations=annotations, categories=categories, info={})

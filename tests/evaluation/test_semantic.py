@@ -61,12 +61,10 @@ def write(folder, label_maps, classes, crowd=()):
     for number, (name, labels) in enumerate(label_maps.items()):
         ids = np.where(labels == IGNORED_LABEL, 0, labels.astype(np.int64) + 1)
         maps.append(ids)
+        values, areas = (x.tolist() for x in np.unique(ids[ids > 0], return_counts=True))
         segments = [
-            dict(
-                id=value, category_id=value, area=int((ids == value).sum()), iscrowd=value in crowd
-            )
-            for value in np.unique(ids).tolist()
-            if value
+            dict(id=value, category_id=value, area=area, iscrowd=value in crowd)
+            for value, area in zip(values, areas, strict=True)
         ]
         annotations.append(dict(image_id=number, file_name=name, segments_info=segments))
     categories = [dict(id=i, name=name, isthing=0) for i, name in enumerate(classes, 1)]

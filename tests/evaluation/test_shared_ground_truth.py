@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_memory_is_bounded(monkeypatch):
 
 
 def test_threads_wait_for_the_one_that_reads():
-    maps, reads, began = RecentMaps(), [], threading.Barrier(9)
+    maps, reads, began = RecentMaps(), [], threading.Barrier(8)
 
     def read():
         reads.append(1)
@@ -122,16 +123,11 @@ def test_threads_wait_for_the_one_that_reads():
         threading.Event().wait(0.05)
         return np.zeros(4, np.uint32)
 
-    def ask(found):
+    def ask(_):
         began.wait()
-        found.append(maps.get('a', read))
+        return maps.get('a', read)
 
-    found: list = []
-    threads = [threading.Thread(target=ask, args=(found,)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    began.wait()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as threads:
+        first, *others = threads.map(ask, range(8))
     assert len(reads) == 1
-    assert all(one is found[0] for one in found) and len(found) == 8
+    assert all(one is first for one in others) and len(others) == 7
