@@ -36,10 +36,6 @@ def released(deeplab2_shapes, port_shapes):
 
 @pytest.fixture(scope='session')
 def imagenet():
-    """Parameters of ResNet-50 and ConvNeXt as other projects name them, on the meta device.
-
-    Those of torchvision 0.28 and timm 1.0.31 come from their models, those of ConvNeXt's repository
-    from what timm converts to its own.
-    """
+    """Parameters of ResNet-50 and ConvNeXt as other projects name them, on the meta device."""
     recorded = json.loads(lzma.open(DATA / 'imagenet/parameters.json.xz').read())
     return {case: meta_tensors(dict(rows)) for case, rows in recorded.items()}

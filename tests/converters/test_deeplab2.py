@@ -1,4 +1,4 @@
-"""Every variable of every released kind of checkpoint has its place in our networks."""
+"""Which variables of the original's checkpoints have which place in our networks."""
 
 import pytest
 import torch
@@ -9,6 +9,7 @@ from projects.kmax.converters.deeplab2 import SUFFIX, class_rows
 from projects.kmax.converters.deeplab2_names import Names, torch_layout
 
 DEEPLAB2 = FORMATS['deeplab2']
+R50 = ORIGINAL['coco_r50']
 SLOT = '/.OPTIMIZER_SLOT/optimizer/m'
 
 
@@ -16,11 +17,6 @@ SLOT = '/.OPTIMIZER_SLOT/optimizer/m'
 def on_meta(released):
     """Return a function from a kind of checkpoint to its variables, without memory or values."""
     return lambda case: dict(released['deeplab2'][case])
-
-
-@pytest.fixture(scope='module')
-def resnet(meta_model):
-    return meta_model(ORIGINAL['coco_r50'])
 
 
 def backbone_state(model):
@@ -58,7 +54,7 @@ def test_keras_weights_of_convnext_fill_the_backbone(on_meta, meta_model):
     assert list(result.plan.left_out) == ['norm/gamma']
 
 
-def test_state_of_the_training_is_left_out_with_its_reason(resnet, on_meta):
+def test_state_of_the_training_is_left_out_with_its_reason(on_meta, meta_model):
     variables = on_meta('coco_r50')
     some = 'encoder/_stem/_conv/kernel'
     extra = {
@@ -70,7 +66,7 @@ def test_state_of_the_training_is_left_out_with_its_reason(resnet, on_meta):
         f'save_counter{SUFFIX}': 'counter of the training',
     }
     # They hold no tensors: reading them would fail.
-    result = convert(DEEPLAB2, variables | dict.fromkeys(extra), resnet)
+    result = convert(DEEPLAB2, variables | dict.fromkeys(extra), meta_model(R50))
     assert result.plan.left_out == extra
     assert set(result.plan.targets) == set(variables)
 
@@ -95,11 +91,11 @@ def test_state_of_the_training_is_left_out_with_its_reason(resnet, on_meta):
     ],
     ids=['unknown', 'missing', 'shape', 'twice'],
 )
-def test_what_does_not_fit_is_named(resnet, on_meta, change, message):
+def test_what_does_not_fit_is_named(change, message, on_meta, meta_model):
     variables = on_meta('coco_r50')
     change(variables)
     with pytest.raises(ConversionError, match=message):
-        convert(DEEPLAB2, variables, resnet)
+        convert(DEEPLAB2, variables, meta_model(R50))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +139,7 @@ def test_other_models_are_named(source, target, message, on_meta, meta_model):
     ],
 )
 def test_other_heads_are_named(changes, message, on_meta, meta_model):
-    model = meta_model(ORIGINAL['coco_r50'], panoptic_head=changes)
+    model = meta_model(R50, panoptic_head=changes)
     with pytest.raises(ConversionError, match=message):
         convert(DEEPLAB2, on_meta('coco_r50'), model)
 
@@ -183,18 +179,17 @@ def test_unknown_variables_are_named(name):
         Names(())[name]
 
 
+RESNET, MAX_S = '_conv', '_conv1_bn_act'
+
+
 @pytest.mark.parametrize(
     ('stem', 'name', 'expected'),
     [
-        ('_conv', '_stage2/_block1/_shortcut/_conv/kernel', 'layer1.0.downsample.0.weight'),
-        ('_conv', '_stage5/_block3/_conv2_bn_act/_batch_norm/beta', 'layer4.2.bn2.bias'),
+        (RESNET, '_stage2/_block1/_shortcut/_conv/kernel', 'layer1.0.downsample.0.weight'),
+        (RESNET, '_stage5/_block3/_conv2_bn_act/_batch_norm/beta', 'layer4.2.bn2.bias'),
+        (MAX_S, '_stage2/_block1/_shortcut/_conv/kernel', 'stages.0.0.shortcut.conv.weight'),
         (
-            '_conv1_bn_act',
-            '_stage2/_block1/_shortcut/_conv/kernel',
-            'stages.0.0.shortcut.conv.weight',
-        ),
-        (
-            '_conv1_bn_act',
+            MAX_S,
             '_stage4/_block2/_attention/_width_axis/qkv_kernel',
             'stages.2.1.attention.width_axis.qkv.conv.weight',
         ),

@@ -1,4 +1,4 @@
-"""Every tensor of the PyTorch port's checkpoints has its place in our networks."""
+"""Which tensors of the PyTorch port's checkpoints have which place in our networks."""
 
 import pytest
 import torch

@@ -2,11 +2,11 @@
 
 import pytest
 from mmengine.config import Config
-from published import ROOT
+from published import FOLDER
 
 from projects.kmax.converters.recipe import other_settings
 
-MODELS = ROOT / '_base_/models'
+MODELS = FOLDER / '_base_/models'
 OF_BOTH = [
     *('panoptic_head.pixel_decoder.dilation', 'panoptic_head.pixel_decoder.align_corners'),
     *('panoptic_head.transformer_decoder.norm_eps', 'panoptic_head.semantic_decoder.act'),

@@ -5,16 +5,15 @@ import pickle
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 
 from projects.kmax.converters import ConversionError
 from projects.kmax.converters.torch_checkpoint import open_torch
 
-ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = {'a.weight': np.arange(6, dtype=np.float32).reshape(2, 3), 'a.count': np.int64(7)}
 
 
