@@ -3,16 +3,15 @@
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 import yaml
+from imports import ROOT
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from projects.kmax.engine.model_cost import model_cost
 
-ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / 'projects/kmax/README.md'
 EXAMPLES = {'kmax_swin-t_8xb8-150k_coco-panoptic'}
 METAFILE = yaml.safe_load((ROOT / 'projects/kmax/metafile.yml').read_text())
@@ -112,21 +111,16 @@ def test_schedule_and_parameters_are_the_models(name, on_meta):
     assert measured['with auxiliary head'] == f'{trained / 1e6:.2f} M'
 
 
-def count_macs(name):
+# Of the others the figures take long.
+QUICK = 'kmax_convnext-t_8xb8-150k_coco-panoptic'
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in MODELS if name != QUICK]
+
+
+@pytest.mark.parametrize('name', [QUICK, *OTHERS])
+def test_gmacs_are_measured(name):
     config = Config.fromfile(ROOT / f'configs/kmax/{name}.py')
     init_default_scope('mmdet')
-    return f'{model_cost(config).macs / 1e9:.1f}'
-
-
-def test_gmacs_of_one_row_are_measured():
-    name = 'kmax_convnext-t_8xb8-150k_coco-panoptic'
-    assert count_macs(name) == ROWS[name]['GMACs (measured)']
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('name', MODELS)
-def test_gmacs_are_measured(name):
-    assert count_macs(name) == ROWS[name]['GMACs (measured)']
+    assert f'{model_cost(config).macs / 1e9:.1f}' == ROWS[name]['GMACs (measured)']
 
 
 def test_commands_download_convert_and_evaluate_every_row(tmp_path):

@@ -1,5 +1,6 @@
 """Models without memory or values, and what checkpoints are known to hold."""
 
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import lzma
 from functools import cache
@@ -7,28 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from published import build
 
-import projects.kmax
-from projects.kmax.engine.model_cost import build_on_meta
-
-CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
 DATA = Path(__file__).resolve().parents[1] / 'data'
 
 
 @pytest.fixture(scope='session')
 def meta_model():
     """Return a function from the name of a config to its model; further arguments change it."""
-
-    def make(name: str, **changes):
-        config = Config.fromfile(CONFIGS / f'{name}.py')
-        config.merge_from_dict(dict(model=changes))
-        init_default_scope('mmdet')
-        return build_on_meta(config.model)
-
-    unchanged = cache(make)
-    return lambda name, **changes: make(name, **changes) if changes else unchanged(name)
+    unchanged = cache(build)
+    return lambda name, **changes: (build(name, **changes) if changes else unchanged(name))[1]
 
 
 def meta_tensors(shapes):
@@ -36,17 +25,17 @@ def meta_tensors(shapes):
 
 
 @pytest.fixture(scope='session')
-def released(port_shapes):
-    """Tensors of the PyTorch port's nine checkpoints, on the meta device."""
-    return {case: meta_tensors(shapes) for case, shapes in port_shapes.items()}
+def released(deeplab2_shapes, port_shapes):
+    """Tensors of every released checkpoint by its format and name, on the meta device."""
+    recorded = dict(deeplab2=deeplab2_shapes, port=port_shapes)
+    return {
+        form: {case: meta_tensors(shapes) for case, shapes in cases.items()}
+        for form, cases in recorded.items()
+    }
 
 
 @pytest.fixture(scope='session')
 def imagenet():
-    """Parameters of ResNet-50 and ConvNeXt as other projects name them, on the meta device.
-
-    Those of torchvision 0.28 and timm 1.0.31 come from their models, those of ConvNeXt's repository
-    from what timm converts to its own.
-    """
+    """Parameters of ResNet-50 and ConvNeXt as other projects name them, on the meta device."""
     recorded = json.loads(lzma.open(DATA / 'imagenet/parameters.json.xz').read())
     return {case: meta_tensors(dict(rows)) for case, rows in recorded.items()}

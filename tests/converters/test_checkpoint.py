@@ -1,5 +1,3 @@
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import pytest
 import torch
 

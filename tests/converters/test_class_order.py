@@ -5,7 +5,6 @@ import pytest
 from mmdet.datasets import ADE20KPanopticDataset
 from mmseg.datasets import ADE20KDataset
 
-import projects.kmax  # noqa: F401
 from projects.kmax.converters.class_order import DATA_SETS, class_ids
 
 SYNONYMS = [

@@ -1,7 +1,5 @@
 """ImageNet weights of other projects, and of mmpretrain, in our backbones."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import re
 from types import SimpleNamespace
 
@@ -11,14 +9,14 @@ from mmdet.registry import MODELS
 from mmengine.logging import MMLogger
 from mmpretrain.models import ConvNeXt, ResNet
 from mmpretrain.registry import MODELS as CLASSIFIERS
+from published import COCO, CONVNEXT
 from torch import nn
 
 from projects.kmax.converters import FORMATS, ConversionError, convert
 from projects.kmax.models import KMaXConvNeXt, KMaXResNet
 
-CONFIG = 'kmax_{}_8xb8-150k_coco-panoptic'
-SIZES = ('tiny', 'small', 'base', 'large')
-BACKBONES = {'resnet50': 'r50'} | {f'convnext_{size}': f'convnext-{size[0]}' for size in SIZES}
+CONFIG = f'kmax_{{}}_{COCO}'
+BACKBONES = {'resnet50': 'r50', **CONVNEXT}
 CASES = [
     (project, name)
     for project in ('torchvision', 'timm', 'convnext')
@@ -149,34 +147,19 @@ def test_resnet_computes_what_the_classifier_does(project):
 
 
 @pytest.mark.parametrize(
-    ('classifier', 'backbone'),
-    [
-        (
-            dict(
-                backbone=dict(type='ResNet', depth=50),
-                head=dict(type='LinearClsHead', in_channels=2048, num_classes=10),
-            ),
-            dict(type='KMaXResNet', depth=50),
-        ),
-        (
-            dict(
-                backbone=dict(type='ConvNeXt', arch=SMALL),
-                head=dict(type='LinearClsHead', in_channels=32, num_classes=10),
-            ),
-            dict(type='KMaXConvNeXt', arch=SMALL),
-        ),
-    ],
+    ('kind', 'options', 'channels'),
+    [('ResNet', dict(depth=50), 2048), ('ConvNeXt', dict(arch=SMALL), 32)],
     ids=['ResNet-50', 'ConvNeXt'],
 )
-def test_mmpretrains_checkpoints_load_through_init_cfg(classifier, backbone, tmp_path, caplog):
+def test_mmpretrains_checkpoints_load_through_init_cfg(kind, options, channels, tmp_path, caplog):
+    head = dict(type='LinearClsHead', in_channels=channels, num_classes=10)
+    classifier = dict(type='ImageClassifier', backbone=dict(type=kind, **options), head=head)
     # Earlier tests may have made mmdet's names the default ones.
-    source = dict(type='ImageClassifier', _scope_='mmpretrain', **classifier)
-    source = randomize(CLASSIFIERS.build(source))
+    source = randomize(CLASSIFIERS.build(dict(classifier, _scope_='mmpretrain')))
     path = tmp_path / 'classifier.pth'
     torch.save(dict(state_dict=source.state_dict(), meta={}), path)
-    ours = MODELS.build(
-        {**backbone, 'init_cfg': dict(type='Pretrained', checkpoint=str(path), prefix='backbone.')}
-    )
+    pretrained = dict(type='Pretrained', checkpoint=str(path), prefix='backbone.')
+    ours = MODELS.build(dict(type=f'KMaX{kind}', **options, init_cfg=pretrained))
     MMLogger.get_current_instance().addHandler(caplog.handler)
     try:
         ours.init_weights()

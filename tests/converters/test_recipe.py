@@ -1,22 +1,16 @@
 """Settings that tell the original's networks from those of the port."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
-from pathlib import Path
-
 import pytest
 from mmengine.config import Config
+from published import FOLDER
 
 from projects.kmax.converters.recipe import other_settings
 
-MODELS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax/_base_/models'
+MODELS = FOLDER / '_base_/models'
 OF_BOTH = [
-    'panoptic_head.pixel_decoder.dilation',
-    'panoptic_head.pixel_decoder.align_corners',
-    'panoptic_head.transformer_decoder.norm_eps',
-    'panoptic_head.semantic_decoder.act',
-    'panoptic_head.semantic_decoder.align_corners',
-    'test_cfg.postprocess',
+    *('panoptic_head.pixel_decoder.dilation', 'panoptic_head.pixel_decoder.align_corners'),
+    *('panoptic_head.transformer_decoder.norm_eps', 'panoptic_head.semantic_decoder.act'),
+    *('panoptic_head.semantic_decoder.align_corners', 'test_cfg.postprocess'),
 ]
 OF_BACKBONE = {
     'r50': ['backbone.stem_pool', 'backbone.activate_outputs'],

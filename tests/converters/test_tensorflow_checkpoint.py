@@ -1,7 +1,5 @@
 """Finding, unpacking and opening TensorFlow's files; TensorFlow itself is replaced."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import io
 import resource
 import sys

@@ -1,7 +1,6 @@
 """Metrics in use, and random panoptic data sets that hold what evaluation can go wrong with."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,12 +8,12 @@ import pytest
 import torch
 from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
+from panoptic_files import write_truth
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from torch import distributed
 
 from projects.kmax.evaluation import instance
-from projects.kmax.panoptic_format import write_panoptic_png
 
 CATEGORIES = [
     dict(id=91, name='sky', isthing=0),
@@ -63,18 +62,6 @@ def in_a_group(two_processes):
         return two_processes(join)
 
     return run
-
-
-@pytest.fixture(scope='session')
-def things_first():
-    """Return a function from categories to the names of the classes, and to labels by their ids."""
-
-    def order(categories):
-        ordered = sorted(categories, key=lambda category: not category['isthing'])
-        labels = {category['id']: label for label, category in enumerate(ordered)}
-        return [category['name'] for category in ordered], labels
-
-    return order
 
 
 def rectangle(rng, shape):
@@ -161,7 +148,6 @@ def random_set(tmp_path):
             if number == 1:
                 pred[:] = len(CLASSES)
             name = f'{number}.png'
-            write_panoptic_png(folder / 'gt' / name, ids)
             annotations.append(dict(image_id=number, file_name=name, segments_info=segments))
             gt_ids[number] = ids
             semantic = np.where(pred % 1000 < len(CLASSES), pred % 1000, 0)
@@ -174,9 +160,7 @@ def random_set(tmp_path):
                     pred_instances=instances(rng, pred),
                 )
             )
-        content = dict(categories=CATEGORIES, annotations=annotations)
-        (folder / 'gt.json').write_text(json.dumps(content))
-        truth = dict(ann_file=str(folder / 'gt.json'), seg_prefix=str(folder / 'gt'))
+        truth = write_truth(folder, CATEGORIES, annotations, gt_ids.values())
         made = dict(truth=truth, folder=folder, annotations=annotations)
         return SimpleNamespace(**made, gt_ids=gt_ids, samples=samples, **KNOWN)
 

@@ -1,14 +1,15 @@
 """Cityscapes' own evaluation on a city of three images, its files made by its own tools."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import copy
 import json
 import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from panoptic_files import edit, things_first, truth_in
 
 from projects.kmax import evaluation
 from projects.kmax.evaluation import cityscapes_scripts
@@ -34,20 +35,27 @@ def scene(shift):
 
 
 @pytest.fixture
-def city(tmp_path, things_first):
-    """Return folder, class names and data samples."""
+def city(tmp_path):
+    """Return class names, data samples, arguments of metrics and where the annotations are."""
     pytest.importorskip('cityscapesscripts', reason='the extra "cityscapes" is not installed')
-    (tmp_path / 'gtFine' / 'val' / 'aachen').mkdir(parents=True)
+    annotated = tmp_path / 'gtFine' / 'val' / 'aachen'
+    annotated.mkdir(parents=True)
     scenes = [scene(2 * number) for number in range(3)]
     for stem, (ids, _) in zip(STEMS, scenes, strict=True):
-        path = tmp_path / 'gtFine' / 'val' / 'aachen' / f'{stem}_gtFine_instanceIds.png'
-        cv2.imwrite(str(path), ids)
+        cv2.imwrite(str(annotated / f'{stem}_gtFine_instanceIds.png'), ids)
     convert = cityscapes_scripts.load('preparation.createPanopticImgs', 'test').convert2panoptic
     convert(str(tmp_path / 'gtFine'), str(tmp_path), setNames=['val'])
-    content = json.loads((tmp_path / 'cityscapes_panoptic_val.json').read_text())
-    classes, labels = things_first(content['categories'])
-    samples = [sample(stem, seen, labels) for stem, (_, seen) in zip(STEMS, scenes, strict=True)]
-    return tmp_path, classes, samples
+    path = tmp_path / 'cityscapes_panoptic_val.json'
+    classes, labels = things_first(json.loads(path.read_text())['categories'])
+    return SimpleNamespace(
+        classes=classes,
+        samples=[sample(stem, seen, labels) for stem, (_, seen) in zip(STEMS, scenes, strict=True)],
+        truth=truth_in(tmp_path, path.stem),
+        gt=dict(gt_folder=str(annotated.parent)),
+        written=dict(outfile_prefix=str(tmp_path / 'r')),
+        annotated=annotated,
+        path=path,
+    )
 
 
 def sample(stem, seen, labels):
@@ -73,36 +81,29 @@ def sample(stem, seen, labels):
     )
 
 
-def truth(folder):
-    name = str(folder / 'cityscapes_panoptic_val')
-    return dict(ann_file=f'{name}.json', seg_prefix=name)
-
-
 def test_pq_equals_ours(city, evaluate):
-    folder, *data = city
-    options = dict(classwise=True, outfile_prefix=str(folder / 'r'), **truth(folder))
+    data = city.classes, city.samples
+    options = dict(classwise=True, **city.written, **city.truth)
     official = evaluate('KMaXCityscapesPanopticMetric', *data, **options)
-    ours = evaluate('KMaXPanopticMetric', *data, **truth(folder))
+    ours = evaluate('KMaXPanopticMetric', *data, **city.truth)
     assert 0 < ours['coco_panoptic/PQ'] < 100
     for name, value in ours.items():
         key = name.replace('coco', 'cityscapes')
         assert official[key] == pytest.approx(value, rel=0, abs=1e-10)
 
 
-def test_ap_equals_the_script_on_the_submission(city, evaluate, monkeypatch):
-    folder, *data = city
-    options = dict(classwise=True, gt_folder=str(folder / 'gtFine' / 'val'))
-    made = evaluate('KMaXCityscapesInstanceMetric', *data, **options)
-    options = dict(format_only=True, outfile_prefix=str(folder / 'r'))
-    assert evaluate('KMaXCityscapesInstanceMetric', *data, **options) == {}
+def test_ap_equals_the_script_on_the_submission(city, evaluate, monkeypatch, tmp_path):
+    kind, data = 'KMaXCityscapesInstanceMetric', (city.classes, city.samples)
+    made = evaluate(kind, *data, classwise=True, **city.gt)
+    assert evaluate(kind, *data, format_only=True, **city.written) == {}
     scripts = cityscapes_scripts.load('evaluation.evalInstanceLevelSemanticLabeling', 'test')
     args = copy.copy(scripts.args)
-    args.predictionPath = str(folder / 'r.instances')
-    args.gtInstancesFile = str(folder / 'gtInstances.json')
+    args.predictionPath = str(tmp_path / 'r.instances')
+    args.gtInstancesFile = str(tmp_path / 'gtInstances.json')
     args.quiet, args.JSONOutput = True, False
     # Its dump of the matches fails on the integers of today's numpy.
     monkeypatch.setattr(scripts, 'writeDict2JSON', lambda *_: None)
-    annotated = sorted(map(str, (folder / 'gtFine').rglob('*_instanceIds.png')))
+    annotated = sorted(map(str, city.annotated.glob('*_instanceIds.png')))
     predicted = [scripts.getPrediction(path, args) for path in annotated]
     expected = scripts.evaluateImgLists(predicted, annotated, args)['averages']
     assert 0 < expected['allAp'] < 1
@@ -114,88 +115,78 @@ def test_ap_equals_the_script_on_the_submission(city, evaluate, monkeypatch):
 
 def all_figures(evaluate, city, samples, prefix):
     """Return the figures of all metrics, predictions written by those that can."""
-    folder, classes, _ = city
-    gt_folder = str(folder / 'gtFine' / 'val')
-    names = ('official', 'ours')
-    official, ours = (dict(outfile_prefix=str(folder / f'{prefix}_{name}')) for name in names)
+    official, ours = (dict(outfile_prefix=f'{prefix}_{name}') for name in ('official', 'ours'))
     figures = {}
     for kind, options in dict(
-        KMaXPanopticMetric=truth(folder) | ours,
-        KMaXPipelinePanopticMetric=truth(folder),
-        KMaXInstanceMetric=truth(folder) | ours,
-        KMaXSemanticMetric=truth(folder),
-        KMaXCityscapesPanopticMetric=truth(folder) | official,
-        KMaXCityscapesInstanceMetric=dict(gt_folder=gt_folder) | official,
+        KMaXPanopticMetric=city.truth | ours,
+        KMaXPipelinePanopticMetric=city.truth,
+        KMaXInstanceMetric=city.truth | ours,
+        KMaXSemanticMetric=city.truth,
+        KMaXCityscapesPanopticMetric=city.truth | official,
+        KMaXCityscapesInstanceMetric=city.gt | official,
     ).items():
-        figures |= evaluate(kind, classes, samples, **options)
+        figures |= evaluate(kind, city.classes, samples, **options)
     return figures
 
 
 def written(folder, prefix):
     """Return the contents of the files that metrics wrote."""
-    files = [path for path in sorted(folder.rglob('*')) if path.is_file()]
-    own = {str(path.relative_to(folder)): path for path in files}
+    files = {str(path.relative_to(folder)): path for path in folder.rglob('*') if path.is_file()}
     return {
         name.removeprefix(prefix): path.read_bytes()
-        for name, path in own.items()
+        for name, path in files.items()
         if name.startswith(prefix)
     }
 
 
 @pytest.mark.parametrize('shares', [(2, 1), (2, 2)], ids=['uneven', 'one_image_twice'])
-def test_two_processes_find_the_same(city, shares, evaluate, in_a_group):
-    folder, _, samples = city
-    parts = samples[: shares[0]], samples[-shares[1] :]
-    found = in_a_group(lambda rank: all_figures(evaluate, city, parts[rank], 'two'))
-    expected = all_figures(evaluate, city, samples, 'one')
+def test_two_processes_find_the_same(city, shares, evaluate, in_a_group, tmp_path):
+    parts = city.samples[: shares[0]], city.samples[-shares[1] :]
+    two, one = tmp_path / 'two', tmp_path / 'one'
+    found = in_a_group(lambda rank: all_figures(evaluate, city, parts[rank], two))
+    expected = all_figures(evaluate, city, city.samples, one)
     assert len({name.partition('/')[0] for name in expected}) == 6
     assert found == [expected] * 2
-    assert len(written(folder, 'one')) > 6
-    assert written(folder, 'one') == written(folder, 'two')
+    assert len(written(tmp_path, 'one')) > 6
+    assert written(tmp_path, 'one') == written(tmp_path, 'two')
 
 
-def test_interrupted_instances_leave_no_result(city):
-    folder, classes, samples = city
-    options = dict(format_only=True, outfile_prefix=str(folder / 'r'))
-    metric = evaluation.KMaXCityscapesInstanceMetric(**options)
-    metric.dataset_meta = dict(classes=classes)
-    metric.process({}, samples)
-    assert not (folder / 'r.instances').exists()
+def test_interrupted_instances_leave_no_result(city, tmp_path):
+    metric = evaluation.KMaXCityscapesInstanceMetric(format_only=True, **city.written)
+    metric.dataset_meta = dict(classes=city.classes)
+    metric.process({}, city.samples)
+    assert not (tmp_path / 'r.instances').exists()
+
+
+def submit(evaluate, city):
+    """Write a submission."""
+    options = dict(ann_file=city.truth['ann_file'], format_only=True, **city.written)
+    evaluate('KMaXCityscapesPanopticMetric', city.classes, city.samples, **options)
 
 
 def test_train_ids_are_no_submission(city, evaluate):
-    folder, *data = city
-    path = folder / 'cityscapes_panoptic_val.json'
-    content = json.loads(path.read_text())
-    content['categories'][0]['id'] = 0
-    path.write_text(json.dumps(content))
-    options = dict(ann_file=str(path), format_only=True, outfile_prefix=str(folder / 'r'))
+    edit(city.path, lambda content: content['categories'][0].update(id=0))
     with pytest.raises(ValueError, match=r'"road", but the test server .* id 7: create .*train-id'):
-        evaluate('KMaXCityscapesPanopticMetric', *data, **options)
+        submit(evaluate, city)
 
 
 @pytest.mark.parametrize('image', [3, 'aachen_000000_000019_leftImg8bit'])
-def test_other_image_ids_are_no_submission(city, evaluate, image):
-    folder, classes, samples = city
-    options = dict(ann_file=truth(folder)['ann_file'], outfile_prefix=str(folder / 'r'))
-    evaluate('KMaXCityscapesPanopticMetric', classes, samples, format_only=True, **options)
-    submitted = json.loads((folder / 'r.panoptic.json').read_text())['annotations']
+def test_other_image_ids_are_no_submission(city, evaluate, image, tmp_path):
+    submit(evaluate, city)
+    submitted = json.loads((tmp_path / 'r.panoptic.json').read_text())['annotations']
     assert [entry['image_id'] for entry in submitted] == STEMS
-    samples[0]['img_id'] = image
+    city.samples[0]['img_id'] = image
     with pytest.raises(ValueError, match=rf'such as berlin_.*{STEMS[0]}.* has the id {image}: cre'):
-        evaluate('KMaXCityscapesPanopticMetric', classes, samples, format_only=True, **options)
+        submit(evaluate, city)
 
 
 def test_parts_and_missing_annotations(city, evaluate):
-    folder, classes, samples = city
-    options = dict(outfile_prefix=str(folder / 'r'), **truth(folder))
+    options = city.written | city.truth
     with pytest.raises(ValueError, match=r'2 images were not predicted, such as aachen_000001'):
-        evaluate('KMaXCityscapesPanopticMetric', classes, samples[:1], **options)
-    annotation = folder / 'gtFine' / 'val' / 'aachen' / f'{STEMS[1]}_gtFine_instanceIds.png'
-    annotation.unlink()
-    options = dict(gt_folder=str(folder / 'gtFine' / 'val'))
+        evaluate('KMaXCityscapesPanopticMetric', city.classes, city.samples[:1], **options)
+    (city.annotated / f'{STEMS[1]}_gtFine_instanceIds.png').unlink()
     with pytest.raises(FileNotFoundError, match=f'{STEMS[1]}_gtFine_instanceIds.png of image'):
-        evaluate('KMaXCityscapesInstanceMetric', classes, samples, **options)
+        evaluate('KMaXCityscapesInstanceMetric', city.classes, city.samples, **city.gt)
 
 
 @pytest.mark.parametrize(

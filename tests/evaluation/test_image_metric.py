@@ -1,10 +1,10 @@
 """Threads and processes change no figure."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import random
 import threading
 
 import pytest
+
 from projects.kmax.evaluation.image_metric import ImageMetric
 
 

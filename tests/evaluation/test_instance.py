@@ -1,9 +1,15 @@
-"""Mask AP against pycocotools' results."""
+"""Mask AP, of files and from panoptic annotations, against pycocotools' results."""
 
 import json
 import math
+from collections import defaultdict
 
+import numpy as np
 import pytest
+import torch
+from panoptic_files import pycocotools, things_first, truth_in
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
 
 from projects.kmax.evaluation import mask_ap
 
@@ -59,3 +65,82 @@ def test_bad_files(files):
     gt.unlink()
     with pytest.raises(FileNotFoundError, match='gt.json does not exist'):
         mask_ap(*files)
+
+
+KIND = 'KMaXInstanceMetric'
+SUFFIXES = dict(AP='', AP50='_50', AP75='_75', APs='_s', APm='_m', APl='_l')
+NAMES = {key: f'coco/segm_mAP{suffix}' for key, suffix in SUFFIXES.items()}
+
+
+def load(recordings, name):
+    """Return arguments of the metric, class names and recorded data samples."""
+    panoptic, instances = recordings(f'pq/{name}'), recordings(f'instance/{name}')
+    content = json.loads((panoptic / 'gt.json').read_text())
+    classes, labels = things_first(content['categories'])
+    predicted = defaultdict(list)
+    for entry in json.loads((instances / 'pred_instances.json').read_text()):
+        predicted[entry['image_id']].append(entry)
+    samples = []
+    for image in content['images']:
+        entries = predicted[image['id']]
+        masks = np.zeros((len(entries), image['height'], image['width']), bool)
+        for mask, entry in zip(masks, entries, strict=True):
+            mask[:] = coco_mask.decode(entry['segmentation'])
+        made = dict(
+            labels=torch.tensor([labels[entry['category_id']] for entry in entries]),
+            scores=torch.tensor([entry['score'] for entry in entries], dtype=torch.float64),
+            masks=torch.from_numpy(masks),
+        )
+        samples.append(dict(img_id=image['id'], pred_instances=made))
+    return truth_in(panoptic), classes, samples
+
+
+def pycocotools_without_boxes(folder):
+    """Evaluate the recorded predictions; where they had boxes, those would tell their sizes."""
+    truth = COCO(str(folder / 'gt_instances.json'))
+    predicted = json.loads((folder / 'pred_instances.json').read_text())
+    for entry in predicted:
+        del entry['bbox']
+    stats = pycocotools(truth, truth.loadRes(predicted))
+    return dict(zip(SUFFIXES, stats, strict=False))
+
+
+@pytest.mark.parametrize('name', ['coco4', pytest.param('synth60', marks=pytest.mark.slow)])
+def test_metric_equals_pycocotools(oracle, evaluate, name):
+    truth, classes, samples = load(oracle, name)
+    made = evaluate(KIND, classes, samples, classwise=True, **truth)
+    folder = oracle(f'instance/{name}')
+    expected = json.loads((folder / 'expected.json').read_text())['segm']
+    for key in ('AP', 'AP50', 'AP75'):
+        assert made[NAMES[key]] == pytest.approx(expected[key], rel=0, abs=1e-9)
+    for key, value in pycocotools_without_boxes(folder).items():
+        assert made[NAMES[key]] == pytest.approx(value, rel=0, abs=1e-9)
+
+
+def test_export_evaluates_to_the_same(oracle, evaluate, tmp_path):
+    truth, classes, samples = load(oracle, 'coco4')
+    options = dict(ann_file=truth['ann_file'], format_only=True, outfile_prefix=str(tmp_path / 'r'))
+    assert evaluate(KIND, classes, samples, **options) == {}
+    folder = oracle('instance/coco4')
+    made = mask_ap(folder / 'gt_instances.json', tmp_path / 'r.segm.json')
+    expected = json.loads((folder / 'expected.json').read_text())['segm']
+    assert made['AP'] == pytest.approx(expected['AP'], rel=0, abs=1e-9)
+    assert [path.name for path in tmp_path.iterdir()] == ['r.segm.json']
+
+
+def test_bad_predictions(recordings, evaluate):
+    truth, classes, samples = load(recordings, 'coco4')
+    with pytest.raises(ValueError, match=r'KMaXInstanceMetric needs .*test_cfg.instance_on=True'):
+        evaluate(KIND, classes, [dict(img_id=samples[0]['img_id'])], **truth)
+    wrong = samples[0]['pred_instances'] | dict(masks=torch.zeros(0, 3, 4, dtype=torch.bool))
+    wrong |= dict(labels=torch.zeros(0), scores=torch.zeros(0))
+    with pytest.raises(ValueError, match=r'prediction has size \(3, 4\), but annotation .*png has'):
+        evaluate(KIND, classes, [samples[0] | dict(pred_instances=wrong)], **truth)
+
+
+def test_bad_arguments(recordings, evaluate):
+    truth, classes, _ = load(recordings, 'coco4')
+    with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
+        evaluate(KIND, classes, [], format_only=True, **truth)
+    with pytest.raises(FileNotFoundError, match='seg_prefix of KMaXInstanceMetric: absent is not'):
+        evaluate(KIND, classes, [], **truth | dict(seg_prefix='absent'))

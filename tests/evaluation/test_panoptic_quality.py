@@ -1,4 +1,4 @@
-"""Panoptic quality against panopticapi's results."""
+"""Panoptic quality of files against panopticapi's results, and of maps in memory against it."""
 
 import json
 import shutil
@@ -7,30 +7,23 @@ import warnings
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmdet.registry import METRICS
+from panoptic_files import edit, things_first, truth_in
 
 from projects.kmax.evaluation import pq_compute
 from projects.kmax.evaluation.panoptic_quality import match_files
+from projects.kmax.panoptic_format import read_panoptic_png
 
-EDGE_IMAGES = [
-    'perfect_stuff',
-    'iou_exactly_half_not_matched',
-    'iou_just_over_half',
-    'void_removed_from_union',
-    'pred_wholly_on_void_ignored',
-    'pred_exactly_half_void_is_fp',
-    'pred_over_half_void_ignored',
-    'pred_on_crowd_same_class_ignored',
-    'pred_on_crowd_other_class_is_fp',
-    'two_crowds_same_class_only_last_counts',
-    'void_plus_crowd_sum',
-    'empty_prediction',
-    'gt_all_void',
-    'wrong_class_right_mask',
-    'gt_png_id_missing_from_json',
-    'gt_json_area_trusted_over_png',
-    'large_ids',
+EDGE_IMAGES = (
+    *('perfect_stuff', 'iou_exactly_half_not_matched', 'iou_just_over_half'),
+    *('void_removed_from_union', 'pred_wholly_on_void_ignored', 'pred_exactly_half_void_is_fp'),
+    *('pred_over_half_void_ignored', 'pred_on_crowd_same_class_ignored'),
+    *('pred_on_crowd_other_class_is_fp', 'two_crowds_same_class_only_last_counts'),
+    *('void_plus_crowd_sum', 'empty_prediction', 'gt_all_void', 'wrong_class_right_mask'),
+    *('gt_png_id_missing_from_json', 'gt_json_area_trusted_over_png', 'large_ids'),
     'duplicate_stuff_segments_in_gt',
-]
+)
 
 
 @pytest.mark.parametrize('name', ['edge', 'coco4', 'synth60'])
@@ -78,18 +71,17 @@ def files(tmp_path):
     return tmp_path
 
 
-def edit(path, change):
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-
-
 def segments_of(content):
     return content['annotations'][0]['segments_info']
 
 
 def compute(folder):
     return pq_compute(folder / 'gt.json', folder / 'pred.json')
+
+
+def check_refused(folder, message, error=ValueError):
+    with pytest.raises(error, match=message):
+        compute(folder)
 
 
 def test_folders_may_be_given(files):
@@ -127,72 +119,56 @@ def test_no_warning_in_ordinary_use(files):
 class TestBadFiles:
     def test_missing_json(self, files, side):
         (files / f'{side}.json').unlink()
-        with pytest.raises(FileNotFoundError, match=f'{side}.json does not exist'):
-            compute(files)
+        check_refused(files, f'{side}.json does not exist', FileNotFoundError)
 
     def test_invalid_json(self, files, side):
         (files / f'{side}.json').write_text('{')
-        with pytest.raises(ValueError, match=f'{side}.json is not valid JSON'):
-            compute(files)
+        check_refused(files, f'{side}.json is not valid JSON')
 
     def test_json_without_annotations(self, files, side):
         edit(files / f'{side}.json', lambda c: c.pop('annotations'))
-        with pytest.raises(ValueError, match=rf"{side}.json lacks the fields \['annotations'\]"):
-            compute(files)
+        check_refused(files, rf"{side}.json lacks the fields \['annotations'\]")
 
     def test_missing_png(self, files, side):
         (files / side / 'a.png').unlink()
-        with pytest.raises(FileNotFoundError, match=f'{side}/a.png of image 1 does not exist'):
-            compute(files)
+        check_refused(files, f'{side}/a.png of image 1 does not exist', FileNotFoundError)
 
     @pytest.mark.parametrize('keep', [0, 30, -13])
     def test_truncated_png(self, files, side, keep):
         path = files / side / 'a.png'
         path.write_bytes(path.read_bytes()[:keep])
-        with pytest.raises(ValueError, match=f'{side}/a.png of image 1 is truncated'):
-            compute(files)
+        check_refused(files, f'{side}/a.png of image 1 is truncated')
 
     def test_grey_png(self, files, side):
         cv2.imwrite(str(files / side / 'a.png'), np.zeros((4, 4), np.uint8))
-        with pytest.raises(ValueError, match=f'{side}/a.png of image 1 must have three channels'):
-            compute(files)
+        check_refused(files, f'{side}/a.png of image 1 must have three channels')
 
     def test_sizes_differ(self, files, side):
         cv2.imwrite(str(files / side / 'a.png'), np.zeros((4, 5, 3), np.uint8))
-        with pytest.raises(ValueError, match=r'image 1: prediction .*pred/a.png has size \(4, .'):
-            compute(files)
+        check_refused(files, r'image 1: prediction .*pred/a.png has size \(4, .')
 
     def test_unknown_category(self, files, side):
         edit(files / f'{side}.json', lambda c: segments_of(c)[0].update(category_id=9))
-        with pytest.raises(
-            ValueError, match=f'segment 7 of image 1 .a.png. in .*{side}.json has the unknown .* 9'
-        ):
-            compute(files)
+        check_refused(files, f'segment 7 of image 1 .a.png. in .*{side}.json has the unknown .* 9')
 
     def test_segment_without_id(self, files, side):
         edit(files / f'{side}.json', lambda c: segments_of(c)[0].pop('category_id'))
-        with pytest.raises(ValueError, match=r"segment 7 of image 1 .*lacks .*\['category_id'\]"):
-            compute(files)
+        check_refused(files, r"segment 7 of image 1 .*lacks .*\['category_id'\]")
 
 
 def test_image_without_prediction(files):
     edit(files / 'pred.json', lambda c: c['annotations'].clear())
-    with pytest.raises(
-        ValueError, match='image 1 .a.png. of .*gt.json has no prediction in .*pred'
-    ):
-        compute(files)
+    check_refused(files, 'image 1 .a.png. of .*gt.json has no prediction in .*pred')
 
 
 def test_predicted_id_not_in_json(files):
     edit(files / 'pred.json', lambda c: segments_of(c).pop())
-    with pytest.raises(ValueError, match=r'pred/a.png holds id 300, .*image 1 in .*pred.json'):
-        compute(files)
+    check_refused(files, r'pred/a.png holds id 300, .*image 1 in .*pred.json')
 
 
 def test_predicted_id_not_in_png(files):
     edit(files / 'pred.json', lambda c: segments_of(c).append(dict(id=8, category_id=1)))
-    with pytest.raises(ValueError, match=r'pred/a.png has no pixel of id 8, .*image 1 in'):
-        compute(files)
+    check_refused(files, r'pred/a.png has no pixel of id 8, .*image 1 in')
 
 
 @pytest.mark.parametrize(
@@ -201,12 +177,119 @@ def test_predicted_id_not_in_png(files):
 @pytest.mark.parametrize('side', ['gt', 'pred'])
 def test_impossible_id(files, side, change):
     edit(files / f'{side}.json', lambda c: segments_of(c)[0].update(change))
-    with pytest.raises(ValueError, match=rf'segment \d+ of image 1 .*{side}.json (must|shares)'):
-        compute(files)
+    check_refused(files, rf'segment \d+ of image 1 .*{side}.json (must|shares)')
 
 
 @pytest.mark.parametrize('side', ['gt', 'pred'])
 def test_two_annotations_of_an_image(files, side):
     edit(files / f'{side}.json', lambda c: c['annotations'].append(c['annotations'][0]))
-    with pytest.raises(ValueError, match=f'image 1 of .*{side}.json has two annotations'):
-        compute(files)
+    check_refused(files, f'image 1 of .*{side}.json has two annotations')
+
+
+KIND = 'KMaXPanopticMetric'
+KEYS = {f'coco_panoptic/{name}{kind}' for name in ('PQ', 'SQ', 'RQ') for kind in ('', '_th', '_st')}
+
+
+def load(folder):
+    """Return class names, and the predictions as data samples."""
+    gt, pred = (json.loads((folder / f'{side}.json').read_text()) for side in ('gt', 'pred'))
+    classes, labels = things_first(gt['categories'])
+    samples = []
+    for annotation in pred['annotations']:
+        ids = read_panoptic_png(folder / 'pred' / annotation['file_name'], '').astype(np.int64)
+        panoptic = np.full(ids.shape, len(labels))
+        for instance, segment in enumerate(annotation['segments_info'], 1):
+            panoptic[ids == segment['id']] = labels[segment['category_id']] + 1000 * instance
+        sem_seg = torch.from_numpy(panoptic)[None].int()
+        samples.append(
+            dict(
+                img_id=annotation['image_id'],
+                img_path=f'images/{annotation["file_name"]}',
+                pred_panoptic_seg=dict(sem_seg=sem_seg),
+            )
+        )
+    return classes, samples
+
+
+def build(folder, **options):
+    return METRICS.build(dict(type=KIND, **(truth_in(folder) | options)))
+
+
+@pytest.fixture
+def edge(recordings):
+    return recordings('pq/edge')
+
+
+@pytest.mark.parametrize('name', ['edge', 'coco4', 'synth60'])
+def test_equals_pq_compute(recordings, evaluate, name):
+    folder = recordings(f'pq/{name}')
+    result = evaluate(KIND, *load(folder), classwise=True, **truth_in(folder))
+    expected = pq_compute(folder / 'gt.json', folder / 'pred.json')
+    assert result.keys() == KEYS
+    for group, kind in dict(All='', Things='_th', Stuff='_st').items():
+        for value in ('pq', 'sq', 'rq'):
+            made = result[f'coco_panoptic/{value.upper()}{kind}']
+            assert made == pytest.approx(100 * expected[group][value], rel=0, abs=1e-10)
+
+
+def test_export_evaluates_to_the_same(edge, evaluate, tmp_path):
+    options = dict(outfile_prefix=str(tmp_path / 'out/results'), **truth_in(edge))
+    result = evaluate(KIND, *load(edge), **options)
+    exported = pq_compute(edge / 'gt.json', tmp_path / 'out/results.panoptic.json', edge / 'gt')
+    assert result['coco_panoptic/PQ'] == pytest.approx(100 * exported['All']['pq'], abs=1e-10)
+    names = {path.name for path in (tmp_path / 'out').rglob('*') if path.is_file()}
+    assert names == {'results.panoptic.json', *(path.name for path in (edge / 'gt').iterdir())}
+
+
+def test_format_only_needs_no_annotations(edge, evaluate, tmp_path):
+    ann_file = shutil.copyfile(edge / 'gt.json', tmp_path / 'info.json')
+    edit(ann_file, lambda content: content.pop('annotations'))
+    options = dict(ann_file=str(ann_file), outfile_prefix=str(tmp_path / 'results'))
+    assert evaluate(KIND, *load(edge), format_only=True, **options) == {}
+    exported = json.loads((tmp_path / 'results.panoptic.json').read_text())['annotations']
+    assert [entry['file_name'] for entry in exported][0] == 'perfect_stuff.png'
+    assert exported[0]['segments_info'][0]['area'] == 400
+
+
+def test_nothing_predicted(edge, evaluate):
+    classes, samples = load(edge)
+    for sample in samples:
+        sample['pred_panoptic_seg']['sem_seg'].fill_(len(classes))
+    result = evaluate(KIND, classes, samples, **truth_in(edge))
+    assert set(result.values()) == {0.0}
+
+
+def test_bad_arguments(edge):
+    with pytest.raises(ValueError, match='format_only=True needs outfile_prefix'):
+        build(edge, format_only=True)
+    with pytest.raises(ValueError, match='seg_prefix'):
+        build(edge, seg_prefix=None)
+
+
+def test_bad_predictions(edge, evaluate):
+    classes, samples = load(edge)
+    with pytest.raises(ValueError, match=r"classes \['yeti'\] are not among .*gt.json"):
+        evaluate(KIND, [*classes, 'yeti'], samples, **truth_in(edge))
+    small = [samples[0] | dict(pred_panoptic_seg=dict(sem_seg=torch.zeros(1, 3, 3).int()))]
+    with pytest.raises(ValueError, match=r'image 1: .* size \(3, 3\), .*stuff.png has \(20, 20\)'):
+        evaluate(KIND, classes, small, **truth_in(edge))
+    with pytest.raises(ValueError, match='image 99 has no annotation in .*gt.json'):
+        evaluate(KIND, classes, [samples[0] | dict(img_id=99)], **truth_in(edge))
+
+
+@pytest.mark.parametrize('fault', ['category', 'area'])
+def test_faults_are_found_when_the_metric_is_built(edge, tmp_path, fault):
+    content = json.loads((edge / 'gt.json').read_text())
+    annotated = [a for a in content['annotations'] if a['segments_info']]
+    if fault == 'category':
+        annotated[0]['segments_info'][0]['category_id'] = 99
+        name = annotated[0]['file_name']
+        message = rf'image 1 \({name}\) in .*gt.json has the unknown category 99; known are \['
+    else:
+        del annotated[-1]['segments_info'][-1]['area']
+        image = annotated[-1]['image_id']
+        message = rf"of image {image} .* in .*gt.json lacks the fields \['area'\]"
+    ann_file = tmp_path / 'gt.json'
+    ann_file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        build(edge, ann_file=str(ann_file))

@@ -1,8 +1,5 @@
 """PQ, AP and mIoU on random sets against panopticapi's, pycocotools' and mmsegmentation's."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import contextlib
-import io
 import json
 
 import numpy as np
@@ -10,10 +7,10 @@ import pytest
 import torch
 from mmdet.evaluation.functional import pq_compute_single_core
 from mmseg.evaluation import IoUMetric
+from panoptic_files import pycocotools, write_truth
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from projects.kmax import evaluation
 from projects.kmax.evaluation.panoptic_quality import match_files
@@ -53,6 +50,11 @@ def average(totals, categories):
     return np.mean(qualities, 0) if qualities else np.zeros(3)
 
 
+def occurring(stats):
+    """Return IoU, TP, FP and FN of the categories that occur."""
+    return {c: (s.iou, s.tp, s.fp, s.fn) for c, s in stats.items() if s.tp or s.fp or s.fn}
+
+
 @pytest.mark.parametrize('seed', SEEDS)
 def test_pq_equals_panopticapi(random_set, evaluate, seed):
     made = random_set(seed)
@@ -60,31 +62,22 @@ def test_pq_equals_panopticapi(random_set, evaluate, seed):
     categories = {category['id']: category for category in made.categories}
     pairs = list(zip(made.annotations, predicted, strict=True))
     folders = str(made.folder / 'gt'), str(made.folder / 'pred')
-    expected = {}
-    for (annotation, _), pair in zip(pairs, pairs, strict=True):
-        stat = pq_compute_single_core(0, [pair], *folders, categories).pq_per_cat
-        expected[annotation['file_name']] = {
-            category: (s.iou, s.tp, s.fp, s.fn)
-            for category, s in stat.items()
-            if s.tp + s.fp + s.fn
-        }
+
+    def panopticapi(pairs):
+        return occurring(pq_compute_single_core(0, pairs, *folders, categories).pq_per_cat)
+
     gt_json = made.truth['ann_file']
     per_image, _ = match_files(gt_json, made.folder / 'pred.json')
-    for name, counts in expected.items():
-        found = {c: (m.iou, m.tp, m.fp, m.fn) for c, m in per_image[name].items()}
-        found = {category: values for category, values in found.items() if any(values[1:])}
-        assert found.keys() == counts.keys()
-        for category, values in counts.items():
+    for pair in pairs:
+        found, expected = occurring(per_image[pair[0]['file_name']]), panopticapi([pair])
+        assert found.keys() == expected.keys()
+        for category, values in expected.items():
             assert found[category] == pytest.approx(values, rel=0, abs=1e-12)
-    stat = pq_compute_single_core(0, pairs, *folders, categories).pq_per_cat
-    totals = {category: (s.iou, s.tp, s.fp, s.fn) for category, s in stat.items()}
+    totals = panopticapi(pairs)
     on_files = evaluation.pq_compute(gt_json, made.folder / 'pred.json')
     in_memory = evaluate('KMaXPanopticMetric', made.classes, made.samples, **made.truth)
-    for group, kind, isthing in (
-        ('All', '', {0, 1}),
-        ('Things', '_th', {1}),
-        ('Stuff', '_st', {0}),
-    ):
+    groups = ('All', '', {0, 1}), ('Things', '_th', {1}), ('Stuff', '_st', {0})
+    for group, kind, isthing in groups:
         members = [c['id'] for c in made.categories if c['isthing'] in isthing]
         pq = average(totals, members)
         found = [on_files[group][name] for name in ('pq', 'sq', 'rq')]
@@ -94,7 +87,7 @@ def test_pq_equals_panopticapi(random_set, evaluate, seed):
 
 
 def as_instances(made):
-    """Write the annotated things as COCO instances, by COCO's own functions."""
+    """Return the annotated things as COCO's instances, by its own functions."""
     is_thing = {category['id']: category['isthing'] for category in made.categories}
     images, annotations = [], []
     for annotation in made.annotations:
@@ -102,51 +95,29 @@ def as_instances(made):
         images.append(dict(id=annotation['image_id'], height=ids.shape[0], width=ids.shape[1]))
         for segment in annotation['segments_info']:
             if is_thing[segment['category_id']]:
-                mask = np.asfortranarray(ids == segment['id'], np.uint8)
-                encoded = coco_mask.encode(mask)
-                annotations.append(
-                    dict(
-                        id=len(annotations) + 1,
-                        image_id=annotation['image_id'],
-                        category_id=segment['category_id'],
-                        segmentation=encoded,
-                        area=segment['area'],
-                        bbox=coco_mask.toBbox(encoded).tolist(),
-                        iscrowd=segment['iscrowd'],
-                    )
-                )
+                encoded = coco_mask.encode(np.asfortranarray(ids == segment['id'], np.uint8))
+                place = dict(segmentation=encoded, bbox=coco_mask.toBbox(encoded).tolist())
+                numbers = dict(id=len(annotations) + 1, image_id=annotation['image_id'])
+                annotations.append(segment | place | numbers)
     categories = [category for category in made.categories if category['isthing']]
-    return dict(info={}, images=images, annotations=annotations, categories=categories)
+    truth = COCO()
+    truth.dataset = dict(images=images, annotations=annotations, categories=categories, info={})
+    truth.createIndex()
+    return truth
 
 
 def as_results(made):
-    """Return the predicted instances as COCO's results."""
-    results = []
+    """Yield the predicted instances as COCO's results."""
     for sample in made.samples:
         predicted = sample['pred_instances']
         fields = (predicted[name] for name in ('labels', 'scores', 'masks'))
         for label, score, mask in zip(*fields, strict=True):
-            results.append(
-                dict(
-                    image_id=sample['img_id'],
-                    category_id=made.category_of_label[int(label)],
-                    segmentation=coco_mask.encode(np.asfortranarray(mask.numpy(), np.uint8)),
-                    score=float(score),
-                )
+            yield dict(
+                image_id=sample['img_id'],
+                category_id=made.category_of_label[int(label)],
+                segmentation=coco_mask.encode(np.asfortranarray(mask.numpy(), np.uint8)),
+                score=float(score),
             )
-    return results
-
-
-def pycocotools(content, results):
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = content
-        truth.createIndex()
-        tested = COCOeval(truth, truth.loadRes(results) if results else COCO(), 'segm')
-        tested.evaluate()
-        tested.accumulate()
-        tested.summarize()
-    return tested.stats
 
 
 @pytest.mark.usefixtures('evaluated_by')
@@ -166,10 +137,10 @@ def test_ap_equals_pycocotools(random_set, evaluate, seed, change):
     if change == 'nothing annotated':
         for annotation in made.annotations:
             annotation['segments_info'].clear()
-        content = dict(categories=made.categories, annotations=made.annotations)
-        (made.folder / 'gt.json').write_text(json.dumps(content))
+        write_truth(made.folder, made.categories, made.annotations, made.gt_ids.values())
     figures = evaluate('KMaXInstanceMetric', made.classes, made.samples, **made.truth)
-    stats = pycocotools(as_instances(made), as_results(made))
+    truth, results = as_instances(made), list(as_results(made))
+    stats = pycocotools(truth, truth.loadRes(results) if results else COCO())
     names = [f'coco/segm_mAP{suffix}' for suffix in ('', '_50', '_75', '_s', '_m', '_l')]
     np.testing.assert_allclose([figures[n] for n in names], stats[:6], rtol=0, atol=1e-9)
     assert change or 0 < stats[0] < 1
@@ -188,9 +159,9 @@ def labels_of(made, annotation):
 @pytest.mark.parametrize('seed', SEEDS)
 def test_miou_equals_mmseg(random_set, evaluate, seed):
     made = random_set(seed)
-    areas = []
-    for side in ('gt', 'pred'):
-        (made.folder / f'{side}_labels').mkdir()
+    areas, folders = [], [made.folder / f'{side}_labels' for side in ('gt', 'pred')]
+    for folder in folders:
+        folder.mkdir()
     for annotation, sample in zip(made.annotations, made.samples, strict=True):
         labels, pred = labels_of(made, annotation), sample['pred_sem_seg']['sem_seg'][0]
         truth = torch.from_numpy(labels.astype(np.int64))
@@ -199,17 +170,14 @@ def test_miou_equals_mmseg(random_set, evaluate, seed):
                 pred, truth, len(made.classes), ignore_index=IGNORED_LABEL
             )
         )
-        name = annotation['file_name']
-        Image.fromarray(labels).save(made.folder / 'gt_labels' / name)
-        Image.fromarray(pred.numpy().astype(np.uint8)).save(made.folder / 'pred_labels' / name)
+        for folder, saved in zip(folders, (labels, pred.numpy().astype(np.uint8)), strict=True):
+            Image.fromarray(saved).save(folder / annotation['file_name'])
     totals = [sum(parts).double() for parts in zip(*areas, strict=True)]
     expected = IoUMetric.total_area_to_metrics(*totals, ['mIoU', 'mDice'])
     figures = evaluate('KMaXSemanticMetric', made.classes, made.samples, **made.truth)
-    on_files = evaluation.mean_iou(
-        made.folder / 'gt_labels', made.folder / 'pred_labels', len(made.classes), IGNORED_LABEL
-    )
-    np.testing.assert_allclose(on_files['IoU'], expected['IoU'], rtol=0, atol=1e-12)
-    np.testing.assert_allclose(on_files['Acc'], expected['Acc'], rtol=0, atol=1e-12)
+    on_files = evaluation.mean_iou(*folders, len(made.classes), IGNORED_LABEL)
+    for name in ('IoU', 'Acc'):
+        np.testing.assert_allclose(on_files[name], expected[name], rtol=0, atol=1e-12)
     means = dict(mIoU='IoU', mAcc='Acc', aAcc='aAcc', mDice='Dice')
     for name, key in means.items():
         mean = np.nanmean(expected[key])

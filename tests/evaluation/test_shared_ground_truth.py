@@ -1,23 +1,21 @@
 """Metrics of one run read their annotations once, and find what each finds alone."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import json
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from mmengine.evaluator import Evaluator
+from panoptic_files import edit
 
 from projects.kmax.evaluation import ground_truth, recent_maps
 from projects.kmax.evaluation.recent_maps import RECENT_MAPS, RecentMaps
 from projects.kmax.panoptic_format import write_panoptic_png
 
 KINDS = (
-    'KMaXPanopticMetric',
-    'KMaXPipelinePanopticMetric',
-    'KMaXInstanceMetric',
-    'KMaXSemanticMetric',
+    *('KMaXPanopticMetric', 'KMaXPipelinePanopticMetric'),
+    *('KMaXInstanceMetric', 'KMaXSemanticMetric'),
 )
 
 
@@ -68,9 +66,7 @@ def test_each_file_is_read_once(random_set, reads, batch):
 def test_a_file_written_anew_is_read_anew(random_set, reads):
     made = random_set(0)
     first = evaluator(made, KINDS[0])
-    content = json.loads((made.folder / 'gt.json').read_text())
-    content['categories'][0]['name'] = 'heaven'
-    (made.folder / 'gt.json').write_text(json.dumps(content))
+    edit(made.folder / 'gt.json', lambda content: content['categories'][0].update(name='heaven'))
     second = evaluator(made, KINDS[0])
     names = [
         [c['name'] for c in tested.metrics[0].ground_truth.categories.values()]
@@ -119,7 +115,7 @@ def test_memory_is_bounded(monkeypatch):
 
 
 def test_threads_wait_for_the_one_that_reads():
-    maps, reads, began = RecentMaps(), [], threading.Barrier(9)
+    maps, reads, began = RecentMaps(), [], threading.Barrier(8)
 
     def read():
         reads.append(1)
@@ -127,16 +123,11 @@ def test_threads_wait_for_the_one_that_reads():
         threading.Event().wait(0.05)
         return np.zeros(4, np.uint32)
 
-    def ask(found):
+    def ask(_):
         began.wait()
-        found.append(maps.get('a', read))
+        return maps.get('a', read)
 
-    found: list = []
-    threads = [threading.Thread(target=ask, args=(found,)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    began.wait()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as threads:
+        first, *others = threads.map(ask, range(8))
     assert len(reads) == 1
-    assert all(one is found[0] for one in found) and len(found) == 8
+    assert all(one is first for one in others) and len(others) == 7

@@ -18,8 +18,9 @@ def visualizer():
     return visualizer
 
 
-def make_image(height=600, width=520):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (600, 520, 3), dtype=np.uint8)
 
 
 def predicted(panoptic):
@@ -33,8 +34,7 @@ def draw(visualizer, image, sample, **kwargs):
     return visualizer.get_image()
 
 
-def test_nothing_detected_leaves_the_image(visualizer, tmp_path):
-    image = make_image()
+def test_nothing_detected_leaves_the_image(visualizer, image, tmp_path):
     out_file = tmp_path / 'void.png'
     sample = predicted(np.full(image.shape[:2], VOID))
     drawn = draw(visualizer, image, sample, draw_gt=False, out_file=str(out_file))
@@ -61,15 +61,14 @@ def test_instances_of_a_class_differ_in_colour(visualizer):
     assert np.abs(drawn[20, 20] - drawn[20, 300]).max() > 20
 
 
-def test_small_images_are_enlarged(visualizer):
+def test_small_images_are_enlarged(visualizer, image):
     panoptic = np.full((50, 60), VOID)
     panoptic[10:40, 10:40] = 1000
-    drawn = draw(visualizer, make_image(50, 60), predicted(panoptic), draw_gt=False)
+    drawn = draw(visualizer, image[:50, :60], predicted(panoptic), draw_gt=False)
     assert drawn.shape == (450, 540, 3)
 
 
-def test_ground_truth_and_prediction_stand_side_by_side(visualizer):
-    image = make_image()
+def test_ground_truth_and_prediction_stand_side_by_side(visualizer, image):
     sample = predicted(np.full(image.shape[:2], 2))
     ids = torch.zeros(1, 640, 640, dtype=torch.int16)
     ids[:, :200, :200] = 1
@@ -82,8 +81,7 @@ def test_ground_truth_and_prediction_stand_side_by_side(visualizer):
     assert (drawn[:100, :100] != image[:100, :100]).any()
 
 
-def test_semantic_and_instance_results_alone(visualizer):
-    image = make_image()
+def test_semantic_and_instance_results_alone(visualizer, image):
     sample = DetDataSample()
     sample.pred_sem_seg = PixelData(sem_seg=torch.full((1, 600, 520), VOID))
     np.testing.assert_array_equal(draw(visualizer, image, sample, draw_gt=False), image)
@@ -96,18 +94,14 @@ def test_semantic_and_instance_results_alone(visualizer):
     assert draw(visualizer, image, sample, draw_gt=False).shape == image.shape
 
 
-def test_only_the_panoptic_result_is_drawn_where_there_is_one(visualizer):
-    image = make_image()
+def test_only_the_panoptic_result_is_drawn_where_there_is_one(visualizer, image):
     sample = predicted(np.full(image.shape[:2], VOID))
     sample.pred_sem_seg = PixelData(sem_seg=torch.zeros(1, 600, 520, dtype=torch.int64))
     np.testing.assert_array_equal(draw(visualizer, image, sample, draw_gt=False), image)
 
 
-def test_missing_classes_are_named(visualizer):
+def test_missing_classes_are_named(visualizer, image):
     visualizer.dataset_meta = {}
+    sample = DetDataSample(pred_sem_seg=PixelData(sem_seg=torch.zeros(1, 600, 520)))
     with pytest.raises(ValueError, match='dataset_meta names no classes'):
-        draw(
-            visualizer,
-            make_image(),
-            DetDataSample(pred_sem_seg=PixelData(sem_seg=torch.zeros(1, 600, 520))),
-        )
+        draw(visualizer, image, sample)

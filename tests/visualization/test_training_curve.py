@@ -1,4 +1,3 @@
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import subprocess
 import sys
@@ -8,11 +7,7 @@ import cv2
 import pytest
 from matplotlib.figure import Figure
 
-from projects.kmax.visualization.training_curve import (
-    compare_trainings,
-    draw_training_curve,
-    read_training_log,
-)
+from projects.kmax.visualization import training_curve as curve
 
 
 def write_run(work_dir, name, records, tail=''):
@@ -34,7 +29,7 @@ def test_resumed_run_replaces_what_it_repeats(tmp_path):
     first = [train(10), train(20), val(20, 5.0), train(30), train(40), val(40, 6.0)]
     write_run(tmp_path, '20260101_000000', first, tail='{"lr": 0.')
     write_run(tmp_path, '20260102_000000', [train(30, 9.0), train(40, 9.0), val(40, 8.0)])
-    log = read_training_log(tmp_path)
+    log = curve.read_training_log(tmp_path)
     assert [(r['step'], r['loss']) for r in log.train] == [(10, 1), (20, 1), (30, 9), (40, 9)]
     assert [(r['step'], r['coco_panoptic/PQ']) for r in log.val] == [(20, 5.0), (40, 8.0)]
 
@@ -42,13 +37,13 @@ def test_resumed_run_replaces_what_it_repeats(tmp_path):
 def test_new_run_replaces_everything(tmp_path):
     write_run(tmp_path, '20260101_000000', [train(10), train(20), val(20, 5.0)])
     write_run(tmp_path, '20260102_000000', [train(10, 3.0)])
-    log = read_training_log(tmp_path)
+    log = curve.read_training_log(tmp_path)
     assert len(log.train) == 1 and not log.val
 
 
 def test_validation_numbered_by_epoch_stands_at_its_iteration(tmp_path):
     write_run(tmp_path, '20260101_000000', [train(50), val(1, 5.0), train(100), val(2, 6.0)])
-    assert [record['step'] for record in read_training_log(tmp_path).val] == [50, 100]
+    assert [record['step'] for record in curve.read_training_log(tmp_path).val] == [50, 100]
 
 
 @pytest.mark.parametrize(
@@ -56,23 +51,23 @@ def test_validation_numbered_by_epoch_stands_at_its_iteration(tmp_path):
 )
 def test_picture_is_written(tmp_path, records):
     write_run(tmp_path, '20260101_000000', records)
-    draw_training_curve(tmp_path, tmp_path / 'curve.png')
+    curve.draw_training_curve(tmp_path, tmp_path / 'curve.png')
     assert cv2.imread(str(tmp_path / 'curve.png')).shape[1] == 1440
 
 
 def test_nothing_logged(tmp_path):
     with pytest.raises(FileNotFoundError, match='no losses in'):
-        read_training_log(tmp_path)
+        curve.read_training_log(tmp_path)
 
 
 def test_trainings_of_mmdet_and_mmseg_are_compared(tmp_path):
     write_run(tmp_path / 'panoptic', 'run', [train(10), val(10, 40.0), train(20), val(20, 50.0)])
     seg = {'lr': 1e-3, 'loss': 2.0, 'decode.loss_cls': 1.0, 'step': 10}
     write_run(tmp_path / 'semantic', 'run', [seg, {'mIoU': 60.0, 'step': 10}])
-    assert read_training_log(tmp_path / 'semantic').val == [{'mIoU': 60.0, 'step': 10}]
-    compare_trainings([tmp_path / 'panoptic', tmp_path / 'semantic'], tmp_path / 'comparison.png')
-    assert cv2.imread(str(tmp_path / 'comparison.png')).shape[1] == 1440
-    draw_training_curve(tmp_path / 'semantic', tmp_path / 'curve.png')
+    assert curve.read_training_log(tmp_path / 'semantic').val == [{'mIoU': 60.0, 'step': 10}]
+    curve.compare_trainings([tmp_path / 'panoptic', tmp_path / 'semantic'], tmp_path / 'both.png')
+    assert cv2.imread(str(tmp_path / 'both.png')).shape[1] == 1440
+    curve.draw_training_curve(tmp_path / 'semantic', tmp_path / 'curve.png')
     assert cv2.imread(str(tmp_path / 'curve.png')).shape[1] == 1440
 
 
@@ -82,7 +77,7 @@ def test_trainings_of_one_name_are_told_apart(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(Figure, 'savefig', lambda self, *_, **__: drawn.extend(self.axes))
     folders = [tmp_path / 'a' / 'run', tmp_path / 'b' / 'run']
-    compare_trainings(folders, tmp_path / 'curve.png')
+    curve.compare_trainings(folders, tmp_path / 'curve.png')
     left, right = drawn
     assert [text.get_text() for text in left.get_legend().get_texts()] == [*map(str, folders)]
     assert len(left.lines) == len(right.lines) == 2
@@ -92,15 +87,13 @@ def test_nothing_is_compared_with_an_empty_folder(tmp_path):
     write_run(tmp_path / 'panoptic', 'run', [train(10)])
     (tmp_path / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match='no losses in .*empty'):
-        compare_trainings([tmp_path / 'panoptic', tmp_path / 'empty'], tmp_path / 'curve.png')
+        curve.compare_trainings([tmp_path / 'panoptic', tmp_path / 'empty'], tmp_path / 'curve.png')
     assert not (tmp_path / 'curve.png').exists()
 
 
 def test_command_names_the_folder_without_a_log(tmp_path):
     tool = Path(__file__).parents[2] / 'tools' / 'draw_training_curve.py'
-    result = subprocess.run(
-        [sys.executable, tool, tmp_path], capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([sys.executable, tool, tmp_path], capture_output=True, text=True)
     assert result.returncode == 2
     assert f'error: no losses in {tmp_path}' in result.stderr
     assert not list(tmp_path.iterdir())
