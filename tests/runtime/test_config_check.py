@@ -1,10 +1,12 @@
 """What the check knows of mmengine, and that it knows nothing else by itself."""
 
+import inspect
+
 import pytest
 from mmengine.config import Config
 from torch import nn
 
-from projects.kmax.runtime import known_settings
+from projects.kmax.runtime import config_check, known_settings
 from projects.kmax.runtime.config_check import OwnSettings, check_keys
 
 HOOKS, LOADER = {'priority'}, {'batch_size', 'dataset', 'sampler', 'num_batch_per_epoch'}
@@ -46,6 +48,35 @@ def test_names_are_found_in_the_source_of_mmengine():
     for table, expected in ((known_settings.untyped(), UNTYPED), (known_settings.added(), ADDED)):
         assert table.keys() == expected.keys()
         assert all(expected[section] <= table[section] for section in expected)
+
+
+def renamed(loader_settings):
+    return loader_settings.get('batch_size')
+
+
+@pytest.mark.parametrize(
+    'change, reason',
+    [
+        (('untyped', lambda: known_settings.names_read(renamed, 'cfg')), 'read from cfg in renamed'),
+        (('added', lambda: known_settings.types_called(renamed)), 'no types are called in renamed'),
+        (('sections', lambda: ()), 'has no <lambda>'),
+        (('top_level', lambda: known_settings.names_read(exec, 'cfg')), 'exec: '),
+    ],
+)
+def test_nothing_is_refused_where_mmengine_cannot_be_read(change, reason, monkeypatch):
+    monkeypatch.setattr(known_settings, *change)
+    if change[0] == 'top_level':
+        # As where no source is shipped.
+        monkeypatch.setattr(inspect, 'getsource', raise_os_error)
+    logged = []
+    monkeypatch.setattr(config_check, 'print_log', lambda text, **_: logged.append(text))
+    check_keys(Config(dict(model=dict(type=Model, prt=1))))
+    assert len(logged) == 1 and logged[0].startswith('names of settings are not checked: ')
+    assert reason in logged[0]
+
+
+def raise_os_error(code):
+    raise OSError('could not get source code')
 
 
 class Model(nn.Module):

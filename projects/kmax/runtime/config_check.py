@@ -1,6 +1,7 @@
 """Refuses misspelt settings, which mmengine would ignore or tell of too late."""
 
 import inspect
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -8,6 +9,7 @@ from typing import Any
 
 from mmengine import registry
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import MODELS, DefaultScope, Registry, init_default_scope
 
 from . import known_settings
@@ -53,6 +55,12 @@ def check_keys(
     ``overrides`` those given on the command line, with dots. A KeyError tells the name and what may
     have been meant.
     """
+    try:
+        known_settings.read_all()
+    except known_settings.UnreadableError as error:
+        message = f'names of settings are not checked: {error}'
+        print_log(message, logger='current', level=logging.WARNING)
+        return
     top_level = known_settings.top_level() | own.top_level
     for override in overrides:
         name = override.partition('.')[0]

@@ -10,6 +10,7 @@ import textwrap
 from functools import cache
 from typing import Any
 
+import mmengine
 from mmengine.config import Config
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, build_optim_wrapper
 from mmengine.registry import build_runner_from_cfg, build_scheduler_from_cfg
@@ -19,6 +20,17 @@ from torch.utils.data import DataLoader
 
 # Variables that OpenMMLab's configs share, and that are as easily misspelt as what is read.
 SHARED = {'backend_args', 'dist_params', 'file_client_args', 'vis_backends'}
+
+
+class UnreadableError(Exception):
+    """This mmengine does not read its settings where, or as, they are looked for here."""
+
+
+def read_all() -> None:
+    """Raise an :class:`UnreadableError` unless all that follows can be read."""
+    for table in (top_level, sections, untyped, default_types, added):
+        if not table():
+            raise UnreadableError(f'mmengine {mmengine.__version__} has no {table.__name__}')
 
 
 @cache
@@ -33,7 +45,8 @@ def top_level() -> frozenset[str]:
 def sections() -> tuple[str, ...]:
     """Return the names at the top level whose values may be dicts."""
     parameters = inspect.signature(Runner).parameters.values()
-    return tuple(p.name for p in parameters if 'Dict' in str(p.annotation) and p.name != 'cfg')
+    annotations = {p.name: str(p.annotation).lower() for p in parameters if p.name != 'cfg'}
+    return tuple(name for name, annotation in annotations.items() if 'dict' in annotation)
 
 
 @cache
@@ -96,7 +109,7 @@ def names_read(code: Any, variable: str) -> set[str]:
                 | ast.Subscript(value=owner, slice=ast.Constant(value=str(name)))
             ) if ast.unparse(owner) == variable:
                 names.add(name)
-    return names
+    return _unless_empty(names, f'names are read from {variable}', code)
 
 
 def types_called(function: Any) -> set[str]:
@@ -113,8 +126,19 @@ def types_called(function: Any) -> set[str]:
                 args=[ast.Constant(value='type'), ast.Constant(value=str(name))],
             ):
                 names.add(name)
+    return _unless_empty(names, 'types are called', function)
+
+
+def _unless_empty(names: set[str], action: str, code: Any) -> set[str]:
+    if not names:
+        place = f'{code.__qualname__} of mmengine {mmengine.__version__}'
+        raise UnreadableError(f'no {action} in {place}')
     return names
 
 
 def _nodes(code: Any) -> list[ast.AST]:
-    return list(ast.walk(ast.parse(textwrap.dedent(inspect.getsource(code)))))
+    try:
+        source = inspect.getsource(code)
+    except OSError as error:
+        raise UnreadableError(f'{code.__qualname__}: {error}') from error
+    return list(ast.walk(ast.parse(textwrap.dedent(source))))

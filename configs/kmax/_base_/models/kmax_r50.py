@@ -1,11 +1,14 @@
 """kMaX-DeepLab with ResNet-50 as the original on COCO, which the classes' defaults are."""
 
+# A default too, but written out: whoever overrides one of the three keeps the others.
+norm_cfg = dict(type='BN', eps=1e-3, momentum=0.01)
 model = dict(
     type='KMaXDeepLab',
     data_preprocessor=dict(type='KMaXDataPreprocessor', pad_size=(1281, 1281)),
     backbone=dict(
         type='KMaXResNet',
         depth=50,
+        norm_cfg=norm_cfg,
         init_cfg=dict(
             type='Pretrained',
             prefix='backbone.',
@@ -18,6 +21,7 @@ model = dict(
         in_channels=[64, 256, 512, 1024, 2048],
         num_things_classes=80,
         num_stuff_classes=53,
+        norm_cfg=norm_cfg,
         pixel_decoder=dict(type='KMaXPixelDecoder'),
         transformer_decoder=dict(type='KMaXTransformerDecoder'),
         # The original's semantic decoder has a channel for void.
