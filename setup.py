@@ -17,6 +17,9 @@ class BuildWithMim(build_py):
     """Copies to ``kmax_deeplab/.mim/``, unless the install is editable."""
 
     def run(self) -> None:
+        if not self.editable_mode:
+            # What an earlier build left may be gone from the sources.
+            shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         if self.editable_mode:
             return

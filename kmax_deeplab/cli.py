@@ -8,6 +8,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NoReturn
 
 from . import __version__, register
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if not name.startswith('-'):
         near = get_close_matches(name, COMMANDS)
         hint = f', did you mean {" or ".join(near)}?' if near else ''
-        parser.error(f'there is no subcommand {name}{hint}')
+        parser.error(f'there is no subcommand {name or "(empty)"}{hint}')
     parser.parse_args(words)
     parser.error('a subcommand is missing')
 
@@ -82,7 +83,11 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
         argv: Its options; by default those of the process.
         prog: How to call it in messages; by default as the process.
     """
-    register()
+    try:
+        register()
+    except ModuleNotFoundError as error:
+        print(f'{prog or Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
+        return 2
     module = importlib.import_module(f'projects.kmax.commands.{name.replace("-", "_")}')
     return module.main(argv, prog)
 

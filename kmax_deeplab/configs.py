@@ -3,6 +3,9 @@
 from difflib import get_close_matches
 from pathlib import Path
 
+SUFFIXES = ('.py', '.json', '.yaml', '.yml')
+"""Those of files that mmengine reads as configs."""
+
 
 def config_folder() -> Path:
     """Return the folder of configs: that of the installed package, or that of the clone."""
@@ -30,14 +33,17 @@ def find_config(config: str) -> str:
     Raises:
         ValueError: If there is no such file, or several have that name.
     """
-    if Path(config).is_file():
+    if Path(config).is_file() and Path(config).suffix in SUFFIXES:
         return config
     name, paths = Path(config).name.removesuffix('.py'), list_configs()
     found = [str(path) for path in paths if path.stem == name and Path(config).name == config]
     if len(found) > 1:
         raise ValueError(f'several configs are called {name}: {", ".join(found)}; give a path')
     if not found:
-        near = get_close_matches(name, [path.stem for path in paths], cutoff=0.5)
+        near = get_close_matches(name.lower(), [path.stem for path in paths], cutoff=0.5)
         hint = f'; did you mean {" or ".join(near)}?' if near else f' in {config_folder()}'
-        raise ValueError(f'file {config} does not exist, nor a config of that name{hint}')
+        fault = 'does not exist'
+        if Path(config).is_file():
+            fault = f'ends in none of {", ".join(SUFFIXES)}'
+        raise ValueError(f'file {config or "(empty)"} {fault}, nor a config of that name{hint}')
     return found[0]

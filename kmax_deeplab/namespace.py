@@ -6,7 +6,7 @@ on ``sys.path``.
 
 import sys
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -33,10 +33,22 @@ class Finder:
             return spec_from_file_location(name, PACKAGE)
         if name != 'projects':
             return None
-        spec = PathFinder.find_spec(name) or ModuleSpec(name, None, is_package=True)
+        spec = find_projects() or ModuleSpec(name, None, is_package=True)
         if spec.submodule_search_locations is None:
             spec.submodule_search_locations = []
         return spec
+
+
+def find_projects() -> ModuleSpec | None:
+    """Return the ``projects`` that Python would import without our finder.
+
+    Editable installs have finders of their own, behind the one that finds our folder: a package
+    with an ``__init__.py`` comes first.
+    """
+    others = [finder for finder in sys.meta_path if finder is not Finder]
+    found = (other.find_spec('projects', None) for other in others if hasattr(other, 'find_spec'))
+    specs = [spec for spec in found if spec is not None]
+    return min(specs, key=lambda spec: spec.origin is None, default=None)
 
 
 def claim() -> None:
@@ -57,7 +69,8 @@ def claim() -> None:
             print(f'{COMMAND}: error: {message}', file=sys.stderr)
             raise SystemExit(2)
         raise ImportError(message)
-    sys.meta_path.insert(0, Finder)
+    if Finder not in sys.meta_path:
+        sys.meta_path.insert(0, Finder)
     found = sys.modules.get('projects')
     if found is not None and not hasattr(found, '__path__'):
         found.__path__ = []
@@ -82,5 +95,5 @@ def search_path() -> list[str]:
     """Return where Python looks for what is in ``projects``."""
     if 'projects' in sys.modules:
         return list(getattr(sys.modules['projects'], '__path__', []))
-    spec = PathFinder.find_spec('projects')
+    spec = find_projects()
     return list(spec.submodule_search_locations or []) if spec is not None else []

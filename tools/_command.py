@@ -6,8 +6,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from kmax_deeplab import register
-from kmax_deeplab.cli import run
+try:
+    from kmax_deeplab import register
+    from kmax_deeplab.cli import run
+except ImportError as error:  # Two copies of the package.
+    print(f'{Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
+    raise SystemExit(2) from None
 
 __all__ = ['benchmark', 'run']
 

@@ -5,6 +5,24 @@ set -euo pipefail
 tools="$(cd "$(dirname "$0")" && pwd)"
 source "$tools/env.sh"
 
+# Said once, here, and not by every process.
+if [[ ! $1 =~ ^[1-9][0-9]*$ ]]; then
+    echo "dist_run.sh: error: the number of processes must be at least 1, but is $1" >&2
+    exit 2
+fi
+"$PYTHON" -c '
+import sys
+
+sys.path.insert(0, sys.argv[1])
+from kmax_deeplab.configs import find_config
+
+try:
+    "://" in sys.argv[2] or find_config(sys.argv[2])
+except ValueError as error:
+    print(f"dist_run.sh: error: {error}", file=sys.stderr)
+    sys.exit(2)
+' "$tools/.." "$3"
+
 if ! command -v nvidia-smi >/dev/null; then
     threads=$(($(getconf _NPROCESSORS_ONLN) / $1))
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}

@@ -10,6 +10,7 @@ import projects.kmax
 ROOT = Path(projects.kmax.__file__).parents[2]
 # Names that may be ours in modules of others; where upstream works, they are not.
 REPLACED = {
+    'mmengine.config.config.Config._get_cfg_path',
     'mmdet.apis.init_detector',
     'mmdet.apis.inference.init_detector',
     'mmdet.apis.det_inferencer.DetInferencer._load_weights_to_model',

@@ -57,7 +57,10 @@ def renamed(loader_settings):
 @pytest.mark.parametrize(
     'change, reason',
     [
-        (('untyped', lambda: known_settings.names_read(renamed, 'cfg')), 'read from cfg in renamed'),
+        (
+            ('untyped', lambda: known_settings.names_read(renamed, 'cfg')),
+            'read from cfg in renamed',
+        ),
         (('added', lambda: known_settings.types_called(renamed)), 'no types are called in renamed'),
         (('sections', lambda: ()), 'has no <lambda>'),
         (('top_level', lambda: known_settings.names_read(exec, 'cfg')), 'exec: '),

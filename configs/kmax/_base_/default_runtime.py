@@ -1,4 +1,5 @@
-custom_imports = dict(imports=['projects.kmax'], allow_failed_imports=False)
+# The first one lets the second be found where another package is called projects.
+custom_imports = dict(imports=['kmax_deeplab', 'projects.kmax'], allow_failed_imports=False)
 default_scope = 'mmdet'
 
 default_hooks = dict(

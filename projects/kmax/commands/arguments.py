@@ -4,6 +4,7 @@ import os
 import re
 from argparse import (
     SUPPRESS,
+    ArgumentError,
     ArgumentParser,
     ArgumentTypeError,
     HelpFormatter,
@@ -13,7 +14,7 @@ from argparse import (
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -24,6 +25,9 @@ from kmax_deeplab.configs import find_config
 from ..engine.settings import check_settings
 from ..evaluation.destinations import check_destinations
 
+OTHERS_NAMED = {'tools/test.py': 'test', 'tools/pseudo_label.py': 'label'}
+"""Subcommand for each tool that the description of another one names."""
+
 
 class SubcommandParser(cli.Parser):
     """Names the subcommands that have an option which this one has not."""
@@ -32,20 +36,23 @@ class SubcommandParser(cli.Parser):
         unknown = re.match(r'unrecognized arguments: (--[\w-]+)', message)
         others = list(cli.commands_with(unknown[1])) if unknown else []
         if unknown and others:
-            message = f'{unknown[1]} is an option of {" and ".join(others)}, not of this subcommand'
+            message = f'{unknown[1]} is an option of {", ".join(others)}, not of this subcommand'
         super().error(message)
 
 
 def make_parser(description: str | None, prog: str | None) -> ArgumentParser:
     """Return the parser of a command; its arguments have the field ``prog`` for messages.
 
-    Where the caller gives a ``prog``, the description's first call of a tool is replaced by it.
+    Where the caller gives a ``prog``, the description calls it, and other subcommands, instead of
+    tools.
     """
     text = description or ''
     raw = '\n' in text
     kind: type[ArgumentParser] = ArgumentParser
     if prog is not None:
         kind, text = SubcommandParser, re.sub(r'(python tools/)?\w+\.py', prog, text, count=1)
+        for tool, name in OTHERS_NAMED.items():
+            text = text.replace(tool, f'{cli.COMMAND} {name}')
     formatter: type[HelpFormatter] = RawDescriptionHelpFormatter if raw else HelpFormatter
     parser = kind(prog=prog, description=text, formatter_class=formatter)
     parser.set_defaults(prog=parser.prog)
@@ -81,11 +88,23 @@ def add_config(parser: ArgumentParser) -> None:
     parser.add_argument('config', type=config_file, help='config file of the model')
 
 
+class Overrides(DictAction):
+    """Says of which word it is that it is no override; mmengine's fails on it."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        for value in values:
+            if not value.partition('=')[0].strip() or '=' not in value:
+                raise ArgumentError(self, f'{value!r} must be KEY=VALUE; a path comes before them')
+        super().__call__(parser, namespace, values, *args, **kwargs)
+
+
 def add_options_of_config(
     parser: ArgumentParser, text: str = 'override settings of the config'
 ) -> None:
     """Add what overrides a config's settings."""
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help=text)
+    parser.add_argument('--cfg-options', nargs='+', action=Overrides, help=text)
 
 
 def add_device(parser: ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from mmengine.fileio import join_path
 from ..panoptic.categories import complete_metainfo, label_categories
 from ..panoptic.faults import refuse
 from ..panoptic.files import read_panoptic_json
-from ..panoptic.records import SEGMENT_FIELDS, find_record_faults, usable_records
+from ..panoptic.records import SEGMENT_FIELDS, find_record_faults, sound_records
 from ..panoptic.segments import measures_of, parse_segments
 from ..panoptic.survey import Survey, survey_records
 from .reading_errors import naming_image
@@ -56,7 +56,7 @@ class KMaXPanopticDataset(BaseDetDataset):
         self._metainfo: dict = complete_metainfo(self.metainfo, content['categories'])
         labels = label_categories(content['categories'], self._metainfo['classes'])
         num_things = len(self._metainfo['thing_classes'])
-        images, annotations = usable_records(content)
+        images, annotations = sound_records(content)
         return [
             self.make_record(image, annotations.get(image['id']), labels, num_things)
             for image in images

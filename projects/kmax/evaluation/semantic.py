@@ -6,9 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..void import IGNORED_LABEL
+
 
 def mean_iou(
-    gt_folder: str | Path, pred_folder: str | Path, num_classes: int, ignore_index: int = 255
+    gt_folder: str | Path,
+    pred_folder: str | Path,
+    num_classes: int,
+    ignore_index: int = IGNORED_LABEL,
 ) -> dict[str, float | list[float]]:
     """Compare label maps by mmsegmentation's definitions.
 

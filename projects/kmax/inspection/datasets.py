@@ -52,6 +52,7 @@ def inspect_dataset(
         found.ann_file, found.classes, (image.record for image in images), num_queries
     )
     misread = {fault.image_id for fault in found.faults}
+    misread |= {image.record['img_id'] for image in images if image.void is None}
     faults = found.faults + [fault for image in images for fault in image.faults]
     faults += (warning for warning in survey.warnings if warning.image_id not in misread)
     return DatasetReport(name, found, images, survey, faults)

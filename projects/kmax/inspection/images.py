@@ -98,4 +98,5 @@ def _count_pixels(report: ImageReport, ids: NDArray[np.uint32], check_measures: 
     pixels = [0] * (1 + len(record['segment_labels']))
     for segment_id, row in zip(record['segment_ids'], record['segment_rows'], strict=True):
         pixels[row] += areas.get(segment_id, 0)
-    report.record = {**record, 'segment_pixels': pixels[1:]}
+    is_void = not areas.keys() - {VOID_ID}
+    report.record = {**record, 'segment_pixels': pixels[1:], 'is_void': is_void}

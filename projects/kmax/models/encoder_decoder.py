@@ -18,7 +18,8 @@ class KMaXEncoderDecoder(EncoderDecoder):
     """mmseg's ``EncoderDecoder`` that takes weights of a ``panoptic_head`` for its decode head.
 
     It is meant for :class:`.KMaXSegHead` and takes the arguments of ``EncoderDecoder``. That trains
-    and predicts alike with this head, but loads checkpoints of semantic models only.
+    and predicts alike with this head, but takes panoptic weights only through the hook
+    ``MapClassesHook``, thus not in ``init_model`` and ``MMSegInferencer``.
     """
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:

@@ -30,9 +30,9 @@ def build_targets(
             ``(1, H, W)`` (0 is void, k > 0 the k-th row of ``gt_segments``) and
             ``gt_segments.labels`` ``(n,)``; or of mmdet's ``LoadPanopticAnnotations`` and
             ``PackDetInputs``, with ``gt_instances.masks`` and ``.labels`` of the things and
-            ``gt_sem_seg.sem_seg`` ``(1, H, W)`` (255 is void). In the latter a thing's class
-            outside all masks is a crowd, thus void. What is smaller than ``batch_input_shape`` is
-            padded with void at the bottom and on the right.
+            ``gt_sem_seg.sem_seg`` ``(1, H, W)`` (``IGNORED_LABEL`` is void). In the latter a
+            thing's class outside all masks is a crowd, thus void. What is smaller than
+            ``batch_input_shape`` is padded with void at the bottom and on the right.
         num_things_classes: Labels below it are things.
         stride: The id map is sampled at every ``stride``-th pixel, starting with the first.
         max_things: Most thing masks of one image; None for no limit.

@@ -31,18 +31,19 @@ def find_record_faults(
 
     ``metainfo`` holds the classes that are expected, ``fields`` what every segment must have.
     """
-    unread = set()
+    is_sound, unread = True, set()
     for fault in chain(
         find_image_faults(content['images'], path),
         find_category_faults(content['categories'], metainfo, path),
         find_annotation_faults(content.get('annotations', []), path),
     ):
         yield fault
+        is_sound = False
         if fault.kind in (FaultKind.MISSING_FIELD, FaultKind.WRONG_TYPE):
             unread.add(fault.image_id)
     if 'annotations' in content:
         known = usable_ids(content['categories'])
-        images, annotations = usable_records(content)
+        images, annotations = (sound_records if is_sound else usable_records)(content)
         unpaired = find_unpaired(images, annotations, path)
         yield from (fault for fault in unpaired if fault.image_id not in unread)
         for image in images:
@@ -50,6 +51,12 @@ def find_record_faults(
                 yield from find_segment_faults(annotations[image['id']], known, path, fields)
     if not content['images']:
         yield Fault(FaultKind.NOTHING_LEFT, f'no image of {path} is left')
+
+
+def sound_records(content: Mapping[str, Any]) -> tuple[list[dict], dict[Any, dict]]:
+    """Return the images, and the annotation of each id, of a content without faults."""
+    annotations = content.get('annotations', [])
+    return content['images'], {annotation['image_id']: annotation for annotation in annotations}
 
 
 def usable_records(content: Mapping[str, Any]) -> tuple[list[dict], dict[Any, dict]]:
@@ -68,20 +75,23 @@ def usable_records(content: Mapping[str, Any]) -> tuple[list[dict], dict[Any, di
 
 def find_image_faults(images: list[dict], path: str) -> Iterator[Fault]:
     """Yield images with a field that is wrong or missing, and ids that several have."""
+    typed = []
     for index, image in enumerate(images):
+        text = None
         for text in find_wrong_types(image, IMAGE_TYPES):
             known = image if isinstance(image, dict) else {}
             name = known.get('file_name', f'number {index}')
             message = f'image {name} of {path} {text}'
             yield Fault(FaultKind.WRONG_TYPE, message, usable_id(known.get('id')))
-    images = [image for image in images if fits(image, IMAGE_TYPES, ())]
-    for index, image in enumerate(images):
+        if text is None:
+            typed.append(image)
+    for index, image in enumerate(typed):
         missing = [name for name in IMAGE_TYPES if name not in image]
         if missing:
             name = image.get('file_name', f'number {index}')
             message = f'image {name} of {path} lacks the fields {missing}'
             yield Fault(FaultKind.MISSING_FIELD, message, image.get('id'))
-    for value, count in Counter(image['id'] for image in images if 'id' in image).items():
+    for value, count in Counter(image['id'] for image in typed if 'id' in image).items():
         if count > 1:
             message = f'{path} has several images with the id {value!r}'
             yield Fault(FaultKind.DUPLICATE_IMAGE, message, value)

@@ -42,7 +42,8 @@ def survey_records(
     """Look through the records of a data set, as it makes them, once.
 
     An annotated one has ``segment_labels`` and, where its PNG was read, the ``segment_pixels`` of
-    each. ``num_queries`` is the most segments that the model can learn from in one image.
+    each and whether all of it ``is_void``. ``num_queries`` is the most segments that the model can
+    learn from in one image.
     """
     images: list[Image] = []
     warnings: list[Fault] = []
@@ -78,7 +79,7 @@ def find_image_warnings(record: dict, num_queries: int | None = None) -> Iterato
     """Yield what one annotated image gives reason for."""
     image = f'image {record["img_id"]} in {record["ann_file"]}'
     count = len(record['segment_labels'])
-    if not record['segment_ids']:
+    if record.get('is_void', not record['segment_ids']):
         message = f'{record["seg_map_path"]} of {image} holds nothing but void'
         yield Fault(FaultKind.VOID_ONLY, message, record['img_id'])
     elif not count:
