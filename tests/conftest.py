@@ -1,16 +1,18 @@
 """Recordings of the original systems, and how many of the tests that compare with them passed."""
 
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet, in every test)
+
 import importlib.util
 import json
 import lzma
 import multiprocessing
 import os
-import socket
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import free_port, run_command
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
@@ -153,29 +155,16 @@ def port_tensors(port_formula, port_shapes):
 @pytest.fixture(scope='session')
 def convert_checkpoint():
     """Return a function that runs tools/convert_checkpoint.py with its arguments."""
-    from projects.kmax.commands import convert
-
-    def run(*arguments):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, 'argv', ['convert_checkpoint.py', *map(str, arguments)])
-            convert.main()
-
-    return run
+    return partial(run_command, 'convert', 'convert_checkpoint.py')
 
 
 @pytest.fixture
 def two_processes(tmp_path):
-    """Return a function that gives what another one finds in two processes.
-
-    That one is called with the rank of its process and a free port, in the test's folder, and its
-    result must be content of a JSON.
-    """
+    """Return a function that gives what another, of a rank and a port, finds in two processes."""
     context = multiprocessing.get_context('fork')
 
     def run(work):
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            port = free.getsockname()[1]
+        port = free_port()
 
         def keep(rank):
             os.chdir(tmp_path)

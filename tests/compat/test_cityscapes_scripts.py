@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-import projects.kmax  # noqa: F401
 from projects.kmax.compat import cityscapes_scripts
 
 

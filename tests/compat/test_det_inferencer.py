@@ -1,4 +1,3 @@
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import warnings
 from types import SimpleNamespace
 

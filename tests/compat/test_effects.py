@@ -1,13 +1,9 @@
 """What importing does to the process, as ``docs/architecture.md`` lists it, and nothing else."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
-import projects.kmax
+from helpers import run_python
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 # Names that may be ours in modules of others; where upstream works, they are not.
 REPLACED = {
     'mmengine.config.config.Config._get_cfg_path',
@@ -60,9 +56,7 @@ print(json.dumps([before == after, stand_ins, replaced]))
 
 
 def test_importing_changes_what_is_listed():
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', SCRIPT], cwd=ROOT, capture_output=True, text=True
-    )
+    result = run_python(SCRIPT)
     assert result.returncode == 0, result.stderr
     unchanged, stand_ins, replaced = json.loads(result.stdout.splitlines()[-1])
     assert unchanged

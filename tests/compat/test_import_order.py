@@ -1,13 +1,10 @@
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from helpers import run_python
 
-import projects.kmax
 from projects.kmax.compat import mmdet_import
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 USE = """
 import mmdet.apis, mmseg.models
 from mmdet.evaluation.metrics import CocoPanopticMetric
@@ -30,9 +27,7 @@ def test_import_after_mmdet(modules):
     """The second list fails to import unless compiled mmcv and torchvision are installed."""
     attempts = [f'try: import {name}\nexcept ImportError: pass' for name in modules]
     script = '\n'.join([*attempts, 'import projects.kmax', USE])
-    result = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', script], cwd=ROOT, capture_output=True, text=True
-    )
+    result = run_python(script)
     assert result.returncode == 0, result.stderr
 
 
@@ -54,3 +49,12 @@ def test_other_failures_of_mmdet_keep_their_message(monkeypatch):
     monkeypatch.setattr(mmdet_import.importlib, 'import_module', fail)
     with pytest.raises(ImportError, match='mmcv is too new'):
         mmdet_import.apply()
+
+
+def test_what_to_install_is_said():
+    script = 'import sys; sys.modules.update(mmdet=None, mmpretrain=None); import projects.kmax'
+    result = run_python(script)
+    assert result.returncode == 1
+    message = result.stderr.splitlines()[-1]
+    assert message.startswith('ModuleNotFoundError: projects.kmax needs mmdet, mmpretrain')
+    assert 'requirements.txt' in message and '[lite,stack]' in message

@@ -3,7 +3,6 @@ import sys
 import mmcv
 import pytest
 
-import projects.kmax  # noqa: F401
 from projects.kmax.compat import mmcv_ext
 
 

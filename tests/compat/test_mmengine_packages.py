@@ -8,27 +8,23 @@ import mmseg
 import pytest
 from mmengine.config import Config, config
 
-import projects.kmax  # noqa: F401
 from projects.kmax.compat import mmengine_packages
 
 
 def test_packages_are_found_by_module_and_by_distribution():
-    assert mmengine_packages.is_installed('mmdet')
-    assert mmengine_packages.is_installed('mmsegmentation')
+    for name, package in (('mmdet', mmdet), ('mmsegmentation', mmseg)):
+        assert mmengine_packages.is_installed(name)
+        folder = str(Path(package.__file__).parent)
+        assert mmengine_packages.get_installed_path(name) == folder
     assert not mmengine_packages.is_installed('no-such-package')
-    assert mmengine_packages.get_installed_path('mmdet') == str(Path(mmdet.__file__).parent)
-    assert mmengine_packages.get_installed_path('mmsegmentation') == str(
-        Path(mmseg.__file__).parent
-    )
     with pytest.raises(ModuleNotFoundError):
         mmengine_packages.get_installed_path('no-such-package')
 
 
 def test_configs_of_mmdet_load_without_pkg_resources(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, 'pkg_resources', None)
-    monkeypatch.setattr(
-        mmengine_packages.importlib.util, 'find_spec', find_all_but('pkg_resources')
-    )
+    find = find_all_but('pkg_resources')
+    monkeypatch.setattr(mmengine_packages.importlib.util, 'find_spec', find)
     for module in (mmengine.utils, mmengine.utils.package_utils, config):
         for name in ('is_installed', 'get_installed_path'):
             monkeypatch.setattr(module, name, getattr(module, name))

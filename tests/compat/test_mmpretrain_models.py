@@ -2,7 +2,6 @@ import sys
 
 import pytest
 
-import projects.kmax  # noqa: F401
 from projects.kmax.compat import mmpretrain_models
 
 

@@ -3,7 +3,6 @@ import pickle
 import numpy as np
 import pytest
 
-import projects.kmax  # noqa: F401
 from projects.kmax.compat import panopticapi
 
 

@@ -1,4 +1,3 @@
-import projects.kmax  # noqa: F401, I001  (before anything of mmseg)
 from mmseg.apis import MMSegInferencer
 
 from projects.kmax.compat import seg_inferencer

@@ -4,7 +4,6 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import load_checkpoint
 
-import projects.kmax  # noqa: F401
 from projects.kmax.compat import torch_load
 
 

@@ -1,1 +1,1 @@
-from training_fixtures import command, toy  # noqa: F401
+from training_fixtures import toy  # noqa: F401

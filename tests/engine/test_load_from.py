@@ -2,22 +2,20 @@
 
 import pytest
 import torch
+from forked import Training
 from torch import nn
 
 from projects.kmax.engine.weights import check_weights
 
 
 @pytest.mark.parametrize('resume', [pytest.param(True, marks=pytest.mark.slow), False])
-def test_other_shapes_end_a_training(toy, command, tmp_path, resume):
+def test_other_shapes_end_a_training(toy, tmp_path, resume):
     toy('small', train_cfg__max_iters=2).train()
     checkpoint = tmp_path / 'small' / 'iter_2.pth'
-    words = ['--resume', checkpoint] if resume else []
-    options = ['model.width=5', *([] if resume else [f'load_from={checkpoint}'])]
-    code, output = command(
-        'train.py', command.config, '--work-dir', 'run', *words, '--cfg-options', *options
-    )
-    assert code == 1
-    last = output.splitlines()[-1]
+    words, options = (['--resume', checkpoint], {}) if resume else ([], dict(load_from=checkpoint))
+    training = Training(tmp_path / 'run', *words, model__width=5, **options)
+    assert training.wait() == 1
+    last = training.output.splitlines()[-1]
     assert f'checkpoint {checkpoint} is not one of the model in the config' in last
     assert 'layer.weight: (3, 3) instead of (5, 3)' in last
     assert not list((tmp_path / 'run').glob('*.pth'))

@@ -1,25 +1,24 @@
 """Costs counted on tensors without memory against mmengine's count on real ones."""
 
-import sys
+from functools import partial
 
 import pytest
 import torch
-from imports import ROOT
+from helpers import NANO, run_command
 from mmdet.registry import MODELS
 from mmengine.analysis import FlopAnalyzer
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-from projects.kmax.commands import cost
 from projects.kmax.engine.model_cost import model_cost
 
-CONFIG = ROOT / 'configs/kmax/kmax_nano_shapes-panoptic.py'
+run_tool = partial(run_command, 'cost', 'model_cost.py')
 
 
 @pytest.fixture
 def config():
     init_default_scope('mmdet')
-    return Config.fromfile(CONFIG)
+    return Config.fromfile(NANO)
 
 
 def test_equals_mmengines_count_on_a_cpu(config):
@@ -49,13 +48,8 @@ def test_config_without_a_size_needs_one(config):
         model_cost(config)
 
 
-def run_tool(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, 'argv', ['model_cost.py', *map(str, arguments)])
-    cost.main()
-
-
-def test_tool_prints_a_table(monkeypatch, capsys):
-    run_tool(monkeypatch, CONFIG, '--size', 129, 161)
+def test_tool_prints_a_table(capsys):
+    run_tool(NANO, '--size', 129, 161)
     header, rule, row = capsys.readouterr().out.splitlines()
     assert header.count('|') == rule.count('|') == row.count('|') == 6
     assert row.startswith('| kmax_nano_shapes-panoptic | 129 x 161 | 3.99 M | 4.51 M | ')
@@ -72,12 +66,12 @@ def test_tool_refuses_other_configs(monkeypatch, tmp_path, content, message):
     monkeypatch.setitem(MODELS.module_dict, 'Other', torch.nn.Identity)
     (tmp_path / 'other.py').write_text(content)
     with pytest.raises(SystemExit) as stop:
-        run_tool(monkeypatch, tmp_path / 'other.py')
+        run_tool(tmp_path / 'other.py')
     assert message in str(stop.value)
 
 
-def test_tool_refuses_tiny_sizes(monkeypatch, capsys):
+def test_tool_refuses_tiny_sizes(capsys):
     with pytest.raises(SystemExit) as stop:
-        run_tool(monkeypatch, CONFIG, '--size', 32, 161)
+        run_tool(NANO, '--size', 32, 161)
     assert stop.value.code == 2
     assert 'argument --size: [32, 161] must be at least 64 each' in capsys.readouterr().err

@@ -25,9 +25,8 @@ def test_steps_equal_the_formula(scale):
     grads = [[rng.normal(size=start.shape) * scale for _ in range(6)] for start in starts]
     lrs = [0.0, 0.1, 0.2, 0.3, 0.2, 0.1]
     params = [torch.nn.Parameter(torch.from_numpy(start.copy())) for start in starts]
-    optimizer = KMaXAdamW(
-        [dict(params=params[:1], weight_decay=0.5), dict(params=params[1:])], lr=0.0
-    )
+    groups = [dict(params=params[:1], weight_decay=0.5), dict(params=params[1:])]
+    optimizer = KMaXAdamW(groups, lr=0.0)
     for step, lr in enumerate(lrs):
         for group in optimizer.param_groups:
             group['lr'] = lr

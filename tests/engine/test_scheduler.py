@@ -7,16 +7,13 @@ from torch.optim import SGD
 from projects.kmax.engine import WarmupPolyLR
 
 
-def make(end, warmup, last_step=-1, **kwargs):
+def make(end, warmup, **options):
     groups = [
         dict(params=[torch.nn.Parameter(torch.ones(1))], lr=lr, initial_lr=lr)
         for lr in (5e-4, 5e-5)
     ]
     optimizer = SGD(groups)
-    scheduler = WarmupPolyLR(
-        optimizer, warmup=warmup, end=end, by_epoch=False, last_step=last_step, **kwargs
-    )
-    return optimizer, scheduler
+    return optimizer, WarmupPolyLR(optimizer, warmup=warmup, end=end, by_epoch=False, **options)
 
 
 @pytest.mark.parametrize(

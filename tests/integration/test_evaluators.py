@@ -1,61 +1,49 @@
 """tools/test.py with several evaluators: all results of one forward pass."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import multiprocessing
 import os
-import sys
 
 import pytest
 import torch
+from helpers import run_command
 from mmengine.config import Config
 from mmengine.logging import MessageHub, MMLogger
+from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 
-from projects.kmax.commands import test as tool
 from projects.kmax.evaluation import pq_compute
 
 CONTEXT = multiprocessing.get_context('fork')
 OTHERS_OFF = dict(semantic_on=False, instance_on=False)
-OURS = (
-    'KMaXPanopticMetric',
-    'KMaXPipelinePanopticMetric',
-    'KMaXInstanceMetric',
-    'KMaXSemanticMetric',
-)
+KINDS = ('Panoptic', 'PipelinePanoptic', 'Instance', 'Semantic')
+OURS = tuple(f'KMaX{kind}Metric' for kind in KINDS)
 
 
 def run_tool(*arguments):
     """Run tools/test.py in this process; return the figures that it found."""
     found = []
-    test = tool.Runner.test
-    patch = pytest.MonkeyPatch()
-    patch.setattr(tool.Runner, 'test', lambda runner: found.append(test(runner)))
-    patch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
-    try:
-        tool.main()
-    finally:
-        patch.undo()
-        for manager in (MMLogger, MessageHub, Visualizer):
-            manager._instance_dict.clear()
+    test = Runner.test
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Runner, 'test', lambda runner: found.append(test(runner)))
+        run_command('test', 'test.py', *arguments)
+    for manager in (MMLogger, MessageHub, Visualizer):
+        manager._instance_dict.clear()
     return found[0]
 
 
 @pytest.fixture
 def config(folder, tmp_path):
-    """Return a function that writes a config with evaluators; its two batches are of 2 and 1."""
+    """Return a function from evaluators to the tool's arguments; the two batches are of 2 and 1."""
 
     def write(*types, **changes):
         truth = dict(ann_file=str(folder / 'panoptic.json'), seg_prefix=str(folder / 'panoptic'))
+        once = dict(type='DefaultSampler', shuffle=False)
         config = Config.fromfile(str(folder / 'everything.py'))
         config.merge_from_dict(
             dict(
                 test_cfg=dict(type='TestLoop'),
-                test_dataloader=dict(
-                    batch_size=2,
-                    num_workers=0,
-                    sampler=dict(type='DefaultSampler', shuffle=False),
-                ),
+                test_dataloader=dict(batch_size=2, num_workers=0, sampler=once),
                 test_evaluator=[dict(type=name, **truth) for name in types],
                 experiment_name=tmp_path.name,
             )
@@ -63,14 +51,14 @@ def config(folder, tmp_path):
         config.visualizer.name = tmp_path.name
         config.merge_from_dict(changes)
         config.dump(str(tmp_path / 'config.py'))
-        return tmp_path / 'config.py'
+        work = tmp_path / 'work'
+        return tmp_path / 'config.py', folder / 'weights.pth', '--work-dir', work
 
     return write
 
 
-def test_one_run_reports_pq_ap_and_miou(config, folder, tmp_path):
-    path = config('KMaXPanopticMetric', **{'model.test_cfg': OTHERS_OFF})
-    words = (path, folder / 'weights.pth', '--work-dir', tmp_path)
+def test_one_run_reports_pq_ap_and_miou(config):
+    words = config('KMaXPanopticMetric', **{'model.test_cfg': OTHERS_OFF})
     alone = run_tool(*words)
     figures = run_tool(*words, '--all-tasks')
     assert alone.keys() < figures.keys()
@@ -79,49 +67,42 @@ def test_one_run_reports_pq_ap_and_miou(config, folder, tmp_path):
     assert figures['semantic/mIoU'] > 0
 
 
-def test_all_tasks_needs_a_panoptic_metric(config, folder, tmp_path):
-    path = config(test_evaluator=[dict(type='SemSegMetric')])
+def test_all_tasks_needs_a_panoptic_metric(config):
+    words = config(test_evaluator=[dict(type='SemSegMetric')])
     with pytest.raises(ValueError, match=r"--all-tasks needs .* has \['SemSegMetric'\]"):
-        run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path, '--all-tasks')
+        run_tool(*words, '--all-tasks')
 
 
-def test_two_processes_find_the_same(config, folder, tmp_path, two_processes):
-    path = config(*OURS)
-    one = run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path)
-    words = (path, folder / 'weights.pth', '--work-dir', tmp_path, '--launcher', 'pytorch')
+def test_two_processes_find_the_same(config, two_processes):
+    words = config(*OURS)
+    one = run_tool(*words)
 
     def work(rank, port):
         ranks = dict(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2')
         os.environ.update(ranks, MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
         torch.set_num_threads(1)
-        return run_tool(*words)
+        return run_tool(*words, '--launcher', 'pytorch')
 
     assert two_processes(work) == [dict(one)] * 2
 
 
 def test_format_only_writes_and_needs_no_annotations(config, folder, tmp_path):
-    path = config(*OURS)
-    expected = run_tool(path, folder / 'weights.pth', '--work-dir', tmp_path)
+    expected = run_tool(*config(*OURS))
     info = json.loads((folder / 'panoptic.json').read_text())
     del info['annotations']
     (tmp_path / 'info.json').write_text(json.dumps(info))
-    changes = {
-        f'test_evaluator.{i}.ann_file': str(tmp_path / 'info.json') for i in range(len(OURS))
-    }
-    path = config(
-        *OURS, **{'test_dataloader.dataset.ann_file': str(tmp_path / 'info.json')}, **changes
-    )
-    words = (path, folder / 'weights.pth', '--work-dir', tmp_path, '--format-only')
-    assert run_tool(*words) == {}
-    results = tmp_path / 'results.panoptic.json'
+    places = ['test_dataloader.dataset', *(f'test_evaluator.{i}' for i in range(len(OURS)))]
+    words = config(*OURS, **{f'{x}.ann_file': str(tmp_path / 'info.json') for x in places})
+    assert run_tool(*words, '--format-only') == {}
+    work = tmp_path / 'work'
+    results = work / 'results.panoptic.json'
     made = pq_compute(folder / 'panoptic.json', results, folder / 'panoptic')
     assert 100 * made['All']['pq'] == pytest.approx(expected['coco_panoptic/PQ'], abs=1e-10)
-    assert {p.name for p in (tmp_path / 'results.panoptic').iterdir()} == {
-        f'{number}.png' for number in (1, 2, 3)
-    }
-    instances = json.loads((tmp_path / 'results.segm.json').read_text())
+    pngs = sorted(path.name for path in (work / 'results.panoptic').iterdir())
+    assert pngs == ['1.png', '2.png', '3.png']
+    instances = json.loads((work / 'results.segm.json').read_text())
     assert {entry['image_id'] for entry in instances} <= {1, 2, 3}
-    assert not list(tmp_path.glob('*.partial'))
+    assert not list(work.glob('*.partial'))
 
 
 def test_two_metrics_do_not_write_the_same_files(config, folder, tmp_path, capfd):
@@ -129,9 +110,8 @@ def test_two_metrics_do_not_write_the_same_files(config, folder, tmp_path, capfd
     work = tmp_path / 'work'
     kinds = ('KMaXPanopticMetric', 'CocoPanopticMetric')
     evaluators = [dict(type=kind, outfile_prefix=str(work / 'r'), **truth) for kind in kinds]
-    path = config(test_evaluator=evaluators)
+    words = config(test_evaluator=evaluators)
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
-    words = (path, folder / 'weights.pth', '--work-dir', work)
     process = CONTEXT.Process(target=run_tool, args=words)
     process.start()
     process.join(120)

@@ -1,6 +1,5 @@
 """mmdet's get_flops.py on this model."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import runpy
 from argparse import Namespace
 from pathlib import Path
@@ -18,11 +17,8 @@ def test_mmdets_script_counts(folder, tmp_path):
     if not SCRIPT.exists():
         pytest.skip(f'{SCRIPT} is not installed')
     config = Config.fromfile(str(folder / 'config.py'))
-    config.val_dataloader = dict(
-        **config.test_dataloader,
-        num_workers=0,
-        sampler=dict(type='DefaultSampler', shuffle=False),
-    )
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    config.val_dataloader = dict(**config.test_dataloader, num_workers=0, sampler=sampler)
     config.dump(str(tmp_path / 'config.py'))
     args = Namespace(config=str(tmp_path / 'config.py'), num_images=1, cfg_options=None)
     inference = runpy.run_path(str(SCRIPT))['inference']

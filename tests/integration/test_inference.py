@@ -1,4 +1,3 @@
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import cv2
@@ -69,10 +68,8 @@ def test_classes_come_from_the_config_without_a_checkpoint_that_names_them(nothi
 
 def test_classes_come_from_a_checkpoint_that_names_them(folder, tmp_path):
     names = ('one', 'two', 'three')
-    checkpoint = dict(
-        state_dict=torch.load(folder / 'weights.pth'), meta=dict(dataset_meta=dict(classes=names))
-    )
-    torch.save(checkpoint, tmp_path / 'named.pth')
+    weights, meta = torch.load(folder / 'weights.pth'), dict(dataset_meta=dict(classes=names))
+    torch.save(dict(state_dict=weights, meta=meta), tmp_path / 'named.pth')
     model = init_detector(str(folder / 'config.py'), str(tmp_path / 'named.pth'), device='cpu')
     assert model.dataset_meta['classes'] == names
 

@@ -1,6 +1,5 @@
 """mmdet's own metrics and visualizer on this model's predictions."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import cv2
@@ -17,36 +16,18 @@ SKY, BOX = 2, 0
 SIZE = (70, 90)
 
 
-def write_things_first(folder, path):
-    """Copy the panoptic annotation, its categories in the order of the classes.
-
-    CocoPanopticMetric takes the n-th category of the file for the n-th class.
-    """
+def write_annotations(folder, out):
+    """Write panoptic.json, and its boxes as COCO instances to instances.json."""
     content = json.loads((folder / 'panoptic.json').read_text())
+    # CocoPanopticMetric takes the n-th category of the file for the n-th class.
     content['categories'].sort(key=lambda category: -category['isthing'])
-    path.write_text(json.dumps(content))
-
-
-def write_instances(folder, path):
-    """Write the boxes of the panoptic annotation as COCO instances."""
-    content = json.loads((folder / 'panoptic.json').read_text())
-    things = [category for category in content['categories'] if category['isthing']]
+    (out / 'panoptic.json').write_text(json.dumps(content))
+    content['categories'] = [c for c in content['categories'] if c['isthing']]
     corners = [20, 30, 60, 30, 60, 50, 20, 50]
-    annotations = [
-        dict(
-            id=image['id'],
-            image_id=image['id'],
-            category_id=2,
-            iscrowd=0,
-            area=800,
-            bbox=[20, 30, 40, 20],
-            segmentation=[corners],
-        )
-        for image in content['images']
-    ]
-    path.write_text(
-        json.dumps(dict(images=content['images'], annotations=annotations, categories=things))
-    )
+    box = dict(category_id=2, iscrowd=0, area=800, bbox=[20, 30, 40, 20], segmentation=[corners])
+    numbers = [image['id'] for image in content['images']]
+    content['annotations'] = [dict(box, id=number, image_id=number) for number in numbers]
+    (out / 'instances.json').write_text(json.dumps(content))
 
 
 @pytest.fixture
@@ -54,15 +35,11 @@ def predicted(folder):
     """Return a function that predicts sky and a box of given columns in every image."""
     init_default_scope('mmdet')
     config = Config.fromfile(str(folder / 'config.py'))
-    config.model.test_cfg.update(
-        semantic_on=True, instance_on=True, thing_area_limit=0, stuff_area_limit=0
-    )
+    config.model.test_cfg.update(semantic_on=True, instance_on=True)
+    config.model.test_cfg.update(thing_area_limit=0, stuff_area_limit=0)
     dataset_cfg = config.test_dataloader.dataset
-    dataset_cfg.pipeline = [
-        dict(type='LoadImageFromFile'),
-        dict(type='LoadPanopticIds'),
-        dict(type='PackKMaXInputs', with_sem_seg=True),
-    ]
+    dataset_cfg.pipeline = [dict(type='LoadImageFromFile'), dict(type='LoadPanopticIds')]
+    dataset_cfg.pipeline.append(dict(type='PackKMaXInputs', with_sem_seg=True))
     dataset = DATASETS.build(dataset_cfg)
     model = MODELS.build(config.model)
 
@@ -87,8 +64,7 @@ def predicted(folder):
 @pytest.fixture
 def evaluate(folder, tmp_path):
     """Return a function that evaluates predictions with mmdet's metrics and ours."""
-    write_instances(folder, tmp_path / 'instances.json')
-    write_things_first(folder, tmp_path / 'panoptic.json')
+    write_annotations(folder, tmp_path)
     panoptic = dict(ann_file=str(tmp_path / 'panoptic.json'), seg_prefix=str(folder / 'panoptic'))
     metrics = [
         dict(type='CocoPanopticMetric', **panoptic, prefix='mmdet'),

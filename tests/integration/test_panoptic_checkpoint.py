@@ -1,6 +1,5 @@
 """A checkpoint of a panoptic model in mmseg's two ways to load a model."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import copy
 
 import cv2
@@ -9,23 +8,14 @@ import pytest
 import torch
 from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmseg.apis import MMSegInferencer, inference_model, init_model
 
 CLASSES = ('box', 'ball', 'sky')
 PALETTE = [(220, 20, 60), (0, 0, 142), (70, 130, 180)]
-PIPELINE = [
-    dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
-    dict(type='PackSegInputs'),
-]
+STEPS = ('LoadImageFromFile', 'LoadAnnotations', 'PackSegInputs')
+PIPELINE = [dict(type=name) for name in STEPS]
+NORMALISING = dict(type='SegDataPreProcessor', mean=[127.5] * 3, std=[127.5] * 3)
 SIZE = (97, 97)
-
-
-@pytest.fixture(autouse=True)
-def _scope():
-    yield
-    init_default_scope('mmdet')
 
 
 @pytest.fixture(scope='module')
@@ -48,18 +38,12 @@ def config(folder, tmp_path):
     """The same network in mmseg, for as many classes."""
     model = Config.fromfile(str(folder / 'config.py')).model
     head = {name: value for name, value in model.panoptic_head.items() if 'classes' not in name}
-    config = Config(
+    return Config(
         dict(
             default_scope='mmseg',
             model=dict(
                 type='KMaXEncoderDecoder',
-                data_preprocessor=dict(
-                    type='SegDataPreProcessor',
-                    test_cfg=dict(size=SIZE),
-                    bgr_to_rgb=True,
-                    mean=[127.5] * 3,
-                    std=[127.5] * 3,
-                ),
+                data_preprocessor=dict(NORMALISING, bgr_to_rgb=True, test_cfg=dict(size=SIZE)),
                 backbone=dict(model.backbone, type='mmdet.KMaXResNet'),
                 decode_head=dict(head, type='KMaXSegHead', num_classes=3),
                 test_cfg=dict(mode='whole'),
@@ -69,7 +53,6 @@ def config(folder, tmp_path):
             visualizer=dict(type='SegLocalVisualizer', name=tmp_path.name),
         )
     )
-    return config
 
 
 @pytest.fixture(scope='module')

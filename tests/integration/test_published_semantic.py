@@ -1,19 +1,15 @@
 """The published semantic configs from training to pictures, on forged data in official layouts."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from helpers import run_command
+from imports import ROOT
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from mmseg.apis import MMSegInferencer
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 SIZE = (65, 97)
 LAYOUTS = {
     'kmax_r50_8xb8-100k_ade20k-semantic-641x641': dict(
@@ -29,12 +25,8 @@ LAYOUTS = {
         values=(0, 255),
     ),
 }
-SLIDE = [
-    '--cfg-options',
-    'model.test_cfg.mode=slide',
-    'model.test_cfg.crop_size=(65,65)',
-    'model.test_cfg.stride=(32,32)',
-]
+WINDOWS = ('mode=slide', 'crop_size=(65,65)', 'stride=(32,32)')
+SLIDE = ['--cfg-options', *(f'model.test_cfg.{option}' for option in WINDOWS)]
 
 
 def write_data(folder, image, labels, splits, values):
@@ -96,8 +88,7 @@ def config(request, tmp_path, tiny_head):
     shrink(cfg, tmp_path / 'data', tiny_head)
     path = tmp_path / 'config.py'
     cfg.dump(str(path))
-    yield path
-    init_default_scope('mmdet')
+    return path
 
 
 def run_tool(name, config, *words):
@@ -107,10 +98,7 @@ def run_tool(name, config, *words):
     run = f'{config.parent.name}-{name}{len(list(work_dir.glob("*/*.log")))}'
     options = [*words, *([] if '--cfg-options' in words else ['--cfg-options'])]
     options += [f'experiment_name={run}', f'visualizer.name={run}']
-    with pytest.MonkeyPatch.context() as patch:
-        arguments = [name, config, *options, '--work-dir', work_dir]
-        patch.setattr(sys, 'argv', [str(word) for word in arguments])
-        importlib.import_module(f'projects.kmax.commands.{name}').main()
+    run_command(name, name, config, *options, '--work-dir', work_dir)
     newest = max(work_dir.glob('*/*.json'), key=lambda path: path.stat().st_mtime_ns, default=None)
     logs = sorted(work_dir.glob('*/vis_data/scalars.json'))
     lines = [json.loads(line) for path in logs for line in path.read_text().splitlines()]

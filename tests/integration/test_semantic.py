@@ -1,31 +1,22 @@
 """Training, testing and mmseg's inferencer on semantic data sets."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from helpers import run_command
+from imports import ROOT
 from mmengine.config import Config
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIG = ROOT / 'configs' / 'kmax' / 'kmax_r18_camvid-semantic.py'
 SIZE = (65, 81)
 
 
 @pytest.fixture
-def tool(monkeypatch, tmp_path):
+def tool(tmp_path):
     """Return a function that runs a tool in this process."""
-
-    def run(name, *words):
-        arguments = [name, *words, '--work-dir', tmp_path / 'work']
-        monkeypatch.setattr(sys, 'argv', [str(word) for word in arguments])
-        importlib.import_module(f'projects.kmax.commands.{name}').main()
-
-    return run
+    return lambda name, *words: run_command(name, name, *words, '--work-dir', tmp_path / 'work')
 
 
 def write_config(path, data_root, max_iters=12, images=2):

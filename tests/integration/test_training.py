@@ -1,6 +1,5 @@
 """mmengine's own parts in a training of this model."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import pytest
@@ -48,10 +47,7 @@ def test_best_checkpoint_and_logs(training, tmp_path):
     config = {
         'default_hooks.checkpoint.save_best': 'coco_panoptic/PQ',
         'default_hooks.checkpoint.rule': 'greater',
-        'visualizer.vis_backends': [
-            dict(type='LocalVisBackend'),
-            dict(type='TensorboardVisBackend'),
-        ],
+        'visualizer.vis_backends': [dict(type=f'{x}VisBackend') for x in ('Local', 'Tensorboard')],
     }
     training(**config)
     (best,) = tmp_path.glob('best_coco_panoptic_PQ_iter_*.pth')
@@ -70,13 +66,8 @@ def test_best_checkpoint_and_logs(training, tmp_path):
 
 def test_profiler_writes_a_trace(training, tmp_path):
     trace = tmp_path / 'trace.json'
-    profiler = dict(
-        type='ProfilerHook',
-        by_epoch=False,
-        profile_times=1,
-        activity_with_cuda=False,
-        json_trace_path=str(trace),
-    )
+    options = dict(by_epoch=False, profile_times=1, activity_with_cuda=False)
+    profiler = dict(type='ProfilerHook', json_trace_path=str(trace), **options)
     training(custom_hooks=[profiler])
     names = {event.get('name', '') for event in json.loads(trace.read_text())['traceEvents']}
     assert any('aten::index_add' in name for name in names)

@@ -1,25 +1,22 @@
 """The smallest config, and the original's post-processing options in our names."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
+from helpers import NANO
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
 
-NANO = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
-
-OUR_NAMES = {
-    'pixel_confidence_threshold': 'pixel_confidence_threshold',
+SAME_NAMES = (
+    *('pixel_confidence_threshold', 'reorder_class_weight', 'reorder_mask_weight'),
+    *('thing_area_limit', 'stuff_area_limit'),
+)
+OUR_NAMES = {name: name for name in SAME_NAMES} | {
     'transformer_class_confidence_threshold': 'class_threshold',
     'thing': 'class_threshold_thing',
     'stuff': 'class_threshold_stuff',
     'overlapping_threshold': 'overlap_threshold',
-    'reorder_class_weight': 'reorder_class_weight',
-    'reorder_mask_weight': 'reorder_mask_weight',
-    'thing_area_limit': 'thing_area_limit',
-    'stuff_area_limit': 'stuff_area_limit',
 }
 OUR_RULES = {'maskwise': 'deeplab2', 'pixelwise': 'pixelwise'}
 

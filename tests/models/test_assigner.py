@@ -7,7 +7,6 @@ import torch
 from mmdet.registry import TASK_UTILS
 from mmengine.structures import InstanceData
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models.assigner import KMaXHungarianAssigner, mask_dice
 
 
@@ -35,9 +34,8 @@ def test_match_is_the_best_of_all_assignments():
     queries = KMaXHungarianAssigner().match(similarity, torch.ones(5, 3).bool(), torch.ones(5, 3))
     for image, scores in zip(queries, similarity, strict=True):
         found = scores[torch.arange(3), image].sum()
-        best = max(
-            scores[torch.arange(3), list(order)].sum() for order in permutations(range(4), 3)
-        )
+        orders = permutations(range(4), 3)
+        best = max(scores[torch.arange(3), list(order)].sum() for order in orders)
         torch.testing.assert_close(found, best)
 
 

@@ -1,11 +1,10 @@
 """Properties of the axial backbone that no recorded array shows."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import math
 
 import pytest
 import torch
+from helpers import build_model
 from mmcv.cnn.bricks import DropPath
 from mmdet.registry import MODELS
 
@@ -14,13 +13,12 @@ from projects.kmax.models.layers.axial_attention import MAX_SPAN
 
 SMALL = dict(type='AxialResNet', stem_channels=(8, 8, 16), channels=(8, 8, 16, 16))
 SMALL |= dict(num_blocks=(1, 1, 2, 2), num_axial=(0, 0, 1, 2))
+BLOCK = dict(in_channels=64, channels=16, num_heads=8, norm_cfg=dict(type='BN'))
 
 
 def build(**options):
     torch.manual_seed(0)
-    backbone = MODELS.build({**SMALL, **options})
-    backbone.init_weights()
-    return backbone
+    return build_model({**SMALL, **options})
 
 
 @pytest.mark.parametrize('size', [(64, 64), (65, 97), (100, 71)])
@@ -47,9 +45,7 @@ def test_blocks_and_drop_path_are_max_s():
 
 
 def test_only_the_branch_is_dropped():
-    block = AxialBlock(
-        in_channels=64, channels=16, num_heads=8, drop_path_rate=0.5, norm_cfg=dict(type='BN')
-    )
+    block = AxialBlock(**BLOCK, drop_path_rate=0.5)
     assert isinstance(block.drop_path, DropPath)
     torch.nn.init.ones_(block.conv3.norm.weight)
     torch.manual_seed(0)
@@ -60,8 +56,7 @@ def test_only_the_branch_is_dropped():
 
 def test_strided_block_attends_before_it_drops_rows_and_columns():
     torch.manual_seed(0)
-    cfg = dict(in_channels=64, channels=16, num_heads=8, norm_cfg=dict(type='BN'))
-    whole, strided = AxialBlock(**cfg).eval(), AxialBlock(**cfg, stride=2).eval()
+    whole, strided = AxialBlock(**BLOCK).eval(), AxialBlock(**BLOCK, stride=2).eval()
     strided.load_state_dict(whole.state_dict(), strict=False)
     x = torch.randn(1, 64, 9, 7)
     with torch.no_grad():

@@ -1,6 +1,5 @@
 """Normalisation and padding of batches."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import pytest
 import torch
 from mmdet.structures import DetDataSample

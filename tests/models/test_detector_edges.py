@@ -1,15 +1,12 @@
 """Training steps of a tiny detector on the odd batches that data sets hold, in both recipes."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
-from mmengine.structures import InstanceData, PixelData
+from helpers import build_model, panoptic_sample
 
 from projects.kmax.datasets import KMaXPanopticDataset
 from projects.kmax.panoptic_format import write_panoptic_png
@@ -29,12 +26,9 @@ DOTS = torch.zeros(65, 65, dtype=torch.int64)
 DOTS[::4, ::4] = torch.arange(1, 17 * 17 + 1).view(17, 17)
 
 
-def image(ids: torch.Tensor, labels: list[int]) -> tuple[torch.Tensor, DetDataSample]:
+def image(ids, labels):
     pixels = torch.rand(3, *ids.shape, generator=torch.Generator().manual_seed(0)) * 255
-    sample = DetDataSample(metainfo=dict(img_shape=tuple(ids.shape)))
-    sample.gt_panoptic_seg = PixelData(ids=ids[None].to(torch.int16))
-    sample.gt_segments = InstanceData(labels=torch.tensor(labels, dtype=torch.int64))
-    return pixels, sample
+    return pixels, panoptic_sample(ids[None], labels, img_shape=tuple(ids.shape))
 
 
 USUAL = image(STRIPES, [0, 0, 1, 1, 2, 2, 0, 1])
@@ -52,12 +46,9 @@ BATCHES = {
 @pytest.fixture(scope='module', params=RECIPES)
 def model(request, nano_model):
     config = nano_model()
-    criterion = {**config.panoptic_head.criterion, **RECIPES[request.param]}
-    config.panoptic_head.criterion = criterion
+    config.panoptic_head.criterion |= RECIPES[request.param]
     config.train_cfg.max_things = 512
-    model = MODELS.build(config)
-    model.init_weights()
-    return model.train()
+    return build_model(config).train()
 
 
 def train_step(model, batch):
@@ -96,8 +87,7 @@ def crowd_and_void(tmp_path):
     for number, (name, infos) in enumerate(segments.items()):
         cv2.imwrite(str(tmp_path / f'{name}.jpg'), image)
         write_panoptic_png(tmp_path / f'{name}.png', ids + 7 * len(infos))
-        record = dict(id=number, file_name=f'{name}.jpg', height=65, width=65)
-        content['images'].append(record)
+        content['images'].append(dict(id=number, file_name=f'{name}.jpg', height=65, width=65))
         annotation = dict(image_id=number, file_name=f'{name}.png', segments_info=infos)
         content['annotations'].append(annotation)
     (tmp_path / 'panoptic.json').write_text(json.dumps(content))
@@ -127,14 +117,10 @@ def test_figures_of_the_log_do_not_enter_the_total(model):
 
 
 def test_nan_in_the_network_reaches_the_loss(model):
-    head = model.panoptic_head.predictor
-    parameter = next(head.parameters())
-    kept = parameter.detach().clone()
-    parameter.data.fill_(float('nan'))
     state = {name: values.clone() for name, values in model.state_dict().items()}
+    next(model.panoptic_head.predictor.parameters()).data.fill_(float('nan'))
     try:
         total, _ = train_step(model, BATCHES['no masks in one image'])
         assert total.isnan()
     finally:
         model.load_state_dict(state)
-        parameter.data.copy_(kept)

@@ -1,43 +1,21 @@
 """The head on backbones of mmdet and mmpretrain."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-from pathlib import Path
-
 import pytest
 import torch
-from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
+from helpers import NANO, build_model, two_segments
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.structures import InstanceData, PixelData
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs/kmax'
-SWIN = Config.fromfile(CONFIGS / 'kmax_swin-t_8xb8-150k_coco-panoptic.py')
-RESNET = dict(
-    depth=18, stem_channels=16, base_channels=16, norm_cfg=dict(type='BN', requires_grad=True)
-)
+SWIN = Config.fromfile(NANO.with_name('kmax_swin-t_8xb8-150k_coco-panoptic.py'))
+WIDTHS, EVERY = [16, 32, 64, 128], dict(out_indices=(0, 1, 2, 3))
+RESNET = dict(depth=18, stem_channels=16, base_channels=16, norm_cfg=dict(type='BN'))
+CONVNEXT = dict(arch=dict(depths=[1] * 4, channels=WIDTHS), gap_before_final_norm=False)
+SWIN_OF_24 = dict(SWIN.model.backbone, embed_dims=24, depths=(1, 1, 1, 1), init_cfg=None)
 BACKBONES = {
-    'mmdet.SwinTransformer': (
-        {**SWIN.model.backbone, 'embed_dims': 24, 'depths': (1, 1, 1, 1), 'init_cfg': None},
-        [24, 48, 96, 192],
-    ),
-    'mmdet.ResNet': (
-        {**RESNET, 'type': 'mmdet.ResNet', 'frozen_stages': 1, 'norm_eval': True},
-        [16, 32, 64, 128],
-    ),
-    'mmpretrain.ResNet': (
-        {**RESNET, 'type': 'mmpretrain.ResNet', 'out_indices': (0, 1, 2, 3)},
-        [16, 32, 64, 128],
-    ),
-    'mmpretrain.ConvNeXt': (
-        dict(
-            type='mmpretrain.ConvNeXt',
-            arch=dict(depths=[1, 1, 1, 1], channels=[16, 32, 64, 128]),
-            out_indices=(0, 1, 2, 3),
-            gap_before_final_norm=False,
-        ),
-        [16, 32, 64, 128],
-    ),
+    'mmdet.SwinTransformer': (SWIN_OF_24, [24, 48, 96, 192]),
+    'mmdet.ResNet': (dict(RESNET, frozen_stages=1, norm_eval=True), WIDTHS),
+    'mmpretrain.ResNet': (dict(RESNET, **EVERY), WIDTHS),
+    'mmpretrain.ConvNeXt': (dict(CONVNEXT, **EVERY), WIDTHS),
 }
 
 
@@ -46,24 +24,13 @@ def model(request, nano_model):
     config = nano_model()
     backbone, channels = BACKBONES[request.param]
     config.panoptic_head.in_channels = channels
-    config.backbone = backbone
-    model = MODELS.build(config)
-    model.init_weights()
-    return model
-
-
-def make_sample(height, width):
-    sample = DetDataSample(metainfo=dict(img_shape=(height, width), ori_shape=(height, width)))
-    ids = torch.ones(1, height, width, dtype=torch.int16)
-    ids[:, height // 2 :] = 2
-    sample.gt_panoptic_seg = PixelData(ids=ids)
-    sample.gt_segments = InstanceData(labels=torch.tensor([7, 2]))
-    return sample
+    config.backbone = dict(backbone, type=request.param)
+    return build_model(config)
 
 
 @pytest.mark.parametrize('size', [(65, 97), (96, 64)], ids=['odd', 'even'])
 def test_trains_and_predicts(model, size):
-    images, samples = torch.randn(2, 3, *size), [make_sample(*size)] * 2
+    images, samples = torch.randn(2, 3, *size), [two_segments(*size)] * 2
     model.train()
     optim_wrapper = build_optim_wrapper(model, SWIN.optim_wrapper)
     losses = model.loss(images, samples)
@@ -78,7 +45,7 @@ def test_trains_and_predicts(model, size):
     assert any(name.startswith('backbone.') for name in moved)
 
     model.eval()
-    (result,) = model.predict(images[:1], [make_sample(*size)])
+    (result,) = model.predict(images[:1], [two_segments(*size)])
     assert result.pred_panoptic_seg.sem_seg.shape == (1, *size)
     assert result.pred_sem_seg.sem_seg.shape == (1, *size)
 

@@ -1,15 +1,11 @@
 """The whole network against arrays recorded from the original, at full width."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
@@ -19,31 +15,16 @@ from torch import Tensor, nn
 
 from projects.kmax.converters import FORMATS, convert
 
-MODEL_CONFIGS = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models'
+MODEL_CONFIGS = ROOT / 'configs/kmax/_base_/models'
 CASES = {'coco_r50': 'kmax_r50.py', 'coco_axial_r50': 'kmax_axial-r50.py'}
 TOLERANCE = 1e-3
 COCO_SEMANTIC_ORDER = [*range(1, 134), 0]
 
 
-@contextmanager
-def recorded_outputs(modules: dict[str, nn.Module]) -> Iterator[dict[str, object]]:
-    """Collect the output of each named module while the context lasts."""
-    outputs: dict[str, object] = {}
-    handles = [
-        module.register_forward_hook(lambda _m, _i, out, name=name: outputs.update({name: out}))
-        for name, module in modules.items()
-    ]
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 @pytest.fixture(scope='module', params=CASES)
-def case(request, oracle) -> tuple[str, Path]:
+def case(request, oracle) -> tuple[str, dict]:
     """Name and arrays of a recorded case."""
-    return request.param, oracle(f'tf/tf_forward_{request.param}_129x161.npz')
+    return request.param, dict(np.load(oracle(f'tf/tf_forward_{request.param}_129x161.npz')))
 
 
 @pytest.fixture(scope='module')
@@ -60,13 +41,14 @@ def model(case, deeplab2_variables) -> nn.Module:
 @pytest.fixture(scope='module')
 def arrays(model, case) -> tuple[dict[str, Tensor], dict[str, np.ndarray]]:
     """Our arrays, channels last, and the recorded ones."""
-    _, recorded = case
-    expected = dict(np.load(recorded))
+    _, expected = case
     image = torch.from_numpy(expected['image']).permute(0, 3, 1, 2).float()
     head = model.panoptic_head
-    hooks = {'decoder': head.pixel_decoder, 'transformer': head.transformer_decoder}
-    hooks |= {f'layer{i}': layer for i, layer in enumerate(head.transformer_decoder.layers)}
-    with torch.no_grad(), recorded_outputs(hooks) as seen:
+    seen, parts = {}, {'decoder': head.pixel_decoder, 'transformer': head.transformer_decoder}
+    parts |= {f'layer{i}': layer for i, layer in enumerate(head.transformer_decoder.layers)}
+    for name, part in parts.items():
+        part.register_forward_hook(lambda _m, _i, out, name=name: seen.setdefault(name, out))
+    with torch.no_grad():
         feats = model.extract_feat(image / 127.5 - 1)
         output = head(feats)
     ours = {f'encoder.stage{i + 1}': feat for i, feat in enumerate(feats)}

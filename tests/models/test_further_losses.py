@@ -1,31 +1,21 @@
 """A loss that a config alone adds, swaps or leaves out."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-from pathlib import Path
-
 import pytest
 import torch
+from helpers import NANO, build_model, panoptic_sample
 from mmdet.registry import MODELS
-from mmdet.structures import DetDataSample
 from mmengine.config import Config
-from mmengine.structures import InstanceData, PixelData
 
 from projects.kmax.engine.settings import check_settings
 from projects.kmax.models.losses import KMaXCriterion, KMaXLoss
 from projects.kmax.models.losses.instance_discrimination_loss import gather_features
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 FIVE = {'loss_cls', 'loss_dice', 'loss_mask', 'loss_insdis', 'loss_semantic'}
 
 
 @MODELS.register_module()
 class FeatureSpread(KMaXLoss):
-    """Distance of the pixel features of each matched mask from their mean over the mask.
-
-    Args:
-        loss_weight: Weight of the loss.
-        num_samples: Pixels drawn per image; 0 takes all.
-    """
+    """Distance of pixel features from their mean over a mask; 0 samples take every pixel."""
 
     def __init__(self, loss_weight: float = 1.0, num_samples: int = 0) -> None:
         super().__init__(loss_weight)
@@ -52,7 +42,7 @@ class FeatureSpread(KMaXLoss):
 def model_of(text, folder):
     """Read the model of a config that inherits the smallest one, by way of its dump."""
     file = folder / 'small.py'
-    file.write_text(f'_base_ = {str(CONFIG)!r}\n{text}')
+    file.write_text(f'_base_ = {str(NANO)!r}\n{text}')
     cfg = Config.fromfile(file)
     check_settings(cfg, list(cfg))
     cfg.dump(folder / 'dumped.py')
@@ -63,16 +53,13 @@ def train_once(config):
     """Return the head, its losses and the gradients of the features of every prediction."""
     config.panoptic_head.transformer_decoder.drop_path_rate = 0.0
     torch.manual_seed(0)
-    model = MODELS.build(config)
-    model.init_weights()
+    model = build_model(config)
     ids = (torch.arange(65)[:, None] // 16 + torch.arange(65) // 24)[None] % 3
-    sample = DetDataSample(
-        gt_panoptic_seg=PixelData(ids=ids), gt_segments=InstanceData(labels=torch.tensor([0, 3]))
-    )
+    samples = [panoptic_sample(ids, [0, 3])] * 2
     head, outputs = model.panoptic_head, []
     head.register_forward_hook(lambda head, args, output: outputs.append(output))
     torch.manual_seed(2)
-    loss, logged = model.parse_losses(model.loss(torch.randn(2, 3, 65, 65), [sample, sample]))
+    loss, logged = model.parse_losses(model.loss(torch.randn(2, 3, 65, 65), samples))
     features = [level.pixel_feature for level in (outputs[0], *outputs[0].aux)]
     gradients = torch.autograd.grad(loss, features)
     return head, {name: value.item() for name, value in logged.items()}, gradients

@@ -1,6 +1,5 @@
 """Post-processing against what the original made of the same logits."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import numpy as np
@@ -26,6 +25,10 @@ def logits(archive, cls_name, mask_name):
     return torch.from_numpy(archive[cls_name]), masks
 
 
+def recorded_under(archive, prefix):
+    return {k.removeprefix(prefix): archive[k] for k in archive if k.startswith(prefix)}
+
+
 def to_dataset_ids(panoptic, class_ids, divisor):
     """Our ``label + instance * 1000`` in the ids of the original."""
     panoptic = panoptic.numpy().astype(np.int64)
@@ -33,8 +36,7 @@ def to_dataset_ids(panoptic, class_ids, divisor):
 
 
 def predict(cls_logits, mask_logits, size, num_things=80, num_stuff=53, **test_cfg):
-    test_cfg = dict(semantic_on=True) | test_cfg
-    head = KMaXFusionHead(num_things, num_stuff, test_cfg=test_cfg)
+    head = KMaXFusionHead(num_things, num_stuff, test_cfg=dict(semantic_on=True) | test_cfg)
     return head.predict(cls_logits, mask_logits, [sample(size) for _ in cls_logits])
 
 
@@ -59,16 +61,7 @@ def synthetic(oracle, rules, variant):
     stuff = np.setdiff1d(ids, meta['thing_ids'])
     counts = dict(num_things=len(meta['thing_ids']), num_stuff=len(stuff))
     class_ids = np.concatenate([meta['thing_ids'], stuff, [meta['void']]])
-    expected = {
-        name: archive[f'{rules}/{variant}/{name}']
-        for name in (
-            'panoptic_pred',
-            'instance_pred',
-            'instance_scores',
-            'semantic_scores',
-            'semantic_pred',
-        )
-    }
+    expected = recorded_under(archive, f'{rules}/{variant}/')
     return cls_logits, mask_logits, counts, test_cfg, class_ids, meta, expected
 
 
@@ -91,9 +84,8 @@ def test_synthetic_logits(oracle, rules, variant, dtype):
         assert np.array_equal(semantic, expected['semantic_pred'][image])
         for name in ('instance_scores', 'semantic_scores'):
             assert getattr(pan, name).dtype == dtype
-            np.testing.assert_allclose(
-                getattr(pan, name)[0], expected[name][image], rtol=0, atol=1e-5
-            )
+            found, scores = getattr(pan, name)[0], expected[name][image]
+            np.testing.assert_allclose(found, scores, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize('variant', ['default', 'low', 'low_noreorder', 'pixelwise'])
@@ -101,15 +93,10 @@ def test_synthetic_logits(oracle, rules, variant, dtype):
 def test_model_logits(oracle, to_test_cfg, name, variant):
     archive = np.load(oracle(f'tf/{name}.npz'))
     meta = json.loads(bytes(archive['meta_json']).decode())
-    cls_logits, mask_logits = logits(
-        archive, 'out.transformer_class_logits', 'out.pixel_space_mask_logits'
-    )
-    result = predict(
-        cls_logits,
-        mask_logits,
-        tuple(meta['size']),
-        **to_test_cfg(meta['post'][variant]),
-    )[0]
+    names = 'out.transformer_class_logits', 'out.pixel_space_mask_logits'
+    cls_logits, mask_logits = logits(archive, *names)
+    rules = to_test_cfg(meta['post'][variant])
+    (result,) = predict(cls_logits, mask_logits, tuple(meta['size']), **rules)
     pan = result['pan_results']
     class_ids = np.append(np.arange(1, 134), 0)
     made = dict(
@@ -119,11 +106,10 @@ def test_model_logits(oracle, to_test_cfg, name, variant):
         instance_scores=pan.instance_scores[0].numpy(),
         semantic_scores=pan.semantic_scores[0].numpy(),
     )
-    prefix = f'post.{variant}.'
-    expected = {k.removeprefix(prefix): archive[k][0] for k in archive if k.startswith(prefix)}
+    expected = recorded_under(archive, f'post.{variant}.')
     assert {'panoptic', 'instance', 'semantic_scores'} <= expected.keys()
     for key, value in expected.items():
-        np.testing.assert_allclose(made[key], value, rtol=0, atol=1e-5, err_msg=key)
+        np.testing.assert_allclose(made[key], value[0], rtol=0, atol=1e-5, err_msg=key)
 
 
 def random_logits(num_queries=20, num_things=3, num_stuff=2, size=(9, 9), seed=0):
@@ -156,18 +142,9 @@ def paste_one_by_one(cls_logits, mask_logits, size, threshold, num_things=3):
 def test_any_threshold(threshold, seed):
     cls_logits, mask_logits = random_logits(seed=seed)
     size = (33, 41)
-    result = predict(
-        cls_logits,
-        mask_logits,
-        size,
-        3,
-        2,
-        pixel_confidence_threshold=threshold,
-        class_threshold_thing=0.5,
-        class_threshold_stuff=0.3,
-        thing_area_limit=0,
-        stuff_area_limit=0,
-    )[0]
+    thresholds = dict(class_threshold_thing=0.5, class_threshold_stuff=0.3)
+    thresholds |= dict(pixel_confidence_threshold=threshold, thing_area_limit=0, stuff_area_limit=0)
+    (result,) = predict(cls_logits, mask_logits, size, 3, 2, **thresholds)
     expected = paste_one_by_one(cls_logits, mask_logits, size, threshold)
     assert torch.equal(result['pan_results'].sem_seg[0].long(), expected)
 
@@ -175,10 +152,8 @@ def test_any_threshold(threshold, seed):
 @pytest.mark.parametrize('postprocess', ['deeplab2', 'pixelwise'])
 def test_images_of_different_size(postprocess):
     cls_logits, mask_logits = random_logits()
-    test_cfg = dict(
-        postprocess=postprocess, class_threshold=0.3, semantic_on=True, thing_area_limit=0
-    )
-    head = KMaXFusionHead(3, 2, test_cfg=test_cfg)
+    limits = dict(class_threshold=0.3, thing_area_limit=0)
+    head = KMaXFusionHead(3, 2, dict(postprocess=postprocess, semantic_on=True, **limits))
     samples = [
         sample((33, 33)),
         sample((33, 33), content=(21, 33), original=(11, 17)),
@@ -199,9 +174,8 @@ def test_images_of_different_size(postprocess):
 def test_nothing_detected(postprocess):
     cls_logits, mask_logits = random_logits()
     cls_logits[..., -1] = 100
-    result = predict(
-        cls_logits, mask_logits, (33, 33), 3, 2, postprocess=postprocess, instance_on=True
-    )[0]
+    options = dict(postprocess=postprocess, instance_on=True)
+    (result,) = predict(cls_logits, mask_logits, (33, 33), 3, 2, **options)
     assert (result['pan_results'].sem_seg == 5).all()
     assert result['pan_results'].sem_seg.dtype == torch.int32
     assert len(result['ins_results']) == 0
@@ -241,17 +215,13 @@ def test_half_precision_logits():
     assert half['pan_results'].instance_scores.dtype == torch.float32
 
 
+ONE, TWO = (20, 30), (40, 60)
 SIZES = [
-    (dict(img_shape=(20, 30)), (20, 30), (20, 30), (20, 30)),
-    (dict(ori_shape=(40, 60)), (40, 60), (40, 60), (40, 60)),
-    (dict(img_shape=(20, 30, 3), ori_shape=(40, 60)), (20, 30), (20, 30), (40, 60)),
-    (dict(img_shape=(20, 30), pad_shape=(33, 33)), (33, 33), (20, 30), (20, 30)),
-    (
-        dict(img_shape=(20, 30), pad_shape=(20, 30), batch_input_shape=(33, 65)),
-        (33, 65),
-        (20, 30),
-        (20, 30),
-    ),
+    (dict(img_shape=ONE), ONE, ONE, ONE),
+    (dict(ori_shape=TWO), TWO, TWO, TWO),
+    (dict(img_shape=(20, 30, 3), ori_shape=TWO), ONE, ONE, TWO),
+    (dict(img_shape=ONE, pad_shape=(33, 33)), (33, 33), ONE, ONE),
+    (dict(img_shape=ONE, pad_shape=ONE, batch_input_shape=(33, 65)), (33, 65), ONE, ONE),
 ]
 
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models.losses import KMaXCriterion
 from projects.kmax.models.losses.ground_truth import GroundTruthMasks, subsample
 from projects.kmax.models.losses.sampling import sample_pixels, sampling_logits
 from projects.kmax.models.structures import KMaXOutput, KMaXPrediction, KMaXTargets
 
+EVERY = slice(None)
 CASES = ('coco', 'coco_semsample', 'cityscapes', 'ade20k')
 TERMS = {
     'loss_cls': 'pq_style_loss_class_term',
@@ -25,12 +25,13 @@ TERMS = {
 class Case:
     """One recorded case, in the layout and class order of this project."""
 
-    def __init__(self, folder: Path, name: str, dtype: torch.dtype) -> None:
+    dtype = torch.float32
+
+    def __init__(self, folder: Path, name: str) -> None:
         self.meta = json.loads(folder.with_suffix('.json').read_text())[name]
         with np.load(folder) as arrays:
             prefix = name + '/'
             self.arrays = {k[len(prefix) :]: arrays[k] for k in arrays if k.startswith(prefix)}
-        self.dtype = dtype
         self.things, self.stuff = self.meta['thing_ids'], self.meta['stuff_ids']
         self.order = self.things + self.stuff
         self.channels = self.order + [0] * (self.meta['num_classes'] > len(self.order))
@@ -41,17 +42,18 @@ class Case:
     def channels_first(self, name: str) -> torch.Tensor:
         return self.tensor(name).permute(0, 3, 1, 2)
 
-    def prediction(self, level: str) -> KMaXPrediction:
+    def prediction(self, level: str, images: slice) -> KMaXPrediction:
         return KMaXPrediction(
-            cls_logits=self.tensor(f'{level}.class_logits').requires_grad_(),
-            mask_logits=self.channels_first(f'{level}.mask_logits').requires_grad_(),
-            pixel_feature=self.channels_first(f'{level}.pixel_feature').requires_grad_(),
+            cls_logits=self.tensor(f'{level}.class_logits')[images].requires_grad_(),
+            mask_logits=self.channels_first(f'{level}.mask_logits')[images].requires_grad_(),
+            pixel_feature=self.channels_first(f'{level}.pixel_feature')[images].requires_grad_(),
         )
 
-    def output(self) -> KMaXOutput:
-        aux = [self.prediction(f'aux{i}') for i in range(self.meta['naux'])]
-        semantic = self.channels_first('semantic_logits')[:, self.channels].requires_grad_()
-        return KMaXOutput(**vars(self.prediction('main')), aux=aux, semantic_logits=semantic)
+    def output(self, images: slice = EVERY) -> KMaXOutput:
+        aux = [self.prediction(f'aux{i}', images) for i in range(self.meta['naux'])]
+        main = vars(self.prediction('main', images))
+        semantic = self.channels_first('semantic_logits')[images][:, self.channels]
+        return KMaXOutput(**main, aux=aux, semantic_logits=semantic.requires_grad_())
 
     def mask_rows(self, image: int) -> list[tuple[int, torch.Tensor]]:
         """Row and mask of each ground-truth mask with pixels, rows numbered as recorded."""
@@ -123,24 +125,7 @@ class Case:
 
 @pytest.fixture(params=CASES)
 def case(request, oracle) -> Case:
-    return Case(oracle('tf/tf_losses.npz'), request.param, torch.float32)
-
-
-@pytest.fixture(params=CASES)
-def case64(request, oracle) -> Case:
-    return Case(oracle('tf/tf_losses.npz'), request.param, torch.float64)
-
-
-def image_of(output: KMaXOutput, image: int) -> KMaXOutput:
-    def pick(prediction: KMaXPrediction) -> dict:
-        names = ('cls_logits', 'mask_logits', 'pixel_feature')
-        return {name: getattr(prediction, name)[image : image + 1] for name in names}
-
-    return KMaXOutput(
-        **pick(output),
-        aux=[KMaXPrediction(**pick(level)) for level in output.aux],
-        semantic_logits=output.semantic_logits[image : image + 1],
-    )
+    return Case(oracle('tf/tf_losses.npz'), request.param)
 
 
 def test_every_term_equals_the_recorded_one(case):
@@ -152,17 +137,17 @@ def test_every_term_equals_the_recorded_one(case):
 
 
 def test_every_term_of_each_image_equals_the_recorded_one(case):
-    output, targets, noise = case.output(), case.targets(), case.noise()
+    targets, noise = case.targets(), case.noise()
     for image in range(case.meta['B']):
-        losses = case.criterion()(
-            image_of(output, image), [targets[image]], noise[:, image : image + 1]
-        )
+        own = slice(image, image + 1)
+        losses = case.criterion()(case.output(own), targets[own], noise[:, own])
         for name, values in case.expected().items():
             assert losses[name].item() == pytest.approx(values[image], rel=1e-5), (image, name)
 
 
-def test_gradients_equal_the_recorded_ones(case64):
-    case, output = case64, case64.output()
+def test_gradients_equal_the_recorded_ones(case):
+    case.dtype = torch.float64
+    output = case.output()
     sum(case.criterion()(output, case.targets(), case.noise()).values()).backward()
     levels = {'main': output, 'aux0': output.aux[0]}
     found = {}
@@ -188,15 +173,10 @@ def test_matching_equals_the_recorded_one(case):
     output, criterion = case.output(), case.criterion()
     size = output.mask_logits.shape[-2:]
     masks = GroundTruthMasks.collate(case.targets(), size, torch.float32)
-    matches = criterion.match(
-        output.cls_logits.detach(), output.mask_logits.detach().flatten(2), masks
-    )
-    queries = {
-        tuple(row): slot
-        for row, slot in zip(
-            case.arrays['match_gt_rows'].tolist(), case.arrays['match_slots'].tolist(), strict=True
-        )
-    }
+    logits = output.cls_logits.detach(), output.mask_logits.detach().flatten(2)
+    matches = criterion.match(*logits, masks)
+    rows, slots = (case.arrays[name].tolist() for name in ('match_gt_rows', 'match_slots'))
+    queries = dict(zip(map(tuple, rows), slots, strict=True))
     for image in range(case.meta['B']):
         expected = {slot for (i, _), slot in queries.items() if i == image}
         assert set(matches.matched[image].nonzero()[:, 0].tolist()) == expected

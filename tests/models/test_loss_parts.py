@@ -4,7 +4,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models.losses.ground_truth import Matches, subsample
 from projects.kmax.models.losses.instance_discrimination_loss import gather_features
 from projects.kmax.models.losses.pixel_softmax import PixelSoftmax, pixel_softmax

@@ -4,16 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models.losses import KMaXCriterion
 from projects.kmax.models.losses.ground_truth import GroundTruthMasks
 from projects.kmax.models.losses.sampling import gumbel_noise
 from projects.kmax.models.structures import KMaXOutput, KMaXPrediction, KMaXTargets
 
 
-def small_output(
-    batch: int = 2, queries: int = 6, classes: int = 4, dtype: torch.dtype = torch.float32
-) -> KMaXOutput:
+def small_output(dtype: torch.dtype = torch.float32) -> KMaXOutput:
     generator = torch.Generator().manual_seed(0)
 
     def draw(*size: int) -> torch.Tensor:
@@ -21,15 +18,15 @@ def small_output(
 
     def level(height: int, width: int) -> KMaXPrediction:
         return KMaXPrediction(
-            cls_logits=draw(batch, queries, classes + 1).requires_grad_(),
-            mask_logits=draw(batch, queries, height, width).requires_grad_(),
-            pixel_feature=F.normalize(draw(batch, 8, height, width), dim=1).requires_grad_(),
+            cls_logits=draw(2, 6, 5).requires_grad_(),
+            mask_logits=draw(2, 6, height, width).requires_grad_(),
+            pixel_feature=F.normalize(draw(2, 8, height, width), dim=1).requires_grad_(),
         )
 
     return KMaXOutput(
         **vars(level(9, 13)),
         aux=[level(3, 4), level(5, 7)],
-        semantic_logits=draw(batch, classes + 1, 5, 7).requires_grad_(),
+        semantic_logits=draw(2, 5, 5, 7).requires_grad_(),
     )
 
 
@@ -70,12 +67,8 @@ EDGES = {
 @pytest.mark.parametrize('num_samples', [20, 4096])
 def test_edges_stay_finite(edge, num_samples):
     output = small_output()
-    criterion = KMaXCriterion(
-        4,
-        loss_insdis=dict(num_samples=num_samples),
-        loss_semantic=dict(num_samples=num_samples),
-    )
-    losses = criterion(output, EDGES[edge])
+    sampling = dict(num_samples=num_samples)
+    losses = KMaXCriterion(4, loss_insdis=sampling, loss_semantic=sampling)(output, EDGES[edge])
     sum(losses.values()).backward()
     for name, loss in losses.items():
         assert torch.isfinite(loss), name
@@ -93,12 +86,8 @@ def test_unknown_options_are_named(name, value):
 
 def test_auxiliary_resizing_follows_the_parity_of_the_height():
     targets, odd, even = [small_targets(stripes(3))] * 2, small_output(), small_output()
-    even.aux[0] = KMaXPrediction(
-        *[
-            values[..., :2, :] if values.dim() > 3 else values
-            for values in vars(even.aux[0]).values()
-        ]
-    )
+    values = vars(even.aux[0]).values()
+    even.aux[0] = KMaXPrediction(*[x[..., :2, :] if x.dim() > 3 else x for x in values])
     noise = [torch.zeros(2, 117)] * 3
     for output, same in ((odd, True), (even, False)):
         ours = KMaXCriterion(4)(output, targets, noise)
@@ -121,14 +110,8 @@ def test_statistics_describe_queries_and_pixels():
     found = criterion(output, targets, [torch.zeros(2, 117)] * 3, with_statistics=True)
     losses = criterion(output, targets, [torch.zeros(2, 117)] * 3)
     assert {name for name in found if 'loss' in name} == set(losses)
-    assert set(found) - set(losses) == {
-        'matched',
-        'class_accuracy',
-        'void_share',
-        'pixel_accuracy',
-        'd0.pixel_accuracy',
-        'd1.pixel_accuracy',
-    }
+    accuracies = {f'{level}pixel_accuracy' for level in ('', 'd0.', 'd1.')}
+    assert set(found) - set(losses) == {'matched', 'class_accuracy', 'void_share', *accuracies}
     assert found['matched'] == 1.5 and found['class_accuracy'] == 1
     assert found['void_share'] == pytest.approx(8 / 12)
     assert found['pixel_accuracy'] == pytest.approx(2 / 3)

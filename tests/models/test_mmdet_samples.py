@@ -1,6 +1,5 @@
 """Targets from samples of mmdet's own panoptic pipeline."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 from pathlib import Path
 
@@ -37,19 +36,12 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / 'seg').mkdir(exist_ok=True)
         ids = np.tile(1000 * (np.arange(width) // 8), (height, 1))
         write_panoptic_png(tmp_path / 'seg' / name, ids)
-        segments = [
-            {
-                'id': 1000 * row,
-                'category_id': category,
-                'iscrowd': crowd,
-                'bbox': [8 * row, 0, 8, height],
-                'area': 8 * height,
-            }
-            for row, (category, crowd) in enumerate(SEGMENTS, start=1)
-            if 8 * row < width
-        ]
-        images.append({'id': image, 'file_name': name, 'height': height, 'width': width})
-        annotations.append({'image_id': image, 'file_name': name, 'segments_info': segments})
+        segments = []
+        for row, (category, crowd) in enumerate(SEGMENTS[: width // 8 - 1], start=1):
+            segment = dict(id=1000 * row, category_id=category, iscrowd=crowd)
+            segments.append(segment | dict(bbox=[8 * row, 0, 8, height], area=8 * height))
+        images.append(dict(id=image, file_name=name, height=height, width=width))
+        annotations.append(dict(image_id=image, file_name=name, segments_info=segments))
     content = dict(images=images, annotations=annotations, categories=CATEGORIES)
     (tmp_path / 'panoptic.json').write_text(json.dumps(content))
     return tmp_path
@@ -58,20 +50,16 @@ def folder(tmp_path: Path) -> Path:
 def batch_of(folder: Path, dataset: str, loading: str, packing: str) -> dict:
     """Both images, flipped, as a pipeline of the given transforms makes them."""
     init_default_scope('mmdet')
+    pipeline = [dict(type='LoadImageFromFile'), dict(type=loading)]
+    pipeline += [dict(type='RandomFlip', prob=1.0), dict(type=packing)]
+    classes = dict(classes=THINGS + STUFF, thing_classes=THINGS, stuff_classes=STUFF)
     built = DATASETS.build(
         dict(
             type=dataset,
             ann_file=str(folder / 'panoptic.json'),
             data_prefix=dict(img=str(folder), seg=str(folder / 'seg')),
-            metainfo=dict(
-                classes=THINGS + STUFF, thing_classes=THINGS, stuff_classes=STUFF, palette=[]
-            ),
-            pipeline=[
-                dict(type='LoadImageFromFile'),
-                dict(type=loading),
-                dict(type='RandomFlip', prob=1.0),
-                dict(type=packing),
-            ],
+            metainfo=dict(classes, palette=[]),
+            pipeline=pipeline,
         )
     )
     samples = [built[index] for index in range(len(built))]

@@ -1,7 +1,5 @@
 """The backbones in mmpretrain's image classifier."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import pytest
 import torch
 from mmengine.registry import init_default_scope
@@ -36,4 +34,3 @@ def test_classifier_trains_and_predicts(backbone):
     assert first.grad.abs().sum() > 0
     predictions = classifier.eval().predict(images, samples)
     assert all(sample.pred_score.shape == (CLASSES,) for sample in predictions)
-    init_default_scope('mmdet')

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models.losses import KMaXCriterion
 from projects.kmax.models.losses.ground_truth import GroundTruthMasks, subsample
 from projects.kmax.models.losses.sampling import sample_pixels, sampling_logits
@@ -18,6 +17,7 @@ PORT = dict(
     void='unmatched',
     split_overlaps=True,
     align_corners='odd_height',
+    **{name: dict(loss_weight=1.0) for name in ('loss_cls', 'loss_dice', 'loss_mask')},
 )
 TERMS = {
     'loss_cls': 'loss_ce',
@@ -73,6 +73,9 @@ class Recorded:
             targets.append(targets_of(masks, labels, self.arrays[f'gt{image}_sem']))
         return targets
 
+    def truth(self, targets: list[KMaXTargets]) -> GroundTruthMasks:
+        return GroundTruthMasks.collate(targets, self.size, torch.float32, 'unmatched')
+
     def criterion(self, samples: int = 4096, semantic_samples: int = 4096, **options):
         return KMaXCriterion(
             self.meta['num_classes'],
@@ -85,9 +88,7 @@ class Recorded:
                 num_samples=semantic_samples,
                 sample_temperature=self.meta['aux_semantic_temperature'],
             ),
-            loss_cls=dict(loss_weight=1.0),
-            loss_mask=dict(loss_weight=1.0),
-            **{**PORT, **dict(loss_dice=dict(loss_weight=1.0)), **options},
+            **{**PORT, **options},
         )
 
     def noise(self, case: str, semantic: str) -> list[torch.Tensor]:
@@ -104,13 +105,15 @@ class Recorded:
             noise.append(torch.zeros(len(pixels), size).scatter(1, pixels, 1e3))
         return noise
 
-    def expected(self, values: dict[str, float]) -> dict[str, float]:
-        """Recorded values under the names of this project."""
+    def check(self, losses: dict[str, torch.Tensor], values: dict[str, float]) -> None:
+        """Compare losses with the recorded values of the same terms."""
         expected = {ours: values[theirs] for ours, theirs in TERMS.items()}
         for level in range(self.meta['n_aux']):
             for ours, theirs in list(TERMS.items())[:4]:
                 expected[f'd{level}.{ours}'] = values[f'{theirs}_{level}']
-        return expected
+        assert set(losses) == set(expected)
+        for name, value in expected.items():
+            assert close(losses[name], value), name
 
     def weight(self, name: str) -> float:
         return self.meta['weight_dict'][TERMS[name.split('.')[-1]]]
@@ -142,6 +145,16 @@ def evaluate(recorded: Recorded, case: str):
     return output, losses
 
 
+def leaves_of(output: KMaXOutput) -> dict[str, torch.Tensor]:
+    """Return what gradients are recorded of, under the recorded names."""
+    leaves = {'aux_semantic_pred': output.semantic_logits}
+    for prefix, level in zip(('', 'aux0_', 'aux1_'), (output, *output.aux), strict=True):
+        leaves[f'{prefix}pred_logits'] = level.cls_logits
+        leaves[f'{prefix}pred_masks'] = level.mask_logits
+        leaves[f'{prefix}pixel_feature'] = level.pixel_feature
+    return leaves
+
+
 def close(value: torch.Tensor, expected: float):
     return value.item() == pytest.approx(expected, rel=1e-5, abs=1e-12)
 
@@ -149,10 +162,7 @@ def close(value: torch.Tensor, expected: float):
 @pytest.mark.parametrize('case', CASES)
 def test_every_term_equals_the_recorded_one(recorded, case):
     _, losses = evaluate(recorded, case)
-    expected = recorded.expected(recorded.cases[case]['unweighted'])
-    assert set(losses) == set(expected)
-    for name, value in expected.items():
-        assert close(losses[name], value), name
+    recorded.check(losses, recorded.cases[case]['unweighted'])
     total = sum(recorded.weight(name) * loss for name, loss in losses.items())
     assert close(total, recorded.cases[case]['weighted_total'])
 
@@ -161,49 +171,32 @@ def test_every_term_equals_the_recorded_one(recorded, case):
 def test_gradients_equal_the_recorded_ones(recorded, case):
     output, losses = evaluate(recorded, case)
     sum(recorded.weight(name) * loss for name, loss in losses.items()).backward()
-    leaves = {'aux_semantic_pred': output.semantic_logits}
-    for prefix, level in zip(('', 'aux0_', 'aux1_'), (output, *output.aux), strict=True):
-        leaves[f'{prefix}pred_logits'] = level.cls_logits
-        leaves[f'{prefix}pred_masks'] = level.mask_logits
-        leaves[f'{prefix}pixel_feature'] = level.pixel_feature
+    leaves = leaves_of(output)
     for name, norm in recorded.cases[case]['grad_norm_weighted_total'].items():
         assert close(leaves[name].grad.double().norm(), norm), name
     for name in ('pred_masks', 'pred_logits', 'pixel_feature', 'aux_semantic_pred'):
         expected = recorded.arrays[f'{case}__grad_{name}__stride17']
-        np.testing.assert_allclose(
-            leaves[name].grad.reshape(-1)[::17].numpy(),
-            expected,
-            rtol=0,
-            atol=1e-5 * np.abs(expected).max(),
-            err_msg=name,
-        )
+        found, limit = leaves[name].grad.reshape(-1)[::17].numpy(), 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=limit, err_msg=name)
 
 
 @pytest.mark.parametrize('case', CASES)
 def test_gradient_of_each_term_has_the_recorded_norm(recorded, case):
     output, losses = evaluate(recorded, case)
-    levels = {'': output, 'aux0_': output.aux[0], 'aux1_': output.aux[1]}
+    leaves = leaves_of(output)
     for name, norms in recorded.cases[case]['grad_norm_per_loss_unweighted'].items():
         level, theirs = '', name
         if name[-1].isdigit():
             theirs, level = name[:-2], f'd{name[-1]}.'
         ours = level + next(ours for ours, their in TERMS.items() if their == theirs)
         for leaf, norm in norms.items():
-            prefix = leaf[:5] if leaf[:5] in levels else ''
-            attribute = {
-                'pred_logits': 'cls_logits',
-                'pred_masks': 'mask_logits',
-                'pixel_feature': 'pixel_feature',
-                'aux_semantic_pred': 'semantic_logits',
-            }[leaf[len(prefix) :]]
-            values = getattr(levels[prefix], attribute)
-            (grad,) = torch.autograd.grad(losses[ours], values, retain_graph=True)
+            (grad,) = torch.autograd.grad(losses[ours], leaves[leaf], retain_graph=True)
             assert close(grad.double().norm(), norm), (name, leaf)
 
 
 def test_matching_equals_the_recorded_one(recorded):
     output, criterion = recorded.output('sem'), recorded.criterion()
-    truth = GroundTruthMasks.collate(recorded.targets(), recorded.size, torch.float32, 'unmatched')
+    truth = recorded.truth(recorded.targets())
     matches = criterion.match(output.cls_logits, output.mask_logits.flatten(2), truth)
     for image, expected in enumerate(recorded.cases['allpix']['matcher']):
         assert matches.matched[image].nonzero()[:, 0].tolist() == expected['row']
@@ -225,7 +218,7 @@ def test_matching_equals_the_recorded_one(recorded):
 
 @pytest.mark.parametrize('call, temperature', [(0, 1.5), (1, 2.0)])
 def test_plain_top_k_samples_the_recorded_pixels(recorded, call, temperature):
-    truth = GroundTruthMasks.collate(recorded.targets(), recorded.size, torch.float32, 'unmatched')
+    truth = recorded.truth(recorded.targets())
     logits = sampling_logits(truth.pixel_area, truth.void, temperature)
     # The port's logits tie within a mask; the recorded sort is stable.
     first_comes_first = torch.arange(logits.shape[1]) * -4e-6
@@ -250,8 +243,7 @@ def test_images_without_masks(recorded, case):
     for image in images:
         targets[image] = targets_of(masks, labels, NONE)
     losses = recorded.criterion()(recorded.output('sem'), targets)
-    for name, value in recorded.expected(recorded.cases[case]['result']).items():
-        assert close(losses[name], value), name
+    recorded.check(losses, recorded.cases[case]['result'])
 
 
 def test_more_masks_than_queries(recorded):
@@ -261,10 +253,8 @@ def test_more_masks_than_queries(recorded):
     semantic = torch.where(masks.any(0), (masks.long() * labels[:, None, None]).sum(0), -1)
     targets = [recorded.targets()[0], targets_of(masks, labels, semantic.numpy())]
     criterion, output = recorded.criterion(), recorded.output('sem')
-    losses = criterion(output, targets)
-    for name, value in recorded.expected(result['losses']).items():
-        assert close(losses[name], value), name
-    truth = GroundTruthMasks.collate(targets, recorded.size, torch.float32, 'unmatched')
+    recorded.check(criterion(output, targets), result['losses'])
+    truth = recorded.truth(targets)
     assert truth.inside[1].sum() == result['gt_pixels']
     matches = criterion.match(output.cls_logits, output.mask_logits.flatten(2), truth)
     assert matches.labels[1].tolist() == labels[result['col']].tolist()
@@ -279,8 +269,7 @@ def test_overlapping_masks_are_divided(recorded):
     masks[2] |= masks[3]
     targets[0] = replace(targets[0], masks=masks)
     losses = recorded.criterion()(recorded.output('sem'), targets)
-    for name, value in recorded.expected(result['losses']).items():
-        assert close(losses[name], value), name
+    recorded.check(losses, result['losses'])
     assert (~masks.any(0)).sum() == result['void_pixels']
 
 
@@ -303,15 +292,12 @@ def test_random_samples_lie_where_the_recorded_ones_do(recorded):
 
 
 def test_targets_are_not_changed(recorded):
-    assert recorded.cases['target_mutation']['result']['semantic_targets_mutated_in_place'] == [
-        False,
-        False,
-    ]
+    result = recorded.cases['target_mutation']['result']
+    assert result['semantic_targets_mutated_in_place'] == [False, False]
     targets, untouched = recorded.targets(), recorded.targets()
     recorded.criterion()(recorded.output('sem'), targets)
-    for ours, expected in zip(targets, untouched, strict=True):
-        for name, values in vars(expected).items():
-            assert torch.equal(getattr(ours, name), values), name
+    found, expected = ([vars(image) for image in images] for images in (targets, untouched))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 def test_low_resolution_semantics_use_every_fourth_pixel(recorded):

@@ -1,14 +1,12 @@
 """The port's network and post-processing against arrays recorded from the port, at full width."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from helpers import NANO
 from mmdet.apis import init_detector
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
@@ -17,20 +15,16 @@ from projects.kmax.models.losses.instance_discrimination_loss import gather_feat
 from projects.kmax.models.postprocess.composed_resize import output_rows
 from projects.kmax.models.postprocess.maps import Frame
 
-CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
 CASES = {
-    'r50': CONFIGS / 'kmax_r50-port_8xb8-150k_coco-panoptic.py',
-    'convnext_tiny': CONFIGS / 'kmax_convnext-t-port_8xb8-150k_coco-panoptic.py',
+    'r50': NANO.with_name('kmax_r50-port_8xb8-150k_coco-panoptic.py'),
+    'convnext_tiny': NANO.with_name('kmax_convnext-t-port_8xb8-150k_coco-panoptic.py'),
 }
 TOLERANCE = 1e-3
 
 
 @pytest.fixture(scope='module', params=CASES)
 def case(request, oracle, port_formula, port_tensors, convert_checkpoint, tmp_path_factory):
-    """Recorded arrays, what they are, our model and its arrays under the recorded names.
-
-    The model comes from a file as released, through the command.
-    """
+    """Recorded arrays, what they are, our model of a released file, its arrays by those names."""
     name, config = request.param, CASES[request.param]
     arrays = np.load(oracle(f'pytorch/forward_{name}_s129.npz'))
     meta = json.loads(oracle(f'pytorch/forward_{name}_s129.meta.json').read_text())
@@ -57,11 +51,8 @@ def case(request, oracle, port_formula, port_tensors, convert_checkpoint, tmp_pa
     ours = {f'feat_res{i}': feats[i - 1] for i in range(2, 6)}
     names = ('pixdec_os32', 'pixdec_os16', 'pixdec_os8', 'pixdec_final')
     ours |= dict(zip(names, stages, strict=True))
-    ours |= dict(
-        pred_logits=output.cls_logits,
-        pred_masks=output.mask_logits,
-        pixel_feature=output.pixel_feature,
-    )
+    ours |= dict(pred_logits=output.cls_logits, pred_masks=output.mask_logits)
+    ours['pixel_feature'] = output.pixel_feature
     size = output.mask_logits.shape[-2:]
     every_pixel = torch.arange(size.numel()).expand(len(inputs), -1)
     criterion = head.criterion
@@ -95,16 +86,11 @@ def predict(case, cls_logits, mask_logits, thresholds):
     fusion_head = case.model.panoptic_fusion_head
     rules = case.meta['threshold_sets'][thresholds]
     fusion_head.test_cfg = dict(postprocess='port', semantic_on=True, instance_on=True, **rules)
-    samples = [
-        DetDataSample(
-            metainfo=dict(
-                img_shape=image['net_hw'],
-                ori_shape=image['out_hw'],
-                batch_input_shape=case.meta['image_size'],
-            )
-        )
-        for image in case.meta['images']
-    ]
+    samples = []
+    for image in case.meta['images']:
+        sizes = dict(img_shape=image['net_hw'], ori_shape=image['out_hw'])
+        sizes['batch_input_shape'] = case.meta['image_size']
+        samples.append(DetDataSample(metainfo=sizes))
     return fusion_head.predict(cls_logits, mask_logits, samples)
 
 
@@ -113,10 +99,8 @@ def logits(request, case):
     names = 'pred_logits', 'pred_masks'
     if request.param == 'our logits':
         return [case.ours[name] for name in names]
-    return [
-        torch.from_numpy(case.arrays[name].reshape(case.meta['arrays'][name]['shape']))
-        for name in names
-    ]
+    shapes = [case.meta['arrays'][name]['shape'] for name in names]
+    return [torch.from_numpy(case.arrays[n].reshape(s)) for n, s in zip(names, shapes, strict=True)]
 
 
 @pytest.mark.parametrize('thresholds', ['default', 'low', 'zero'])

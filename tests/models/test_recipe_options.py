@@ -5,25 +5,24 @@ import torch
 import torch.nn.functional as F
 from mmdet.registry import MODELS
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models.layers import PortInit, resize
 
 
-def test_port_backbone_pools_its_stem_and_activates():
-    backbone = MODELS.build(
-        dict(type='KMaXResNet', depth=18, stem_pool=True, activate_outputs=True, base_channels=8)
-    )
+def features(**options):
+    backbone = MODELS.build(dict(type='KMaXResNet', depth=18, base_channels=8, **options))
     backbone.eval()
-    feats = backbone(torch.randn(1, 3, 65, 97))
+    return backbone(torch.randn(1, 3, 65, 97))
+
+
+def test_port_backbone_pools_its_stem_and_activates():
+    feats = features(stem_pool=True, activate_outputs=True)
     sizes = [tuple(feat.shape[-2:]) for feat in feats]
     assert sizes == [(17, 25), (17, 25), (9, 13), (5, 7), (3, 4)]
     assert all((feat >= 0).all() for feat in feats)
 
 
 def test_original_backbone_neither_pools_nor_activates():
-    backbone = MODELS.build(dict(type='KMaXResNet', depth=18, base_channels=8))
-    backbone.eval()
-    feats = backbone(torch.randn(1, 3, 65, 97))
+    feats = features()
     assert [feat.shape[-1] for feat in feats] == [49, 25, 13, 7, 4]
     assert all((feat < 0).any() for feat in feats)
 

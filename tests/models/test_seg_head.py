@@ -1,13 +1,13 @@
 """The head in mmseg's EncoderDecoder."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import pytest
 import torch
+from helpers import panoptic_sample
 from mmdet.registry import MODELS as DET_MODELS
 from mmdet.structures import DetDataSample
 from mmengine.config import ConfigDict
 from mmengine.registry import init_default_scope
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
@@ -15,6 +15,7 @@ from projects.kmax.models import KMaXFusionHead, KMaXSegHead, seg_head
 from projects.kmax.models.encoder_decoder import KMaXEncoderDecoder
 
 CLASSES = 5
+NORMALISING = dict(type='SegDataPreProcessor', mean=[127.5] * 3, std=[127.5] * 3)
 
 
 @pytest.fixture
@@ -24,13 +25,7 @@ def segmentor(tiny_head):
     model = MODELS.build(
         dict(
             type='EncoderDecoder',
-            data_preprocessor=dict(
-                type='SegDataPreProcessor',
-                mean=[127.5] * 3,
-                std=[127.5] * 3,
-                size=(97, 129),
-                test_cfg=dict(size=(97, 129)),
-            ),
+            data_preprocessor=dict(NORMALISING, size=(97, 129), test_cfg=dict(size=(97, 129))),
             backbone=dict(type='mmdet.KMaXResNet', depth=18, stem_channels=8, base_channels=8),
             decode_head=dict(type='KMaXSegHead', num_classes=CLASSES, **tiny_head),
             test_cfg=ConfigDict(mode='whole'),
@@ -41,8 +36,7 @@ def segmentor(tiny_head):
     predictor = model.decode_head.predictor
     torch.nn.init.normal_(predictor.class_head.weight, std=5.0)
     torch.nn.init.constant_(predictor.mask_bn.weight, 5.0)
-    yield model
-    init_default_scope('mmdet')
+    return model
 
 
 def batch(height=80, width=129):
@@ -51,11 +45,9 @@ def batch(height=80, width=129):
     semantic = torch.randint(0, CLASSES, (1, 1, 6, 8), generator=generator).float()
     semantic = torch.nn.functional.interpolate(semantic, size=(height, width)).long()[0]
     semantic[:, :20] = 255
-    sample = SegDataSample(
-        gt_sem_seg=PixelData(data=semantic),
-        metainfo=dict(img_path='a.jpg', seg_map_path='a.png', img_shape=(height, width)),
-    )
-    sample.set_metainfo(dict(ori_shape=(2 * height, 2 * width)))
+    meta = dict(img_path='a.jpg', seg_map_path='a.png', img_shape=(height, width))
+    meta['ori_shape'] = (2 * height, 2 * width)
+    sample = SegDataSample(gt_sem_seg=PixelData(data=semantic), metainfo=meta)
     return dict(inputs=[image], data_samples=[sample])
 
 
@@ -66,20 +58,16 @@ def test_loss_is_that_of_stuff_masks(segmentor, tiny_head):
     found = segmentor.loss(**data)
     semantic = data['data_samples'][0].gt_sem_seg.data
     # Class k is segment k + 1 of the original's samples, and void 0.
-    panoptic = DetDataSample(
-        gt_panoptic_seg=PixelData(ids=torch.where(semantic == 255, 0, semantic + 1)),
-        gt_segments=InstanceData(labels=torch.arange(CLASSES)),
-    )
+    ids = torch.where(semantic == 255, 0, semantic + 1)
+    panoptic = panoptic_sample(ids, torch.arange(CLASSES))
     with DET_MODELS.switch_scope_and_registry('mmdet'):
-        head = DET_MODELS.build(
-            dict(type='KMaXHead', num_things_classes=0, num_stuff_classes=CLASSES, **tiny_head)
-        )
+        counts = dict(num_things_classes=0, num_stuff_classes=CLASSES)
+        head = DET_MODELS.build(dict(type='KMaXHead', **counts, **tiny_head))
     head.load_state_dict(segmentor.decode_head.state_dict())
     torch.manual_seed(3)
     expected = head.eval().loss(segmentor.extract_feat(data['inputs']), [panoptic])
-    assert set(found) == {f'decode.{name}' for name in expected}
-    for name, value in expected.items():
-        torch.testing.assert_close(found[f'decode.{name}'], value)
+    expected = {f'decode.{name}': value for name, value in expected.items()}
+    torch.testing.assert_close(found, expected)
     assert found['decode.loss_dice'] > 0
 
 

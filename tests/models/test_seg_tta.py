@@ -1,4 +1,3 @@
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import torch
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData

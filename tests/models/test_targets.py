@@ -2,25 +2,17 @@
 
 import pytest
 import torch
-from mmdet.structures import DetDataSample
-from mmengine.structures import InstanceData, PixelData
+from helpers import panoptic_sample
+from mmengine.structures import InstanceData
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models.targets import build_targets
 
 
-def sample(ids: torch.Tensor, labels: list[int]) -> DetDataSample:
-    data_sample = DetDataSample()
-    data_sample.gt_panoptic_seg = PixelData(ids=ids[None].to(torch.int16))
-    data_sample.gt_segments = InstanceData(labels=torch.tensor(labels, dtype=torch.int64))
-    return data_sample
-
-
 @pytest.fixture
-def image() -> DetDataSample:
+def image():
     """Void, three things and two segments of one stuff class, in columns of 4 pixels."""
-    ids = torch.tensor([0, 1, 2, 3, 4, 5]).repeat_interleave(4).expand(9, -1)
-    return sample(ids, [3, 0, 1, 3, 1])
+    ids = torch.arange(6).repeat_interleave(4).expand(1, 9, -1)
+    return panoptic_sample(ids, [3, 0, 1, 3, 1])
 
 
 def test_things_come_first_and_stuff_is_merged(image):
@@ -53,9 +45,8 @@ def test_without_a_limit_every_thing_has_a_mask(image):
 
 def test_small_things_weigh_more_by_their_area_in_the_input(image):
     image.gt_panoptic_seg.ids[0, 1:, 8:12] = 0
-    (targets,) = build_targets(
-        [image], num_things_classes=2, small_instance_area=5, small_instance_weight=3.0
-    )
+    small = dict(small_instance_area=5, small_instance_weight=3.0)
+    (targets,) = build_targets([image], num_things_classes=2, **small)
     assert targets.weight[0].tolist() == [1, 1, 3, 1, 1, 1]
     assert (targets.weight[1:] == 1).all()
 
@@ -74,20 +65,17 @@ def test_small_means_less_than_the_area():
     ids = torch.zeros(65, 193)
     ids[:64, :64], ids[:64, 64:128], ids[:4, 128:132] = 1, 2, 3
     ids[63, 127] = 0
-    (targets,) = build_targets(
-        [sample(ids, [0, 1, 2])],
-        num_things_classes=2,
-        small_instance_area=4096,
-        small_instance_weight=3.0,
-    )
+    cityscapes = dict(small_instance_area=4096, small_instance_weight=3.0)
+    sample = panoptic_sample(ids[None], [0, 1, 2])
+    (targets,) = build_targets([sample], num_things_classes=2, **cityscapes)
     for row, weight in enumerate((1, 3, 1), start=1):
         assert (targets.weight[ids[::4, ::4] == row] == weight).all()
     assert (targets.weight[targets.void] == 1).all()
 
 
 def test_masks_partition_what_is_not_void():
-    ids = torch.randint(0, 8, (65, 97))
-    batch = [sample(ids, [0, 1, 2, 2, 4, 3, 0]), sample(ids * 0, [])]
+    ids = torch.randint(0, 8, (1, 65, 97))
+    batch = [panoptic_sample(ids, [0, 1, 2, 2, 4, 3, 0]), panoptic_sample(ids * 0, [])]
     for targets in build_targets(batch, num_things_classes=2, stride=2):
         assert targets.masks.shape[1:] == (33, 49)
         torch.testing.assert_close(targets.masks.sum(0), (~targets.void).long())

@@ -4,22 +4,20 @@ At random weights the network is chaotic in training mode: the original itself m
 tolerances between two of its own kernels, so later layers cannot be bound.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-import projects.kmax  # noqa: F401
 from projects.kmax.converters import FORMATS, convert
 from projects.kmax.converters.deeplab2_names import Names
 from projects.kmax.models.layers import resize
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/models/kmax_r50.py'
+CONFIG = ROOT / 'configs/kmax/_base_/models/kmax_r50.py'
 MOMENTUM = 0.01
 
 

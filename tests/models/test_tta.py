@@ -1,10 +1,8 @@
 """Several views of an image, one result."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import pytest
 import torch
-from mmdet.registry import MODELS
+from helpers import build_model
 from mmdet.structures import DetDataSample
 
 from projects.kmax.models.postprocess import PostprocessConfig
@@ -16,14 +14,9 @@ RULES = ('deeplab2', 'port', 'pixelwise')
 
 def sample(padded=(65, 97), content=None, direction=None):
     content = content or padded
-    metainfo = dict(
-        ori_shape=content,
-        img_shape=content,
-        batch_input_shape=padded,
-        flip=direction is not None,
-        flip_direction=direction,
-    )
-    return DetDataSample(metainfo=metainfo)
+    sizes = dict(ori_shape=content, img_shape=content, batch_input_shape=padded)
+    flip = dict(flip=direction is not None, flip_direction=direction)
+    return DetDataSample(metainfo=sizes | flip)
 
 
 def random(*shape, seed=0, scale=4.0):
@@ -95,8 +88,7 @@ def model(nano_model):
     config = nano_model()
     thresholds = [name for name in vars(PostprocessConfig()) if 'threshold' in name]
     config.test_cfg.update(dict.fromkeys(thresholds, 0.2), instance_on=True, overlap_threshold=0.1)
-    model = MODELS.build(dict(type='KMaXTTAModel', module=config))
-    model.init_weights()
+    model = build_model(dict(type='KMaXTTAModel', module=config))
     # Contrasts, which fresh weights do not have.
     predictor = model.module.panoptic_head.predictor
     torch.nn.init.normal_(predictor.class_head.weight, std=5.0)
@@ -121,9 +113,8 @@ def image(height=65, width=97, seed=0):
 def test_identical_views_equal_one(model, rule):
     model.module.panoptic_fusion_head.test_cfg.postprocess = rule
     images = [image(61, 90, seed) for seed in (0, 1)]
-    plain = model.module.test_step(
-        dict(inputs=images, data_samples=[sample((61, 90)) for _ in images])
-    )
+    samples = [sample((61, 90)) for _ in images]
+    plain = model.module.test_step(dict(inputs=images, data_samples=samples))
     found = run(model, images, (None, None, None))
     for one, several in zip(plain, found, strict=True):
         panoptic = several.pred_panoptic_seg.sem_seg

@@ -4,7 +4,6 @@ import doctest
 
 import pytest
 
-import projects.kmax  # noqa: F401
 from projects.kmax.models.losses import instance_discrimination_loss, pixel_softmax, sampling
 from projects.kmax.models.postprocess import merging, slots
 

@@ -1,15 +1,12 @@
 """The command that labels images, on five images and a tiny model."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import multiprocessing
 
 import cv2
 import numpy as np
 import pytest
 import torch
-
-from projects.kmax.commands import label
+from helpers import run_command
 
 CLASSES = ('box', 'ball', 'sky')
 KEEP_ALL = ('--min-score', '0', '--min-area', '1', '--min-labelled', '0.1')
@@ -43,17 +40,20 @@ def command(folder, checkpoint, images):
     """Return a function that runs the command in this process and returns its exit status."""
 
     def run(out, *options, weights=checkpoint, source=images):
-        words = ['pseudo_label.py', folder / 'everything.py', weights, source, out]
-        words += ['--workers', 0, '--device', 'cpu', *KEEP_ALL, *options]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr('sys.argv', [str(word) for word in words])
-            try:
-                label.main()
-            except SystemExit as stopped:
-                return stopped.code
+        words = [folder / 'everything.py', weights, source, out, '--workers', 0, '--device', 'cpu']
+        try:
+            run_command('label', 'pseudo_label.py', *words, *KEEP_ALL, *options)
+        except SystemExit as stopped:
+            return stopped.code
         return 0
 
     return run
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Where labels are written to."""
+    return tmp_path / 'labels'
 
 
 @pytest.fixture

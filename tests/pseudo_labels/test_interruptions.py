@@ -1,7 +1,5 @@
 """Killed at any moment, labelling leaves nothing that reads as whole and goes on to one end."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
 import os
 import signal
@@ -59,9 +57,8 @@ def _recorded(folder):
 
 @pytest.mark.parametrize('moment', MOMENTS)
 def test_killed_run_leaves_nothing_to_be_read_and_goes_on(
-    moment, tool, fork, tmp_path, whole, files_in
+    moment, tool, fork, tmp_path, out, whole, files_in
 ):
-    out = tmp_path / 'labels'
     process = fork(_run_until, moment, tool, out)
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
@@ -79,8 +76,7 @@ def test_killed_run_leaves_nothing_to_be_read_and_goes_on(
     assert recorded == now
 
 
-def test_lost_and_truncated_pngs_are_written_again(tool, fork, tmp_path, whole, files_in):
-    out = tmp_path / 'labels'
+def test_lost_and_truncated_pngs_are_written_again(tool, fork, tmp_path, out, whole, files_in):
     fork(_run_until, 'within the JSON', tool, out).join(120)
     (out / '11.png').unlink()
     os.truncate(out / '12.png', 100)
@@ -90,8 +86,7 @@ def test_lost_and_truncated_pngs_are_written_again(tool, fork, tmp_path, whole, 
     assert (out / '13.png').stat().st_mtime_ns == kept
 
 
-def test_image_that_could_not_be_read_is_tried_again(tool, fork, tmp_path, images, monkeypatch):
-    out = tmp_path / 'labels'
+def test_image_that_could_not_be_read_is_tried_again(tool, fork, out, images, monkeypatch):
     fork(_run_until, 'within the JSON', tool, out).join(120)
     damaged = images / '15.jpg'
     content = damaged.read_bytes()
@@ -102,8 +97,7 @@ def test_image_that_could_not_be_read_is_tried_again(tool, fork, tmp_path, image
         damaged.write_bytes(content)
 
 
-def test_damaged_journal_is_named(tool, fork, tmp_path):
-    out = tmp_path / 'labels'
+def test_damaged_journal_is_named(tool, fork, tmp_path, out):
     fork(_run_until, 'before the third line', tool, out).join(120)
     with (tmp_path / JOURNAL).open('ab') as file:
         file.write(b'\0\0\n')

@@ -1,7 +1,5 @@
 """Pseudo-labels agree with the predictions and load as a data set."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
 import shutil
 
@@ -35,8 +33,7 @@ def _load(out, images):
     return DATASETS.build(cfg)
 
 
-def test_result_loads_and_agrees_with_the_prediction(tool, tmp_path, images, folder, checkpoint):
-    out = tmp_path / 'labels'
+def test_result_loads_and_agrees_with_the_prediction(tool, out, images, folder, checkpoint):
     code, printed = tool(out)
     assert code == 0
     assert '4 images are labelled' in printed and '0 left out as unsure, 1 could not' in printed
@@ -57,7 +54,7 @@ def test_result_loads_and_agrees_with_the_prediction(tool, tmp_path, images, fol
             assert segment['area'] == mask.sum()
             assert segment['bbox'] == list(cv2.boundingRect(mask.astype(np.uint8)))
             assert segment['category_id'] == segment['id'] % 1000
-    assert not list(tmp_path.glob('*.unfinished'))
+    assert not list(out.parent.glob('*.unfinished'))
 
 
 def _prediction():
@@ -89,8 +86,7 @@ def test_filters(selection, expected):
     assert set(np.unique(ids)) == {0, *(row[0] for row in expected)}
 
 
-def test_images_of_mostly_void_are_left_out(tool, tmp_path, images):
-    out = tmp_path / 'labels'
+def test_images_of_mostly_void_are_left_out(tool, out, images):
     code, printed = tool(out, '--min-score', '1')
     assert code == 0
     assert '0 images are labelled' in printed and '4 left out as unsure' in printed
@@ -100,8 +96,7 @@ def test_images_of_mostly_void_are_left_out(tool, tmp_path, images):
         _load(out, images)
 
 
-def test_finished_work_is_not_done_again_nor_mixed_with_another(tool, tmp_path, files_in):
-    out = tmp_path / 'labels'
+def test_finished_work_is_not_done_again_nor_mixed_with_another(tool, tmp_path, out, files_in):
     tool(out)
     before, info = files_in(tmp_path), _read_json(out)['info']
     assert '4 images are labelled' in tool(out)[1]
@@ -128,8 +123,7 @@ def test_labels_are_not_written_among_the_images(tool, tmp_path, images, files_i
     assert files_in(tmp_path) == before
 
 
-def test_files_of_others_are_left_alone(tool, tmp_path, images, files_in):
-    out = tmp_path / 'labels'
+def test_files_of_others_are_left_alone(tool, tmp_path, out, images, files_in):
     png = out / sorted(path.relative_to(images) for path in images.rglob('*.jpg'))[0]
     png = png.with_suffix('.png')
     png.parent.mkdir(parents=True)

@@ -1,7 +1,5 @@
 """Runs on one output: they exclude each other or share the work."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
 import multiprocessing
 import time
@@ -55,9 +53,8 @@ def hold(fork, tmp_path, settings):
     ],
 )
 def test_second_run_is_refused_while_the_first_lives(
-    name, options, tool, hold, tmp_path, whole, files_in
+    name, options, tool, hold, tmp_path, out, whole, files_in
 ):
-    out = tmp_path / 'labels'
     first = hold(name)
     before = files_in(tmp_path)
     code, _ = tool(out, *options)
@@ -72,8 +69,7 @@ def test_second_run_is_refused_while_the_first_lives(
     assert files_in(tmp_path) == whole
 
 
-def test_shards_of_one_number_live_together(tool, hold, tmp_path, whole, files_in):
-    out = tmp_path / 'labels'
+def test_shards_of_one_number_live_together(tool, hold, tmp_path, out, whole, files_in):
     other = hold('labels.1-of-2.unfinished')
     assert tool(out, '--shard', '0/2')[0] == 0
     before = files_in(tmp_path)
@@ -133,8 +129,7 @@ def test_one_at_a_time_leaves_no_file_that_two_processes_lock(fork, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_shard_of_finished_work_says_so(tool, tmp_path, whole, files_in):
-    out = tmp_path / 'labels'
+def test_shard_of_finished_work_says_so(tool, tmp_path, out, whole, files_in):
     tool(out)
     code, printed = tool(out, '--shard', '0/4')
     assert code == 0
@@ -144,8 +139,7 @@ def test_shard_of_finished_work_says_so(tool, tmp_path, whole, files_in):
     assert files_in(tmp_path) == whole
 
 
-def test_shards_add_up_to_one_run(tool, tmp_path, whole, files_in):
-    out = tmp_path / 'labels'
+def test_shards_add_up_to_one_run(tool, tmp_path, out, whole, files_in):
     code, printed = tool(out, '--shard', '0/2')
     assert code == 0 and '3 images are labelled in this shard, 0 left out' in printed
     assert f'run without --shard to write {out}.json' in printed
@@ -160,8 +154,7 @@ def test_shards_add_up_to_one_run(tool, tmp_path, whole, files_in):
     assert times == {path: path.stat().st_mtime_ns for path in out.rglob('*.png')}
 
 
-def test_what_no_shard_has_done_is_done_in_the_end(tool, tmp_path, whole, files_in):
-    out = tmp_path / 'labels'
+def test_what_no_shard_has_done_is_done_in_the_end(tool, tmp_path, out, whole, files_in):
     assert '2 images' in tool(out, '--shard', '1/3')[1]
     done = (out / '12.png').stat().st_mtime_ns
     # Another division of the work, to which image 12 belongs as well.
@@ -171,8 +164,7 @@ def test_what_no_shard_has_done_is_done_in_the_end(tool, tmp_path, whole, files_
     assert files_in(tmp_path) == whole
 
 
-def test_shards_of_other_settings_are_refused(tool, tmp_path):
-    out = tmp_path / 'labels'
+def test_shards_of_other_settings_are_refused(tool, out):
     tool(out, '--shard', '0/2')
     code, _ = tool(out, '--shard', '1/2', '--min-score', '0.1')
     assert 'labels.0-of-2.unfinished was begun with min_score=0.0, not 0.1' in code
@@ -184,7 +176,6 @@ def test_shards_of_other_settings_are_refused(tool, tmp_path):
 @pytest.mark.parametrize('shard', ['2/2', '1', '-1/2', 'a/b', '0/0'])
 def test_wrong_shards_are_named(shard, command, tmp_path, capsys):
     assert command(tmp_path / 'labels', f'--shard={shard}') == 2
-    assert f'must be I/N with I from 0 to N - 1, such as 0/4, not {shard!r}' in (
-        capsys.readouterr().err
-    )
+    message = f'must be I/N with I from 0 to N - 1, such as 0/4, not {shard!r}'
+    assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

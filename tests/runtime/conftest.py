@@ -1,1 +1,1 @@
-from training_fixtures import command, shapes_options, toy, weights_of  # noqa: F401
+from training_fixtures import shapes_options, toy, weights_of  # noqa: F401

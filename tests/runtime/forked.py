@@ -3,12 +3,12 @@
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
 
 import torch
+from helpers import free_port
 from mmengine.logging import MMLogger
 
 from projects.kmax.commands import train
@@ -18,33 +18,19 @@ CONTEXT = multiprocessing.get_context('fork')
 
 
 class Training:
-    """``tools/train.py`` on a config of this folder; its output goes to a file.
+    """``tools/train.py`` on a config of this folder; its output goes to a file beside the folder.
 
-    Args:
-        folder: Work folder; the output lies beside it.
-        words: Further words of the command line.
-        config: Name of the config.
-        options: ``--cfg-options``, with ``__`` for dots.
-        env: Environment of the process.
-        before: Called in the process before the tool.
+    ``before`` is called in the process first; ``options`` are ``--cfg-options``, ``__`` for dots.
     """
 
     def __init__(
-        self,
-        folder,
-        *words,
-        config='toy_training_config.py',
-        env=None,
-        before=None,
-        **options,
+        self, folder, *words, config='toy_training_config.py', env=None, before=None, **options
     ):
         self.output_file = folder.with_name(f'{folder.name}_{time.monotonic_ns()}.txt')
         options = {'experiment_name': self.output_file.stem, **options}
         pairs = [f'{key.replace("__", ".")}={value}' for key, value in options.items()]
         argv = ['train.py', HERE / config, '--work-dir', folder, *words, '--cfg-options', *pairs]
-        self.process = CONTEXT.Process(
-            target=self._run, args=([str(word) for word in argv], env or {}, before)
-        )
+        self.process = CONTEXT.Process(target=self._run, args=(argv, env or {}, before))
         self.process.start()
 
     def _run(self, argv, env, before):
@@ -60,7 +46,7 @@ class Training:
         MMLogger._instance_dict.clear()
         if before is not None:
             before()
-        sys.argv = argv
+        sys.argv = [str(word) for word in argv]
         train.main()
 
     @property
@@ -97,17 +83,6 @@ class Training:
 
 def start_two(folder, **options):
     """Start two processes of one distributed training."""
-    with socket.socket() as port:
-        port.bind(('127.0.0.1', 0))
-        number = str(port.getsockname()[1])
-    env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=number, WORLD_SIZE='2')
-    return [
-        Training(
-            folder,
-            '--launcher',
-            'pytorch',
-            env=dict(env, RANK=str(rank), LOCAL_RANK=str(rank)),
-            **options,
-        )
-        for rank in range(2)
-    ]
+    env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port()), WORLD_SIZE='2')
+    ranks = [dict(env, RANK=str(rank), LOCAL_RANK=str(rank)) for rank in range(2)]
+    return [Training(folder, '--launcher', 'pytorch', env=rank, **options) for rank in ranks]

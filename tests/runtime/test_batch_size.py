@@ -109,12 +109,8 @@ def test_accumulation_needs_an_optimizer():
 
 def test_two_halves_are_one_batch(toy, tmp_path, weights_of):
     # The schedules' steps do not coincide exactly.
-    options = dict(
-        model__noise=0.0,
-        param_scheduler=None,
-        train_dataloader__num_workers=0,
-        train_dataloader__persistent_workers=False,
-    )
+    options = dict(model__noise=0.0, param_scheduler=None)
+    options |= dict(train_dataloader__num_workers=0, train_dataloader__persistent_workers=False)
     whole = toy('whole', **options)
     whole.train()
     halves = toy('halves', **options, train_dataloader__batch_size=1)

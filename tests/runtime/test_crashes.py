@@ -5,11 +5,13 @@ import random
 import resource
 import signal
 import threading
-from functools import cache
+from functools import cache, partial
+from itertools import count
 
 import pytest
 import torch
 from forked import Training
+from helpers import checkpoint_files as files
 
 from projects.kmax.runtime import train_loop
 from projects.kmax.runtime.latest_checkpoint import find_whole_checkpoint
@@ -25,10 +27,6 @@ def trained(folder, step):
     """Return weights and the optimiser's state in a checkpoint."""
     content = torch.load(folder / f'iter_{step}.pth', map_location='cpu')
     return content['state_dict'], content['optimizer']
-
-
-def files(folder):
-    return sorted(path.name for path in folder.iterdir() if path.suffix in ('.pth', '.partial'))
 
 
 @pytest.fixture(scope='module')
@@ -58,36 +56,27 @@ def die():
 
 
 def die_after(iteration, seconds):
-    """Return a function that makes a process kill itself soon after an iteration has begun."""
+    """Make a process kill itself soon after an iteration has begun."""
+    seed_step = train_loop.seed_step
 
-    def prepare():
-        seed_step = train_loop.seed_step
+    def seed_and_wind_up(seed, rank, current):
+        if current == iteration:
+            threading.Timer(seconds, die).start()
+        seed_step(seed, rank, current)
 
-        def seed_and_wind_up(seed, rank, current):
-            if current == iteration:
-                threading.Timer(seconds, die).start()
-            seed_step(seed, rank, current)
-
-        train_loop.seed_step = seed_and_wind_up
-
-    return prepare
+    train_loop.seed_step = seed_and_wind_up
 
 
 def die_while_writing(call):
-    """Return a function that makes a process kill itself at some call of ``fsync``."""
+    """Make a process kill itself at some call of ``fsync``."""
+    calls, fsync = count(), os.fsync
 
-    def prepare():
-        calls = iter(range(1000))
-        fsync = os.fsync
+    def fsync_or_die(descriptor):
+        if next(calls) == call:
+            die()
+        fsync(descriptor)
 
-        def fsync_or_die(descriptor):
-            if next(calls) == call:
-                die()
-            fsync(descriptor)
-
-        os.fsync = fsync_or_die
-
-    return prepare
+    os.fsync = fsync_or_die
 
 
 def check_resuming(folder, options, expected):
@@ -116,8 +105,8 @@ MOMENTS = [
 def test_killed_at_any_moment(config, number, unbroken, tmp_path):
     options, expected = unbroken(config)
     chance = random.Random(number)
-    prepare = die_after(chance.randrange(LENGTH[config] - 3), chance.uniform(0, 0.02))
-    training = Training(tmp_path / 'run', before=prepare, **options)
+    moment = chance.randrange(LENGTH[config] - 3), chance.uniform(0, 0.02)
+    training = Training(tmp_path / 'run', before=partial(die_after, *moment), **options)
     assert training.wait() == -signal.SIGKILL
     assert not (tmp_path / 'run' / f'iter_{LENGTH[config]}.pth').exists()
     check_resuming(tmp_path / 'run', options, expected)
@@ -127,7 +116,7 @@ def test_killed_at_any_moment(config, number, unbroken, tmp_path):
 def test_killed_while_writing_a_checkpoint(config, number, unbroken, tmp_path):
     options, expected = unbroken(config)
     written, part = random.Random(number).randrange(LENGTH[config] // 2), number % CALLS
-    prepare = die_while_writing(CALLS * written + part)
+    prepare = partial(die_while_writing, CALLS * written + part)
     training = Training(tmp_path / 'run', before=prepare, **options)
     assert training.wait() == -signal.SIGKILL
     name = f'iter_{2 * written + 2}.pth'

@@ -18,43 +18,31 @@ def save(tmp_path):
     return write
 
 
-def point(path):
-    pointer = path.with_name('last_checkpoint')
-    pointer.write_text(str(path))
-    os.utime(pointer, (1e9, 1e9))
+def point(folder, path):
+    (folder / 'last_checkpoint').write_text(str(path))
+    os.utime(folder / 'last_checkpoint', (1e9, 1e9))
 
 
 def test_no_checkpoint(tmp_path):
     assert find_whole_checkpoint(str(tmp_path)) is None
 
 
-def test_last_checkpoint_wins_over_one_of_a_former_longer_run(save, tmp_path):
-    save('iter_900.pth', age=10)
-    save('iter_20.pth', age=10)
-    last = save('iter_100.pth')
-    point(last)
-    assert find_whole_checkpoint(str(tmp_path)) == str(last)
-
-
-def test_checkpoint_written_just_before_the_crash_wins(save, tmp_path):
-    point(save('iter_2.pth'))
-    newer = save('iter_4.pth', age=-10)
-    assert find_whole_checkpoint(str(tmp_path)) == str(newer)
-
-
-def test_largest_iteration_without_the_pointer(save, tmp_path):
-    save('iter_9.pth')
-    newest = save('iter_10.pth')
-    save('best_PQ_iter_11.pth')
-    assert find_whole_checkpoint(str(tmp_path)) == str(newest)
-
-
-def test_moved_folder(save, tmp_path):
-    last = save('iter_4.pth')
-    save('iter_2.pth', age=5)
-    point(last)
-    (tmp_path / 'last_checkpoint').write_text('/gone/iter_4.pth')
-    assert find_whole_checkpoint(str(tmp_path)) == str(last)
+@pytest.mark.parametrize(
+    ('ages', 'pointed_to', 'found'),
+    [
+        (dict(iter_900=10, iter_20=10, iter_100=0), '{}/iter_100.pth', 'iter_100.pth'),
+        (dict(iter_2=0, iter_4=-10), '{}/iter_2.pth', 'iter_4.pth'),
+        (dict(iter_9=0, iter_10=0, best_PQ_iter_11=0), None, 'iter_10.pth'),
+        (dict(iter_4=0, iter_2=5), '/gone/iter_4.pth', 'iter_4.pth'),
+    ],
+    ids=['former longer run', 'written just before the crash', 'no pointer', 'moved folder'],
+)
+def test_which_is_the_newest(ages, pointed_to, found, save, tmp_path):
+    for name, age in ages.items():
+        save(f'{name}.pth', age)
+    if pointed_to is not None:
+        point(tmp_path, pointed_to.format(tmp_path))
+    assert find_whole_checkpoint(str(tmp_path)) == str(tmp_path / found)
 
 
 def cut(content):
@@ -79,7 +67,7 @@ def test_damaged_newest_is_named_and_skipped(damage, save, tmp_path, monkeypatch
     whole = save('iter_2.pth')
     newest = save('iter_4.pth')
     newest.write_bytes(damage(newest.read_bytes()))
-    point(newest)
+    point(tmp_path, newest)
     assert find_fault(newest) is not None
     assert find_whole_checkpoint(str(tmp_path)) == str(whole)
     assert len(warnings) == 1 and f'checkpoint {newest} is damaged (' in warnings[0]

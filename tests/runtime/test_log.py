@@ -42,10 +42,8 @@ def test_line_has_speed_memory_and_gradient_norm(toy):
         assert 'eta: ' in line and 'loss_toy: ' in line
         if not torch.cuda.is_available():
             assert int(re.search(r'memory: (\d+)', line)[1]) > 50
-    record = json.loads(
-        next(Path(runner.work_dir).glob('*/vis_data/2*.json')).read_text().splitlines()[0]
-    )
-    assert {'grad_norm', 'images_per_second', 'memory', 'lr', 'loss_toy'} <= set(record)
+    record = next(Path(runner.work_dir).glob('*/vis_data/2*.json')).read_text().splitlines()[0]
+    assert {'grad_norm', 'images_per_second', 'memory', 'lr', 'loss_toy'} <= set(json.loads(record))
 
 
 def test_gradient_norm_of_the_last_step_is_logged_when_accumulating(toy):

@@ -10,18 +10,13 @@ def gpu(monkeypatch):
     return lambda there: monkeypatch.setattr(machine.torch.cuda, 'is_available', lambda: there)
 
 
-def test_synchronised_norm_stays_with_a_gpu(gpu):
-    gpu(True)
-    cfg = Config(dict(launcher='pytorch', sync_bn='torch'))
+@pytest.mark.parametrize('there, launcher', [(True, 'pytorch'), (False, 'none')])
+def test_norms_are_synchronised_with_a_gpu_only(gpu, there, launcher):
+    gpu(there)
+    cfg = Config(dict(launcher=launcher, sync_bn='torch'))
     adapt_to_machine(cfg)
-    assert cfg.sync_bn == 'torch' and 'model_wrapper_cfg' not in cfg
-
-
-def test_single_cpu_process_only_drops_synchronisation(gpu):
-    gpu(False)
-    cfg = Config(dict(launcher='none', sync_bn='torch'))
-    adapt_to_machine(cfg)
-    assert 'sync_bn' not in cfg and 'model_wrapper_cfg' not in cfg
+    assert cfg.get('sync_bn') == ('torch' if there else None)
+    assert 'model_wrapper_cfg' not in cfg
 
 
 def test_cluster_launcher_without_gpu_is_refused(gpu):

@@ -24,8 +24,8 @@ class Numbers(torch.utils.data.Dataset):
         return index, random.random(), np.random.rand(), torch.rand(()).item()
 
 
-def loader(sampler, start=0, **kwargs):
-    cfg = dict(dataset=Numbers(), sampler=sampler, batch_size=3, num_workers=0, **kwargs)
+def loader(sampler, start=0, batch_size=3, **kwargs):
+    cfg = dict(dataset=Numbers(), sampler=sampler, batch_size=batch_size, num_workers=0, **kwargs)
     made = Runner.build_dataloader(make_resumable(cfg), seed=5)
     made.batch_sampler.start_at(start, 5)
     return made
@@ -69,22 +69,17 @@ def test_two_processes_draw_the_samples_of_one(monkeypatch):
         module = 'mmengine.dataset.sampler.get_dist_info'
         monkeypatch.setattr(module, lambda: (rank, world_size))
         monkeypatch.setattr(resumable_data, 'get_dist_info', lambda: (rank, world_size))
-        cfg = dict(dataset=Numbers(), sampler=SAMPLERS[0], batch_size=batch_size, num_workers=0)
-        made = Runner.build_dataloader(make_resumable(cfg), seed=5)
-        made.batch_sampler.start_at(0, 5)
-        return [set(zip(*batch, strict=True)) for batch in islice(made, 4)]
+        batches = islice(loader(SAMPLERS[0], batch_size=batch_size), 4)
+        return [set(zip(*batch, strict=True)) for batch in batches]
 
-    both = [
-        first | second for first, second in zip(samples(0, 2, 2), samples(1, 2, 2), strict=True)
-    ]
+    halves = zip(samples(0, 2, 2), samples(1, 2, 2), strict=True)
+    both = [first | second for first, second in halves]
     assert both == samples(0, 1, 4)
 
 
 def test_nothing_is_drawn_before_the_start_is_known():
-    made = Runner.build_dataloader(
-        make_resumable(dict(dataset=Numbers(), sampler=SAMPLERS[0], batch_size=2, num_workers=0))
-    )
-    assert list(made) == []
+    cfg = dict(dataset=Numbers(), sampler=SAMPLERS[0], batch_size=2, num_workers=0)
+    assert list(Runner.build_dataloader(make_resumable(cfg))) == []
 
 
 def test_wrapped_data_set_shows_its_own_attributes():

@@ -1,7 +1,9 @@
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
+import toy_training
 
 
 def states(runner):
@@ -14,6 +16,11 @@ def assert_same(first, second):
 
 def logged(runner, name='train/loss'):
     return runner.message_hub.get_scalar(name).data[0].tolist()
+
+
+def loading(workers):
+    loader = dict(num_workers=workers, persistent_workers=workers > 0)
+    return {f'train_dataloader__{name}': value for name, value in loader.items()}
 
 
 @pytest.fixture
@@ -30,15 +37,12 @@ def train(toy):
 
 @pytest.mark.parametrize('workers', [0, 2])
 def test_stopped_and_resumed_equals_unbroken(train, workers):
-    data = dict(
-        train_dataloader__num_workers=workers, train_dataloader__persistent_workers=workers > 0
-    )
+    data = loading(workers)
     straight = train(**data)
     train('broken', train_cfg__max_iters=4, **data)
     resumed = train('broken', resume=True, **data)
     assert resumed.iter == 8
-    for first, second in zip(states(straight), states(resumed), strict=True):
-        assert_same(first, second)
+    assert_same(states(straight), states(resumed))
     assert logged(straight) == logged(resumed) and len(logged(resumed)) == 8
     assert logged(straight, 'train/lr') == logged(resumed, 'train/lr')
 
@@ -52,8 +56,7 @@ def test_the_network_with_copy_paste_equals_unbroken(toy, train, shapes_options)
     train('broken', **config, **length | dict(train_cfg__max_iters=3))
     resumed = train('broken', resume=True, **config, **length)
     assert resumed.iter == 5 and resumed.train_dataloader.num_workers == 2
-    for first, second in zip(states(straight), states(resumed), strict=True):
-        assert_same(first, second)
+    assert_same(states(straight), states(resumed))
     assert logged(straight) == logged(resumed)
     name = 'panoptic_head.predictor.class_head.weight'
     assert not start[name].equal(straight.model.state_dict()[name])
@@ -64,15 +67,12 @@ def test_average_of_weights_continues_too(train):
     straight = train(**ema)
     train('broken', train_cfg__max_iters=4, **ema)
     train('broken', resume=True, **ema)
-    saved = [
-        torch.load(f'{straight.work_dir}/../{run}/iter_8.pth', map_location='cpu')
-        for run in ('run', 'broken')
-    ]
+    folder = Path(straight.work_dir).parent
+    saved = [torch.load(folder / run / 'iter_8.pth') for run in ('run', 'broken')]
     for name in ('state_dict', 'ema_state_dict', 'optimizer'):
         assert_same(saved[0][name], saved[1][name])
-    assert not saved[0]['state_dict']['layer.weight'].equal(
-        saved[0]['ema_state_dict']['module.layer.weight']
-    )
+    average = saved[0]['ema_state_dict']['module.layer.weight']
+    assert not saved[0]['state_dict']['layer.weight'].equal(average)
 
 
 VALIDATION = dict(
@@ -89,8 +89,6 @@ VALIDATION = dict(
 
 @pytest.mark.parametrize('end', [4, 8])
 def test_validation_that_a_kill_broke_off_is_made_up_for(toy, monkeypatch, end):
-    import toy_training
-
     validated = []
 
     def validate(metric, results):
@@ -112,8 +110,6 @@ def test_validation_that_a_kill_broke_off_is_made_up_for(toy, monkeypatch, end):
 
 
 def test_validation_that_was_completed_is_not_repeated(toy, monkeypatch):
-    import toy_training
-
     validated = []
     monkeypatch.setattr(
         toy_training.ToyMetric,
@@ -146,8 +142,6 @@ def test_another_seed_trains_otherwise(train):
 
 
 def test_resuming_late_loads_no_past_batches(toy, monkeypatch):
-    import toy_training
-
     loaded = []
     getitem = toy_training.ToyDataset.__getitem__
     monkeypatch.setattr(
@@ -155,11 +149,7 @@ def test_resuming_late_loads_no_past_batches(toy, monkeypatch):
         '__getitem__',
         lambda self, index: loaded.append(index) or getitem(self, index),
     )
-    data = dict(
-        train_dataloader__num_workers=0,
-        train_dataloader__persistent_workers=False,
-        param_scheduler__end=200_000,
-    )
+    data = dict(loading(0), param_scheduler__end=200_000)
     toy(train_cfg__max_iters=2, **data).train()
     runner = toy(train_cfg__max_iters=100_002, resume=True, **data)
     runner.train_loop  # noqa: B018  (builds the loop)

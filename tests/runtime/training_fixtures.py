@@ -1,9 +1,5 @@
-"""The toy training in a folder of its own, in this process or as a command."""
+"""The toy training in a folder of its own, in this process."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,11 +7,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-import projects.kmax  # noqa: F401
 from projects.kmax.commands.shapes import draw_split
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 
 
 @pytest.fixture
@@ -43,39 +37,6 @@ def toy(tmp_path):
 def weights_of():
     """Return a function from a checkpoint to its weights."""
     return lambda path: torch.load(path, map_location='cpu')['state_dict']
-
-
-@pytest.fixture
-def command(tmp_path):
-    """Return a function that starts a tool on the toy's config, or on another, in ``tmp_path``."""
-
-    def start(*words, processes=None, **kwargs):
-        port = socket.socket()
-        port.bind(('127.0.0.1', 0))
-        tool = [sys.executable]
-        if processes is not None:
-            tool += ['-m', 'torch.distributed.run', f'--nproc_per_node={processes}']
-            tool += [f'--master_port={port.getsockname()[1]}']
-            words = [*words, '--launcher', 'pytorch']
-        port.close()
-        return subprocess.Popen(
-            [*tool, ROOT / 'tools' / words[0], *map(str, words[1:])],
-            cwd=tmp_path,
-            env={**os.environ, 'PYTHONPATH': str(HERE), 'OMP_NUM_THREADS': '1'},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **kwargs,
-        )
-
-    def run(*words, **kwargs):
-        process = start(*words, **kwargs)
-        output, _ = process.communicate(timeout=300)
-        return process.returncode, output
-
-    run.start = start
-    run.config = HERE / 'toy_training_config.py'
-    return run
 
 
 @pytest.fixture(scope='session')

@@ -41,8 +41,7 @@ def test_agreeing_counts_pass(hook, stage):
 
 
 @pytest.mark.parametrize(
-    ('stage', 'wrong'),
-    [('train', 'train'), ('train', 'val'), ('val', 'val'), ('test', 'test')],
+    ('stage', 'wrong'), [('train', 'train'), ('train', 'val'), ('val', 'val'), ('test', 'test')]
 )
 def test_contradiction_names_counts_file_and_fields(hook, stage, wrong):
     runner = make_runner(make_model(), **{f'{wrong}_loop': loop(3, 5)})

@@ -130,10 +130,8 @@ def batch(*counts):
 
 def test_each_kind_is_logged_once(hook):
     _, logged = hook({1: 'a', 2: 'b'}, [])
-    assert [message.partition(':')[0] for message in logged] == [
-        'image of nothing but void',
-        'class never annotated',
-    ]
+    kinds = [message.partition(':')[0] for message in logged]
+    assert kinds == ['image of nothing but void', 'class never annotated']
 
 
 def test_first_image_with_too_many_segments_is_named(hook):
@@ -141,18 +139,16 @@ def test_first_image_with_too_many_segments_is_named(hook):
     for counts in ((1, 2), (2, 3), (4, 4)):
         started.before_train_iter(None, 0, batch(*counts))
     (message,) = logged
-    assert (
-        'image 1 (train/1.jpg) has 3 segments, but the model has only num_queries=2: 1' in message
-    )
+    said = 'image 1 (train/1.jpg) has 3 segments, but the model has only num_queries=2: 1'
+    assert said in message
 
 
 def test_processes_without_a_log_write_to_stderr(hook, monkeypatch):
     name = 'projects.kmax.engine.hooks.warn_about_data.is_main_process'
     monkeypatch.setattr(name, lambda: False)
     started, logged = hook({1: 'a'}, [])
-    with pytest.warns(
-        UserWarning, match=r'image 0 .* has 3 segments.* Training goes on;'
-    ) as caught:
+    said = 'image 0 .* has 3 segments.* Training goes on;'
+    with pytest.warns(UserWarning, match=said) as caught:
         for _ in range(2):
             started.before_train_iter(None, 0, batch(3))
     assert len(caught) == 1 and logged == []

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from helpers import checkpoint_files as files
 from mmengine.fileio import get_file_backend
 
 from kmax_deeplab import atomic_file
@@ -31,10 +32,6 @@ def test_full_disk_leaves_the_old_file_alone(backend, tmp_path, monkeypatch):
         backend.put(b'new', tmp_path / 'file')
     assert [path.name for path in tmp_path.iterdir()] == ['file']
     assert (tmp_path / 'file').read_bytes() == b'old'
-
-
-def files(folder):
-    return sorted(path.name for path in folder.iterdir() if path.suffix in ('.pth', '.partial'))
 
 
 def test_old_checkpoints_go_after_the_new_one_is_written(toy, monkeypatch):

@@ -1,4 +1,3 @@
-import multiprocessing
 from types import SimpleNamespace
 
 import pytest
@@ -15,30 +14,21 @@ def fill(model, value):
     return model
 
 
-def average(rank, store, queue):
-    """Average the statistics of two processes, 1 and 3, and report what the model holds then."""
+def average(rank, port):
+    """Average the statistics of two processes, 1 and 3, and return what the model holds then."""
     torch.set_num_threads(1)
-    distributed.init_process_group('gloo', f'file://{store}', rank=rank, world_size=2)
+    address = f'tcp://127.0.0.1:{port}'
+    distributed.init_process_group('gloo', address, rank=rank, world_size=2)
     model = fill(nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2)), 1 + 2 * rank)
-    runner = SimpleNamespace(model=model)
-    AverageNormStatisticsHook().before_val_epoch(runner)
+    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model))
+    distributed.destroy_process_group()
     norm = model[1]
     statistics = [*norm.running_mean.tolist(), *norm.running_var.tolist()]
-    queue.put((rank, statistics, norm.num_batches_tracked.item()))
-    distributed.destroy_process_group()
+    return statistics, norm.num_batches_tracked.item()
 
 
-def test_two_processes_agree(tmp_path):
-    context = multiprocessing.get_context('fork')
-    queue = context.Queue()
-    arguments = (str(tmp_path / 'store'), queue)
-    processes = [context.Process(target=average, args=(rank, *arguments)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    results = sorted(queue.get(timeout=60) for _ in processes)
-    for process in processes:
-        process.join(10)
-    assert results == [(0, [2.0] * 4, 1), (1, [2.0] * 4, 3)]
+def test_two_processes_agree(two_processes):
+    assert two_processes(average) == [[[2.0] * 4, 1], [[2.0] * 4, 3]]
 
 
 @pytest.fixture
