@@ -1,7 +1,5 @@
 """ADE20K: scene parsing and instances become panoptic annotations."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import ast
 import json
 import time

@@ -1,7 +1,5 @@
 """Cityscapes: cityscapesScripts' conversion around which everything is checked."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import importlib.util
 import json
 import sys

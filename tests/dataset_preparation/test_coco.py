@@ -1,7 +1,5 @@
 """COCO: archives within archives, unpacked or linked to."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
 import zipfile
 

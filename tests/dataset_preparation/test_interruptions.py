@@ -1,7 +1,5 @@
 """Killed while it unpacks, a converter leaves no folder that would pass for the whole."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import multiprocessing
 import os
 import signal

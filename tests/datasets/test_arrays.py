@@ -1,7 +1,5 @@
 """Fast copies give what plain numpy gives."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import numpy as np
 import pytest
 from PIL import Image

@@ -1,6 +1,5 @@
 """The colour augmentation against the images and the policies the original recorded."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import numpy as np

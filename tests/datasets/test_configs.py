@@ -1,14 +1,12 @@
 """The base configs build and their pipelines run on real images."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-from pathlib import Path
-
 import pytest
+from imports import ROOT
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'kmax' / '_base_' / 'datasets'
+CONFIGS = ROOT / 'configs' / 'kmax' / '_base_' / 'datasets'
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Panoptic copy-paste against the outcomes the original recorded, and its random draws."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import random
 
 import numpy as np

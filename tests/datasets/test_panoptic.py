@@ -1,6 +1,5 @@
 """Records, classes and filters of the panoptic data sets."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import numpy as np
 import pytest
 from mmdet.registry import DATASETS

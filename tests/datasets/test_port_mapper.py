@@ -1,12 +1,12 @@
 """The port's data pipeline against the samples its dataset mapper made."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+from imports import ROOT
 from mmdet.datasets.transforms import Resize
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -17,7 +17,7 @@ from projects.kmax.datasets import KMaXColorJitter, KMaXFilterLabels, KMaXPad, K
 from projects.kmax.datasets.transforms.color_jitter import distort_colors
 from projects.kmax.resampling import pillow_nearest_index
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/datasets/coco_panoptic_port.py'
+CONFIG = ROOT / 'configs/kmax/_base_/datasets/coco_panoptic_port.py'
 SIZE = 321
 # Segments of stuff pasted in the kept reading of each seed, as its masks show: rows of the source.
 PASTED_STUFF = [(1, 2), (1, 2), (), (1, 2), (), (2,)]

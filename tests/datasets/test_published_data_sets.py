@@ -1,13 +1,12 @@
 """Cityscapes and ADE20K as the public conversion scripts lay them out."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.datasets.ade20k import ADE_PALETTE
 from mmdet.registry import DATASETS, METRICS
 from mmengine.config import Config
@@ -17,7 +16,7 @@ from mmseg.datasets import CityscapesDataset
 from projects.kmax.converters.class_order import class_ids
 from projects.kmax.datasets import KMaXADE20KPanopticDataset, KMaXCityscapesPanopticDataset
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'kmax' / '_base_' / 'datasets'
+CONFIGS = ROOT / 'configs' / 'kmax' / '_base_' / 'datasets'
 # What cityscapesScripts 2.3.0 writes for one image: sky, road, a group of cars, a car, a person.
 IMAGE = 'frankfurt_000000_000294'
 SEGMENTS = {7: 7, 23: 23, 26: 26, 24000: 24, 26001: 26}

@@ -3,18 +3,17 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from imports import ROOT
 
-import projects.kmax  # noqa: F401
 from projects.kmax.commands import shapes as tool
 from projects.kmax.datasets.shapes import CATEGORIES, draw_scene
 from projects.kmax.evaluation import pq_compute
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'dataset_converters' / 'make_shapes.py'
+TOOL = ROOT / 'tools' / 'dataset_converters' / 'make_shapes.py'
 THING_IDS = {category['id'] for category in CATEGORIES if category['isthing']}
 
 

@@ -1,6 +1,5 @@
 """Geometry of the transforms, against the original system's where it was recorded."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import numpy as np
@@ -20,8 +19,7 @@ from projects.kmax.datasets import (
 )
 from projects.kmax.datasets.transforms.loading import number_segments
 from projects.kmax.models.data_preprocessor import KMaXDataPreprocessor
-from projects.kmax.models.targets import _pad_to_batch
-from projects.kmax.models.targets import build_targets
+from projects.kmax.models.targets import _pad_to_batch, build_targets
 from projects.kmax.panoptic.segments import parse_segments
 
 EVALUATIONS = ('coco_like', 'coco_down', 'cityscapes_like')

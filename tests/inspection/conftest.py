@@ -1,20 +1,17 @@
 """A tiny data set, what damages it, and the command that looks at it."""
 
-import projects.kmax  # noqa: I001  (before anything of mmdet)
-
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from imports import ROOT
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
 from projects.kmax.commands import check as check_command
 from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIG = """
 _base_ = '{root}/configs/kmax/{base}.py'
 train_dataloader = dict(dataset=dict(data_root='{folder}/'))

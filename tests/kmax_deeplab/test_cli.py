@@ -4,14 +4,12 @@ import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from imports import ROOT
 
 import projects.kmax  # noqa: F401
 from kmax_deeplab.cli import COMMANDS, main
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Copies are found as far as files may be looked at, and nothing hinders the search."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import os
 from pathlib import Path
 

@@ -3,16 +3,15 @@
 import importlib
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from imports import ROOT
 from mmengine.registry import init_default_scope
 
-import projects.kmax
 from projects.kmax.datasets import KMaXAutoAugment
 
-TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
+TOOLS = ROOT / 'tools'
 
 
 @pytest.fixture(scope='module')

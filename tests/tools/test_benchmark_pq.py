@@ -4,15 +4,13 @@ import importlib
 import re
 import sys
 from collections import OrderedDict
-from pathlib import Path
 
 import pytest
+from imports import ROOT
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
-import projects.kmax
-
-TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
+TOOLS = ROOT / 'tools'
 NAMES = ('KMaXPanopticMetric', 'panopticapi, 1 core', 'CocoPanopticMetric')
 
 

@@ -1,17 +1,15 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
+from imports import ROOT
 from torch import nn
 
-import projects.kmax
 from projects.kmax.engine import weights as weights_module
 from projects.kmax.engine.weights import check_weights, read_weights
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 RUNNER_CONFIG = """
 custom_imports = dict(imports=['toy_model'], allow_failed_imports=False)
 model = dict(type='ToyModel')

@@ -1,16 +1,14 @@
 """The command, on a reader that knows variables by name only."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import sys
 import tarfile
 import types
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.apis import DetInferencer, init_detector
 from mmdet.registry import MODELS
 from mmengine.config import Config
@@ -20,7 +18,6 @@ from mmengine.testing.runner_test_case import ToyModel
 
 from projects.kmax.converters.deeplab2_names import Names
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIG = ROOT / 'configs/kmax/kmax_axial-r50_8xb8-150k_coco-panoptic.py'
 SMALL = f"""
 _base_ = '{CONFIG}'

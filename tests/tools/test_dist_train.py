@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from imports import ROOT
 
-import projects.kmax
-
-ROOT = Path(projects.kmax.__file__).parents[2]
 RUNTIME = ROOT / 'configs' / 'kmax' / '_base_'
 
 TOY_MODULE = """

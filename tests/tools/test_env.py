@@ -1,13 +1,11 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from imports import ROOT
 
-import projects.kmax
-
-TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
+TOOLS = ROOT / 'tools'
 
 
 @pytest.fixture

@@ -1,24 +1,21 @@
 """The fine-tuning recipe on a converted COCO checkpoint and other classes; a narrow network."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from projects.kmax.panoptic_format import write_panoptic_png
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIGS = ROOT / 'configs/kmax'
 NARROW = """
 model = dict(

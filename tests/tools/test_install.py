@@ -13,8 +13,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from imports import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'kmax_nano_shapes-panoptic'
 SHORT = [f'train_cfg.{name}=20' for name in ('max_iters', 'val_interval')]
 SHORT += ['default_hooks.checkpoint.interval=20', 'param_scheduler.warmup=2']
