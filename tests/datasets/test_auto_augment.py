@@ -19,13 +19,6 @@ FACTORS = {
 OPERATIONS = [(name, value) for name, values in FACTORS.items() for value in values]
 
 
-@pytest.fixture(scope='module')
-def recorded(oracle):
-    """Arrays of the original's preprocessing."""
-    with np.load(oracle('tf/tf_preprocess.npz')) as arrays:
-        return dict(arrays)
-
-
 def _recorded_name(operation):
     name, *arguments = operation
     return f'{name.capitalize()}({", ".join(map(str, arguments))})'

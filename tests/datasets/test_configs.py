@@ -13,14 +13,11 @@ CONFIGS = ROOT / 'configs' / 'kmax' / '_base_' / 'datasets'
     'name', ['camvid_panoptic', 'nuclei_panoptic', 'coco_panoptic', 'coco_panoptic_port']
 )
 @pytest.mark.parametrize('split', ['train', 'val'])
-def test_pipeline_runs_on_real_images(name, split, real_data):
+def test_pipeline_runs_on_real_images(name, split, real_data, coco_sample):
     config = Config.fromfile(CONFIGS / f'{name}.py')
     settings = config[f'{split}_dataloader'].dataset
     if name.startswith('coco_panoptic'):
-        settings.update(
-            ann_file='panoptic_sample.json', data_prefix={'img': 'images', 'seg': 'panoptic_sample'}
-        )
-        settings.data_root = str(real_data('coco_panoptic_sample'))
+        settings.update(coco_sample())
     else:
         settings.data_root = str(real_data(name))
     init_default_scope('mmdet')
