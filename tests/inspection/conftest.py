@@ -119,6 +119,18 @@ def check(folder, write_config, monkeypatch, capsys):
 
 
 @pytest.fixture
+def find_faults(check):
+    """Return a function that runs the command, which must find some, and what it tells."""
+
+    def run(*options, **kwargs):
+        code, *told = check(*options, **kwargs)
+        assert code == 1
+        return told
+
+    return run
+
+
+@pytest.fixture
 def build(folder):
     """Return a function that builds the training data with a loading pipeline."""
     init_default_scope('mmdet')
