@@ -155,21 +155,24 @@ def plant(folder):
 
 
 class Planter:
-    """Damages the training data, one image after the other."""
+    """Damages the data of a split, one image after the other."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.json = folder / 'panoptic_train.json'
+        self.split = 'train'
 
     def image(self, number):
-        return self.folder / 'train' / f'{number:02d}.jpg'
+        return self.folder / self.split / f'{number:02d}.jpg'
 
     def png(self, number):
-        return self.folder / 'panoptic_train' / f'{number:02d}.png'
+        return self.folder / f'panoptic_{self.split}' / f'{number:02d}.png'
 
-    def rewrite(self, change, split='train'):
+    def json(self, split=None):
+        return self.folder / f'panoptic_{split or self.split}.json'
+
+    def rewrite(self, change, split=None):
         """Change the content of a JSON."""
-        path = self.folder / f'panoptic_{split}.json'
+        path = self.json(split)
         content = json.loads(path.read_text())
         change(content)
         path.write_text(json.dumps(content))
