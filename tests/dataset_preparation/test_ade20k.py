@@ -39,8 +39,7 @@ def ade20k(tmp_path, forge):
     return downloads
 
 
-def test_ade20k_is_converted_and_loads(ade20k, tmp_path, convert, forge):
-    out = tmp_path / 'ade'
+def test_ade20k_is_converted_and_loads(ade20k, out, convert, forge):
     code, printed = convert('ade20k', ade20k, out)
     assert (code, 'ADE20K is ready' in printed) == (0, True)
     # 16 + 16 + 16 of 16 + 16 + 24 pixels
@@ -84,15 +83,9 @@ def test_categories_are_those_of_the_public_scripts():
 
 
 @pytest.fixture
-def out(ade20k, tmp_path, convert):
-    """Return the folder of what was converted."""
-    convert('ade20k', ade20k, tmp_path / 'ade')
-    return tmp_path / 'ade'
-
-
-@pytest.fixture
-def convert_again(out, tmp_path, convert):
-    """Return a function that converts what is in the folder, without downloads."""
+def convert_again(ade20k, out, tmp_path, convert):
+    """Convert, and return a function that does so again without the downloads."""
+    convert('ade20k', ade20k, out)
     (tmp_path / 'none').mkdir()
     return lambda: convert('ade20k', tmp_path / 'none', out)
 
@@ -195,10 +188,9 @@ ARCHIVES = {
 
 
 @pytest.mark.parametrize('archive', ARCHIVES)
-def test_ade20k_says_what_to_download(archive, ade20k, tmp_path, convert):
+def test_ade20k_says_what_to_download(archive, ade20k, out, convert):
     url, parts = ARCHIVES[archive]
     (ade20k / archive).unlink()
-    out = tmp_path / 'ade'
     code, printed = convert('ade20k', ade20k, out)
     assert code == f'ade20k.py: error: {2 * len(parts)} files or annotations are faulty'
     for part in parts:
@@ -209,9 +201,9 @@ def test_ade20k_says_what_to_download(archive, ade20k, tmp_path, convert):
 
 
 @pytest.mark.parametrize('archive', ARCHIVES)
-def test_ade20k_names_a_truncated_archive(archive, ade20k, tmp_path, convert):
+def test_ade20k_names_a_truncated_archive(archive, ade20k, out, tmp_path, convert):
     path = ade20k / archive
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
-    code, _ = convert('ade20k', ade20k, tmp_path / 'ade')
+    code, _ = convert('ade20k', ade20k, out)
     assert code.startswith(f'ade20k.py: error: archive {path} is damaged, download it again: ')
     assert not list(tmp_path.rglob('ade20k_panoptic*'))

@@ -40,8 +40,7 @@ needs_cityscapes = pytest.mark.skipif(
 
 
 @needs_cityscapes
-def test_cityscapes_is_converted_and_loads(cityscapes, tmp_path, convert, forge):
-    out = tmp_path / 'cityscapes'
+def test_cityscapes_is_converted_and_loads(cityscapes, out, convert, forge):
     code, printed = convert('cityscapes', cityscapes, out)
     assert (code, 'Cityscapes is ready' in printed) == (0, True)
     annotations = 'gtFine/cityscapes_panoptic_val'
@@ -55,10 +54,9 @@ def test_cityscapes_is_converted_and_loads(cityscapes, tmp_path, convert, forge)
 
 
 @needs_cityscapes
-def test_cityscapes_starts_again_after_an_interruption(cityscapes, tmp_path, convert, monkeypatch):
+def test_cityscapes_starts_again_after_an_interruption(cityscapes, out, convert, monkeypatch):
     from cityscapesscripts.preparation import createPanopticImgs
 
-    out = tmp_path / 'cityscapes'
     create = createPanopticImgs.convert2panoptic
 
     def interrupted(*args, **kwargs):
@@ -75,9 +73,8 @@ def test_cityscapes_starts_again_after_an_interruption(cityscapes, tmp_path, con
 
 
 @pytest.fixture
-def annotated_cityscapes(tmp_path, forge):
+def annotated_cityscapes(out, forge):
     """What createPanopticImgs leaves of one image each, and two images of the test server."""
-    folder = tmp_path / 'cityscapes'
     classes = DATASETS.get('KMaXCityscapesPanopticDataset').METAINFO
     categories = [
         dict(id=7 + n, name=name, isthing=int(name in classes['thing_classes']))
@@ -89,23 +86,21 @@ def annotated_cityscapes(tmp_path, forge):
     cities = dict(aachen='train', lindau='val', berlin='test', bonn='test')
     for city, split in cities.items():
         stem = f'{city}_000000_000019'
-        forge.image(folder / 'leftImg8bit' / split / city / f'{stem}_leftImg8bit.png')
+        forge.image(out / 'leftImg8bit' / split / city / f'{stem}_leftImg8bit.png')
         if split == 'test':
             continue
         png, image = f'{stem}_gtFine_panoptic.png', f'{stem}_gtFine_leftImg8bit.png'
-        forge.png(folder / 'gtFine' / split / city / f'{stem}_gtFine_instanceIds.png', ids)
-        write_panoptic_png(folder / 'gtFine' / f'cityscapes_panoptic_{split}' / png, ids)
+        forge.png(out / 'gtFine' / split / city / f'{stem}_gtFine_instanceIds.png', ids)
+        write_panoptic_png(out / 'gtFine' / f'cityscapes_panoptic_{split}' / png, ids)
         content = dict(
             images=[dict(id=stem, file_name=image, width=width, height=height)],
             annotations=[dict(image_id=stem, file_name=png, segments_info=[segment])],
             categories=categories,
         )
-        (folder / 'gtFine' / f'cityscapes_panoptic_{split}.json').write_text(json.dumps(content))
-    return folder
+        (out / 'gtFine' / f'cityscapes_panoptic_{split}.json').write_text(json.dumps(content))
 
 
-def test_cityscapes_lists_the_images_of_the_test_server(annotated_cityscapes, convert, forge):
-    out = annotated_cityscapes
+def test_cityscapes_lists_the_images_of_the_test_server(annotated_cityscapes, out, convert, forge):
     code, printed = convert('cityscapes', out, out)
     assert (code, 'Cityscapes is ready' in printed) == (0, True)
     path = out / 'gtFine' / 'cityscapes_panoptic_test.json'
@@ -128,8 +123,7 @@ def test_cityscapes_lists_the_images_of_the_test_server(annotated_cityscapes, co
     assert dataset[0]['img'].shape == (*forge.SIZE, 3)
 
 
-def test_cityscapes_names_a_damaged_test_image_and_lists_none(annotated_cityscapes, convert):
-    out = annotated_cityscapes
+def test_cityscapes_names_a_damaged_test_image_and_lists_none(annotated_cityscapes, out, convert):
     path = out / 'leftImg8bit/test/bonn/bonn_000000_000019_leftImg8bit.png'
     path.write_bytes(b'')
     code, printed = convert('cityscapes', out, out)
@@ -139,9 +133,8 @@ def test_cityscapes_names_a_damaged_test_image_and_lists_none(annotated_cityscap
 
 
 @pytest.mark.parametrize('part', ['leftImg8bit', 'gtFine'])
-def test_cityscapes_says_what_to_download(part, cityscapes, tmp_path, convert):
+def test_cityscapes_says_what_to_download(part, cityscapes, out, tmp_path, convert):
     (cityscapes / f'{part}_trainvaltest.zip').unlink()
-    out = tmp_path / 'cityscapes'
     code, printed = convert('cityscapes', cityscapes, out)
     assert code == 'cityscapes.py: error: 2 files or annotations are faulty'
     url = 'https://www.cityscapes-dataset.com/downloads/'
@@ -160,8 +153,7 @@ def test_cityscapes_says_what_to_download(part, cityscapes, tmp_path, convert):
         'gtFine/train/aachen/aachen_000000_000019_gtFine_instanceIds.png',
     ],
 )
-def test_cityscapes_names_a_missing_file(name, annotated_cityscapes, convert, forge):
-    out = annotated_cityscapes
+def test_cityscapes_names_a_missing_file(name, annotated_cityscapes, out, convert, forge):
     for stem in ('bremen/bremen_000001_000019', 'bochum/bochum_000001_000019'):
         forge.image(out / 'leftImg8bit' / 'train' / f'{stem}_leftImg8bit.png')
         grid = np.full(forge.SIZE, 7, np.uint16)
@@ -182,11 +174,10 @@ def test_cityscapes_without_its_scripts_says_what_to_install(
     assert not list(tmp_path.rglob('cityscapes_panoptic_*'))
 
 
-def test_cityscapes_names_a_damaged_annotation(cityscapes, tmp_path, convert, monkeypatch):
+def test_cityscapes_names_a_damaged_annotation(cityscapes, out, convert, monkeypatch):
     scripts = types.SimpleNamespace(convert2panoptic=None)
     for name in ('', '.preparation', '.preparation.createPanopticImgs'):
         monkeypatch.setitem(sys.modules, f'cityscapesscripts{name}', scripts)
-    out = tmp_path / 'cityscapes'
     names = [
         'gtFine/train/aachen/aachen_000000_000019_gtFine_instanceIds.png',
         'gtFine/val/lindau/lindau_000000_000019_gtFine_instanceIds.png',

@@ -58,8 +58,7 @@ def _unpack_killed(*args):
         (archives, 'remove_temporaries', 1),
     ],
 )
-def test_folder_appears_whole(module, name, call, archive, tmp_path, forge):
-    out = tmp_path / 'out'
+def test_folder_appears_whole(module, name, call, archive, out, tmp_path, forge):
     _unpack_killed(module, name, call, archive, out)
     assert not (out / 'unlabeled2017').exists()
     _unpack(archive, out)
@@ -68,8 +67,7 @@ def test_folder_appears_whole(module, name, call, archive, tmp_path, forge):
     assert forge.files(out) == forge.files(tmp_path / 'undisturbed')
 
 
-def test_work_that_is_done_is_not_done_again(archive, tmp_path, monkeypatch):
-    out = tmp_path / 'out'
+def test_work_that_is_done_is_not_done_again(archive, out, monkeypatch):
     _unpack_killed(archives, 'write_atomically', 4, archive, out)
     written, write = [], archives.write_atomically
     monkeypatch.setattr(
