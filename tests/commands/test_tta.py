@@ -54,10 +54,8 @@ def config(tmp_path):
         loader.dataset.data_root = f'{tmp_path}/'
     for metric in (*cfg.val_evaluator, *cfg.test_evaluator):
         if 'ann_file' in metric:
-            metric.update(
-                ann_file=str(tmp_path / 'panoptic_val.json'),
-                seg_prefix=str(tmp_path / 'panoptic_val'),
-            )
+            metric.ann_file = str(tmp_path / 'panoptic_val.json')
+            metric.seg_prefix = str(tmp_path / 'panoptic_val')
     init_default_scope('mmdet')
     torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / 'weights.pth')
     return cfg
@@ -66,11 +64,8 @@ def config(tmp_path):
 def test_views_are_merged_and_measured(main, config, tmp_path, monkeypatch):
     from projects.kmax.models import tta
 
-    merged = []
-    merge_views = tta.merge_views
-    monkeypatch.setattr(
-        tta, 'merge_views', lambda views: merged.append(len(views)) or merge_views(views)
-    )
+    merged, merge = [], tta.merge_views
+    monkeypatch.setattr(tta, 'merge_views', lambda views: merged.append(len(views)) or merge(views))
     config.dump(str(tmp_path / 'config.py'))
     main(tmp_path / 'config.py', tmp_path / 'weights.pth', '--tta')
     assert merged == [2]

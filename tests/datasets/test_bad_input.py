@@ -119,6 +119,10 @@ def _segment(**values):
     return lambda c: c['annotations'][0]['segments_info'][0].update(values)
 
 
+def _category(**values):
+    return lambda c: c['categories'][0].update(values)
+
+
 def _annotation(**fields):
     return lambda c: c.update(annotations=[{'id': 1, 'image_id': 1, **fields}])
 
@@ -162,22 +166,13 @@ JSON_FAULTS = {
         r"image 1\.png of PATH lacks the fields \['height'\]",
     ),
     'shared image': (_double('images'), 'PATH has several images with the id 1$'),
-    'nothing': (
-        lambda c: (c['annotations'].clear(), c['images'].clear()),
-        'no image of PATH is left',
-    ),
+    'nothing': (lambda c: c.update(annotations=[], images=[]), 'no image of PATH is left'),
     'category without isthing': (
         lambda c: c['categories'][1].pop('isthing'),
         'a category of PATH has no field "isthing"',
     ),
-    'shared category': (
-        lambda c: c['categories'][0].update(id=20),
-        'PATH has several categories with the id 20$',
-    ),
-    'shared name': (
-        lambda c: c['categories'][0].update(name='cat'),
-        "PATH has several categories with the name 'cat'$",
-    ),
+    'shared category': (_category(id=20), 'PATH has several categories with the id 20$'),
+    'shared name': (_category(name='cat'), "PATH has several categories with the name 'cat'$"),
     'no categories': (
         lambda c: c.pop('categories'),
         r"panoptic JSON PATH lacks the fields \['categories'\]",
@@ -282,10 +277,7 @@ val_evaluator = dict(
 
 @pytest.fixture
 def train(panoptic_folder, edit_json, tmp_path_factory):
-    """Return a function that trains on the folder and returns exit code and last line.
-
-    Nothing but logs is in the work folder after, and nothing has changed in the data's.
-    """
+    """Return a function that trains on the folder and returns exit code and last line."""
 
     def give_areas(content):
         # Training does without, the evaluator does not.

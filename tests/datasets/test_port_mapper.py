@@ -156,18 +156,14 @@ def test_sizes_are_rounded_half_to_even():
 
 
 def test_colors_are_distorted_within_uint8():
-    image = np.array([[[0, 100, 250], [10, 20, 30]]], np.uint8)
-    np.testing.assert_array_equal(
-        distort_colors(image, [('brightness', 10.7)]), [[[10, 110, 255], [20, 30, 40]]]
-    )
-    np.testing.assert_array_equal(
-        distort_colors(image, [('contrast', 1.27)]), [[[0, 127, 255], [12, 25, 38]]]
-    )
-    red = np.full((2, 2, 3), (0, 0, 200), np.uint8)
-    np.testing.assert_array_equal(
-        distort_colors(red, [('hue', -60)]), np.full((2, 2, 3), (200, 0, 0))
-    )
-    np.testing.assert_array_equal(distort_colors(red, [('saturation', 0.5)])[0, 0], [100, 100, 200])
+    mixed, red = [[0, 100, 250], [10, 20, 30]], [[0, 0, 200]] * 2
+    for pixels, step, expected in (
+        (mixed, ('brightness', 10.7), [[10, 110, 255], [20, 30, 40]]),
+        (mixed, ('contrast', 1.27), [[0, 127, 255], [12, 25, 38]]),
+        (red, ('hue', -60), [[200, 0, 0]] * 2),
+        (red, ('saturation', 0.5), [[100, 100, 200]] * 2),
+    ):
+        assert distort_colors(np.uint8([pixels]), [step]).tolist() == [expected]
 
 
 def test_every_color_step_is_drawn_half_of_the_time():

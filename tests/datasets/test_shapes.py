@@ -230,5 +230,5 @@ def test_colour_does_not_solve_the_scenes(shapes, tmp_path, prototypes, blur):
         annotations.append({**item, 'segments_info': segments})
     prediction_file = tmp_path / 'panoptic.json'
     prediction_file.write_text(json.dumps({**truth, 'annotations': annotations}))
-    result = pq_compute(str(shapes / 'panoptic_val.json'), str(prediction_file))
+    result = pq_compute(gt_json_file=shapes / 'panoptic_val.json', pred_json_file=prediction_file)
     assert 0 < result['All']['pq'] < 0.25

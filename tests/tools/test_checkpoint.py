@@ -29,15 +29,11 @@ def file(tmp_path):
     return tmp_path / 'weights.pth'
 
 
-def damage(file, kind):
-    torch.save(make_model().state_dict(), file)
-    content = file.read_bytes()
-    file.write_bytes({'text': b'hello there\n', 'empty': b'', 'cut': content[:-500]}[kind])
-
-
 @pytest.mark.parametrize('kind', ['text', 'empty', 'cut'])
 def test_damaged_file_is_named(file, kind):
-    damage(file, kind)
+    torch.save(make_model().state_dict(), file)
+    content = dict(text=b'hello there\n', empty=b'', cut=file.read_bytes()[:-500])
+    file.write_bytes(content[kind])
     with pytest.raises(ValueError, match=f'{file} cannot be read, it may be damaged'):
         read_weights(str(file))
 

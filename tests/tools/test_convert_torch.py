@@ -148,16 +148,12 @@ def convnext(tmp_path_factory):
     folder = tmp_path_factory.mktemp('convnext')
     path = folder / 'convnext.py'
     path.write_text(CONVNEXT)
-    own = build(path).backbone.state_dict()
-    weights = {
-        k.replace('depthwise_conv', 'dwconv').replace('pointwise_conv', 'pwconv'): torch.randn(
-            v.shape
-        )
-        for k, v in own.items()
-    }
+    weights = {'norm.weight': torch.ones(32), 'head.weight': torch.zeros(21841, 32)}
+    for name, value in build(path).backbone.state_dict().items():
+        theirs = name.replace('depthwise_conv', 'dwconv').replace('pointwise_conv', 'pwconv')
+        weights[theirs] = torch.randn(value.shape)
     source = folder / 'convnext_22k.pth'
-    head = {'norm.weight': torch.ones(32), 'head.weight': torch.zeros(21841, 32)}
-    torch.save(dict(model=weights | head), source)
+    torch.save(dict(model=weights), source)
     return path, source
 
 

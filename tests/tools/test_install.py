@@ -92,9 +92,7 @@ def run(wheel, tmp_path_factory):
 
 def test_wheel_holds_what_mim_looks_for(wheel):
     names = {*contents(wheel)}
-    mim = {
-        name.removeprefix('kmax_deeplab/.mim/'): name for name in names if '/.mim/' in name
-    }.keys()
+    mim = {name.removeprefix('kmax_deeplab/.mim/') for name in names if '/.mim/' in name}
     configs = {str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py')}
     tools = {str(path.relative_to(ROOT)) for path in ROOT.glob('tools/**/*.py')}
     assert configs <= mim and 'kmax_deeplab/py.typed' in names
