@@ -1,5 +1,6 @@
 """``tools/test.py --tta``."""
 
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import sys
 
@@ -12,7 +13,6 @@ from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 from projects.kmax.commands import test as tool
 from projects.kmax.panoptic_format import write_panoptic_png
 

@@ -1,5 +1,7 @@
 """A tiny data set, what damages it, and the command that looks at it."""
 
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+
 import json
 
 import cv2

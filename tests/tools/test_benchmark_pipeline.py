@@ -11,13 +11,11 @@ from mmengine.registry import init_default_scope
 
 from projects.kmax.datasets import KMaXAutoAugment
 
-TOOLS = ROOT / 'tools'
-
 
 @pytest.fixture(scope='module')
 def tool():
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(TOOLS)
+        patch.syspath_prepend(ROOT / 'tools')
         yield importlib.import_module('benchmarks.pipeline')
 
 

@@ -10,7 +10,6 @@ from imports import ROOT
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
-TOOLS = ROOT / 'tools'
 NAMES = ('KMaXPanopticMetric', 'panopticapi, 1 core', 'CocoPanopticMetric')
 
 
@@ -21,7 +20,7 @@ def run(monkeypatch, capsys):
     monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
     # Another test may have left the scope of a config.
     monkeypatch.setattr(DefaultScope, '_instance_dict', OrderedDict())
-    monkeypatch.syspath_prepend(TOOLS)
+    monkeypatch.syspath_prepend(ROOT / 'tools')
     tool = importlib.import_module('benchmarks.pq')
 
     def run(*arguments, **changes):

@@ -5,14 +5,12 @@ import sys
 import pytest
 from imports import ROOT
 
-TOOLS = ROOT / 'tools'
-
 
 @pytest.fixture
 def source(tmp_path):
     """Return a function that sources env.sh in a fresh checkout, with few programs on PATH."""
     (tmp_path / 'tools').mkdir()
-    shutil.copy(TOOLS / 'env.sh', tmp_path / 'tools')
+    shutil.copy(ROOT / 'tools' / 'env.sh', tmp_path / 'tools')
     programs = tmp_path / 'bin'
     programs.mkdir()
     (programs / 'dirname').symlink_to(shutil.which('dirname'))
