@@ -7,11 +7,6 @@ import torch
 from mmengine.config import Config
 
 
-@pytest.fixture(params=['train', 'test'])
-def tool(request):
-    return load(request.param)
-
-
 def load(name):
     return importlib.import_module(f'projects.kmax.commands.{name}')
 
@@ -28,39 +23,27 @@ def config(tmp_path):
     return path
 
 
-def test_missing_config_is_named(tool, monkeypatch, capsys):
-    with pytest.raises(SystemExit):
-        parse(tool, monkeypatch, 'absent.py', 'absent.pth')
-    assert 'file absent.py does not exist' in capsys.readouterr().err
+REFUSED = {
+    'train absent.py absent.pth': 'file absent.py does not exist',
+    'test absent.py absent.pth': 'file absent.py does not exist',
+    'train toy.py --resume absent.pth': 'absent.pth does not exist',
+    'test toy.py absent.pth': 'absent.pth does not exist',
+    'test toy.py toy.py --out result.json': '--out must end in .pkl',
+    'test toy.py toy.py --outfile-prefix results': '--outfile-prefix needs --format-only',
+    'train toy.py --amp': '--amp needs a GPU',
+    'train toy.py --new-classes --resume': '--new-classes starts a training and excludes --resume',
+}
 
 
-@pytest.mark.parametrize(
-    ('name', 'arguments'), [('test', ['absent.pth']), ('train', ['--resume', 'absent.pth'])]
-)
-def test_missing_checkpoint_is_named(name, arguments, config, monkeypatch, capsys):
-    with pytest.raises(SystemExit):
-        parse(load(name), monkeypatch, config, *arguments)
-    assert 'absent.pth does not exist' in capsys.readouterr().err
-
-
-def test_out_must_be_a_pickle(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit):
-        parse(load('test'), monkeypatch, config, config, '--out', 'result.json')
-    assert '--out must end in .pkl' in capsys.readouterr().err
-
-
-def test_outfile_prefix_needs_format_only(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit):
-        parse(load('test'), monkeypatch, config, config, '--outfile-prefix', 'results')
-    assert '--outfile-prefix needs --format-only' in capsys.readouterr().err
-
-
-def test_amp_without_gpu_is_refused(config, monkeypatch, capsys):
-    train = load('train')
-    monkeypatch.setattr(train.torch.cuda, 'is_available', lambda: False)
-    with pytest.raises(SystemExit):
-        parse(train, monkeypatch, config, '--amp')
-    assert '--amp needs a GPU' in capsys.readouterr().err
+@pytest.mark.parametrize('words', REFUSED)
+def test_wrong_arguments_are_named(words, config, monkeypatch, capsys):
+    monkeypatch.chdir(config.parent)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    name, *arguments = words.split()
+    with pytest.raises(SystemExit) as error:
+        parse(load(name), monkeypatch, *arguments)
+    assert error.value.code == 2
+    assert REFUSED[words] in capsys.readouterr().err
 
 
 def test_overrides_and_work_folder(config, monkeypatch):
@@ -95,13 +78,6 @@ def test_resume(arguments, start, config, monkeypatch):
     cfg = train.load_config(args)
     train.apply_options(cfg, args)
     assert (cfg.resume, cfg.load_from) == start
-
-
-def test_new_classes_exclude_resuming(config, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as error:
-        parse(load('train'), monkeypatch, config, '--new-classes', '--resume')
-    assert error.value.code == 2
-    assert '--new-classes starts a training and excludes --resume' in capsys.readouterr().err
 
 
 def test_learning_rate_scaling_needs_a_base(config, monkeypatch):

@@ -3,19 +3,18 @@
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from projects.kmax.commands import test as tool
-
-ROOT = Path(projects.kmax.__file__).parents[2]
+from projects.kmax.panoptic_format import write_panoptic_png
 
 
 @pytest.fixture
@@ -34,20 +33,16 @@ def main(monkeypatch, tmp_path):
 def config(tmp_path):
     """Write a data set of one image, a config of it and a checkpoint."""
     cfg = Config.fromfile(ROOT / 'configs' / 'kmax' / 'kmax_nano_shapes-panoptic.py')
-    for name in ('val', 'panoptic_val'):
-        (tmp_path / name).mkdir()
+    (tmp_path / 'val').mkdir()
     cv2.imwrite(str(tmp_path / 'val' / '1.png'), np.full((97, 129, 3), 90, np.uint8))
-    ids = np.zeros((97, 129, 3), np.uint8)
-    ids[..., 2] = 1
-    cv2.imwrite(str(tmp_path / 'panoptic_val' / '1.png'), ids)
+    write_panoptic_png(tmp_path / 'panoptic_val' / '1.png', np.ones((97, 129), int))
     head = cfg.model.panoptic_head
-    names = [('thing', i) for i in range(head.num_things_classes)]
-    names += [('stuff', i) for i in range(head.num_stuff_classes)]
+    things = head.num_things_classes
     categories = [
-        dict(id=i, name=f'{kind}{number}', isthing=int(kind == 'thing'), color=[i, 0, 0])
-        for i, (kind, number) in enumerate(names, start=1)
+        dict(id=i, name=f'class{i}', isthing=int(i <= things), color=[i, 0, 0])
+        for i in range(1, things + head.num_stuff_classes + 1)
     ]
-    segment = dict(id=1, category_id=len(names), iscrowd=0, area=97 * 129)
+    segment = dict(id=1, category_id=len(categories), iscrowd=0, area=97 * 129)
     content = dict(
         images=[dict(id=1, file_name='1.png', height=97, width=129)],
         annotations=[dict(image_id=1, file_name='1.png', segments_info=[segment])],
@@ -59,10 +54,8 @@ def config(tmp_path):
         loader.dataset.data_root = f'{tmp_path}/'
     for metric in (*cfg.val_evaluator, *cfg.test_evaluator):
         if 'ann_file' in metric:
-            metric.update(
-                ann_file=str(tmp_path / 'panoptic_val.json'),
-                seg_prefix=str(tmp_path / 'panoptic_val'),
-            )
+            metric.ann_file = str(tmp_path / 'panoptic_val.json')
+            metric.seg_prefix = str(tmp_path / 'panoptic_val')
     init_default_scope('mmdet')
     torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), tmp_path / 'weights.pth')
     return cfg
@@ -71,11 +64,8 @@ def config(tmp_path):
 def test_views_are_merged_and_measured(main, config, tmp_path, monkeypatch):
     from projects.kmax.models import tta
 
-    merged = []
-    merge_views = tta.merge_views
-    monkeypatch.setattr(
-        tta, 'merge_views', lambda views: merged.append(len(views)) or merge_views(views)
-    )
+    merged, merge = [], tta.merge_views
+    monkeypatch.setattr(tta, 'merge_views', lambda views: merged.append(len(views)) or merge(views))
     config.dump(str(tmp_path / 'config.py'))
     main(tmp_path / 'config.py', tmp_path / 'weights.pth', '--tta')
     assert merged == [2]

@@ -34,6 +34,12 @@ def convert(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def out(tmp_path):
+    """Return the folder to convert to."""
+    return tmp_path / 'out'
+
+
 class Forge:
     """Makes files as the official downloads hold them."""
 
@@ -41,9 +47,7 @@ class Forge:
 
     def image(self, path, seed=0):
         """Write an image of noise."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        noise = np.random.default_rng(seed).integers(0, 256, (*self.SIZE, 3), np.uint8)
-        cv2.imwrite(str(path), noise)
+        self.png(path, np.random.default_rng(seed).integers(0, 256, (*self.SIZE, 3), np.uint8))
 
     def png(self, path, grid):
         """Write an array."""

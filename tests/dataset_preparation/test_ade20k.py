@@ -1,7 +1,5 @@
 """ADE20K: scene parsing and instances become panoptic annotations."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import ast
 import json
 import time
@@ -41,8 +39,7 @@ def ade20k(tmp_path, forge):
     return downloads
 
 
-def test_ade20k_is_converted_and_loads(ade20k, tmp_path, convert, forge):
-    out = tmp_path / 'ade'
+def test_ade20k_is_converted_and_loads(ade20k, out, convert, forge):
     code, printed = convert('ade20k', ade20k, out)
     assert (code, 'ADE20K is ready' in printed) == (0, True)
     # 16 + 16 + 16 of 16 + 16 + 24 pixels
@@ -85,84 +82,83 @@ def test_categories_are_those_of_the_public_scripts():
     assert [things.index(name) + 1 for name in ('bed', 'person', 'flag')] == [1, 4, 100]
 
 
-def test_stuff_hidden_by_things_keeps_its_area_unless_nothing_of_it_shows(
-    ade20k, tmp_path, convert, forge
-):
-    out = tmp_path / 'ade'
+@pytest.fixture
+def convert_again(ade20k, out, tmp_path, convert):
+    """Convert, and return a function that does so again without the downloads."""
     convert('ade20k', ade20k, out)
-    folder = 'validation/ADE_val_00000001.png'
+    (tmp_path / 'none').mkdir()
+    return lambda: convert('ade20k', tmp_path / 'none', out)
+
+
+def test_stuff_hidden_by_things_keeps_its_area_unless_nothing_of_it_shows(
+    out, convert_again, forge
+):
+    name = 'validation/ADE_val_00000001.png'
     semantic = np.zeros(forge.SIZE, np.uint8)
     semantic[:, :8], semantic[:4, 8:12] = 1, 3
     instance = np.zeros((*forge.SIZE, 3), np.uint8)
     instance[:4, 4:12] = 0, 9, 4
     semantic[8:, 16:], instance[8:, 16:] = 13, (0, 10, 4)
-    forge.png(out / 'annotations' / folder, semantic)
-    forge.png(out / 'annotations_instance' / folder, instance)
-    (tmp_path / 'none').mkdir()
-    assert convert('ade20k', tmp_path / 'none', out)[0] == 0
+    forge.png(out / 'annotations' / name, semantic)
+    forge.png(out / 'annotations_instance' / name, instance)
+    assert convert_again()[0] == 0
     [annotation] = json.loads((out / 'ade20k_panoptic_val.json').read_text())['annotations']
     found = [(s['category_id'], s['area']) for s in annotation['segments_info']]
     assert found == [(0, 24 * 8), (12, 32), (12, 256)]
 
 
-def _damage(out):
-    (out / 'annotations_instance/training/ADE_train_00000001.png').unlink()
+def _rewrite(change):
+    """Return what changes the array of a PNG."""
+
+    def rewrite(path):
+        grid = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        cv2.imwrite(str(path), np.ascontiguousarray(change(grid)))
+
+    return rewrite
 
 
-def _truncate(out):
-    path = out / 'annotations/training/ADE_train_00000001.png'
-    path.write_bytes(path.read_bytes()[:60])
+def _set_pixel(*value):
+    def change(grid):
+        grid[0, 0] = value
+        return grid
+
+    return _rewrite(change)
 
 
-def _resize(out):
-    path = out / 'annotations/training/ADE_train_00000001.png'
-    cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[:, 1:])
-
-
-def _mix(out):
-    path = out / 'annotations_instance/training/ADE_train_00000001.png'
-    grid = cv2.imread(str(path))
-    grid[0, 0] = 0, 1, 5
-    cv2.imwrite(str(path), grid)
-
-
-def _exceed(out):
-    path = out / 'annotations_instance/training/ADE_train_00000001.png'
-    grid = cv2.imread(str(path))
-    grid[0, 0] = 0, 77, 101
-    cv2.imwrite(str(path), grid)
+PNG = 'training/ADE_train_00000001.png'
 
 
 @pytest.mark.parametrize(
-    ('damage', 'message'),
+    ('part', 'damage', 'message'),
     [
-        (_damage, 'annotations_instance/training/ADE_train_00000001.png is missing'),
-        (_truncate, 'annotations/training/ADE_train_00000001.png is damaged or not a PNG of grey'),
-        (_resize, 'ADE_train_00000001.png is 31x24 pixels, but its image is 32x24'),
-        (_mix, 'instance 1 of '),
-        (_exceed, 'instance 77 of '),
+        ('annotations_instance', Path.unlink, f'annotations_instance/{PNG} is missing'),
+        (
+            'annotations',
+            lambda path: path.write_bytes(path.read_bytes()[:60]),
+            f'annotations/{PNG} is damaged or not a PNG of grey',
+        ),
+        (
+            'annotations',
+            _rewrite(lambda grid: grid[:, 1:]),
+            'ADE_train_00000001.png is 31x24 pixels, but its image is 32x24',
+        ),
+        ('annotations_instance', _set_pixel(0, 1, 5), 'instance 1 of '),
+        ('annotations_instance', _set_pixel(0, 77, 101), 'instance 77 of '),
     ],
 )
-def test_ade20k_names_damaged_files_and_writes_no_json(damage, message, ade20k, tmp_path, convert):
-    out = tmp_path / 'ade'
-    convert('ade20k', ade20k, out)
-    damage(out)
-    (tmp_path / 'none').mkdir()
-    code, printed = convert('ade20k', tmp_path / 'none', out)
+def test_ade20k_names_damaged_files_and_writes_no_json(part, damage, message, out, convert_again):
+    damage(out / part / PNG)
+    code, printed = convert_again()
     assert code.startswith('ade20k.py: error: ') and code.endswith('annotations are faulty')
     assert message in printed
     assert not (out / 'ade20k_panoptic_train.json').exists()
     assert (out / 'ade20k_panoptic_val.json').exists()
 
 
-def test_ade20k_refuses_instances_of_other_images(ade20k, tmp_path, convert):
-    out = tmp_path / 'ade'
-    convert('ade20k', ade20k, out)
+def test_ade20k_refuses_instances_of_other_images(out, convert_again):
     for path in (out / 'annotations_instance').rglob('*.png'):
-        grid = cv2.imread(str(path))
-        cv2.imwrite(str(path), np.ascontiguousarray(grid[::-1]))
-    (tmp_path / 'none').mkdir()
-    code, _ = convert('ade20k', tmp_path / 'none', out)
+        _rewrite(lambda grid: grid[::-1])(path)
+    code, _ = convert_again()
     assert 'annotations_instance/training does not belong to' in code
     assert not (out / 'ade20k_panoptic_train.json').exists()
 
@@ -178,37 +174,36 @@ def test_instances_of_ade20k_are_found_without_sorting_all_pixels():
     assert np.array_equal(found, pairs[pairs[:, 1] > 0])
 
 
-@pytest.mark.parametrize(
-    ('archive', 'parts', 'url'),
-    [
-        (
-            'ADEChallengeData2016.zip',
-            ['images', 'annotations'],
-            'http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip',
-        ),
-        (
-            'annotations_instance.tar',
-            ['annotations_instance'],
-            'http://sceneparsing.csail.mit.edu/data/ChallengeData2017/annotations_instance.tar',
-        ),
-    ],
-)
-def test_ade20k_says_what_to_download(archive, parts, url, ade20k, tmp_path, convert):
+# Of every archive where it is from and what is in it.
+ARCHIVES = {
+    'ADEChallengeData2016.zip': (
+        'http://data.csail.mit.edu/places/ADEchallenge',
+        ('images', 'annotations'),
+    ),
+    'annotations_instance.tar': (
+        'http://sceneparsing.csail.mit.edu/data/ChallengeData2017',
+        ('annotations_instance',),
+    ),
+}
+
+
+@pytest.mark.parametrize('archive', ARCHIVES)
+def test_ade20k_says_what_to_download(archive, ade20k, out, convert):
+    url, parts = ARCHIVES[archive]
     (ade20k / archive).unlink()
-    out = tmp_path / 'ade'
     code, printed = convert('ade20k', ade20k, out)
     assert code == f'ade20k.py: error: {2 * len(parts)} files or annotations are faulty'
     for part in parts:
         for split in ('training', 'validation'):
-            message = f'{out}/{part}/{split} is missing: download {url} into {ade20k}\n'
+            message = f'{out}/{part}/{split} is missing: download {url}/{archive} into {ade20k}\n'
             assert message in printed
     assert not list(out.glob('ade20k_panoptic*'))
 
 
-@pytest.mark.parametrize('archive', ['ADEChallengeData2016.zip', 'annotations_instance.tar'])
-def test_ade20k_names_a_truncated_archive(archive, ade20k, tmp_path, convert):
+@pytest.mark.parametrize('archive', ARCHIVES)
+def test_ade20k_names_a_truncated_archive(archive, ade20k, out, tmp_path, convert):
     path = ade20k / archive
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
-    code, _ = convert('ade20k', ade20k, tmp_path / 'ade')
+    code, _ = convert('ade20k', ade20k, out)
     assert code.startswith(f'ade20k.py: error: archive {path} is damaged, download it again: ')
     assert not list(tmp_path.rglob('ade20k_panoptic*'))

@@ -1,7 +1,5 @@
 """Cityscapes: cityscapesScripts' conversion around which everything is checked."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import importlib.util
 import json
 import sys
@@ -22,13 +20,8 @@ def cityscapes(tmp_path, forge):
     for split, city in (('train', 'aachen'), ('val', 'lindau')):
         name = f'{city}_000000_000019'
         ids = np.full(forge.SIZE, 7, np.uint16)
-        ids[:6], ids[6:8], ids[10:14, 4:8], ids[10:14, 12:16], ids[16:, :4] = (
-            23,
-            3,
-            26000,
-            26001,
-            24,
-        )
+        ids[:6], ids[6:8], ids[16:, :4] = 23, 3, 24
+        ids[10:14, 4:8], ids[10:14, 12:16] = 26000, 26001
         forge.png(downloads / 'gtFine' / split / city / f'{name}_gtFine_instanceIds.png', ids)
         image = downloads / 'leftImg8bit' / split / city / f'{name}_leftImg8bit.png'
         forge.image(image, len(city))
@@ -47,14 +40,12 @@ needs_cityscapes = pytest.mark.skipif(
 
 
 @needs_cityscapes
-def test_cityscapes_is_converted_and_loads(cityscapes, tmp_path, convert, forge):
-    out = tmp_path / 'cityscapes'
+def test_cityscapes_is_converted_and_loads(cityscapes, out, convert, forge):
     code, printed = convert('cityscapes', cityscapes, out)
     assert (code, 'Cityscapes is ready' in printed) == (0, True)
-    names = ('gtFine/cityscapes_panoptic_val.json', 'leftImg8bit/val')
-    dataset = forge.load(
-        'KMaXCityscapesPanopticDataset', out, *names, 'gtFine/cityscapes_panoptic_val'
-    )
+    annotations = 'gtFine/cityscapes_panoptic_val'
+    names = (f'{annotations}.json', 'leftImg8bit/val', annotations)
+    dataset = forge.load('KMaXCityscapesPanopticDataset', out, *names)
     labels = [dataset.metainfo['classes'][i] for i in dataset[0]['gt_segment_labels']]
     assert sorted(labels) == ['car', 'car', 'road', 'sky']  # the group is a crowd
     whole = forge.files(out)
@@ -63,10 +54,9 @@ def test_cityscapes_is_converted_and_loads(cityscapes, tmp_path, convert, forge)
 
 
 @needs_cityscapes
-def test_cityscapes_starts_again_after_an_interruption(cityscapes, tmp_path, convert, monkeypatch):
+def test_cityscapes_starts_again_after_an_interruption(cityscapes, out, convert, monkeypatch):
     from cityscapesscripts.preparation import createPanopticImgs
 
-    out = tmp_path / 'cityscapes'
     create = createPanopticImgs.convert2panoptic
 
     def interrupted(*args, **kwargs):
@@ -83,53 +73,40 @@ def test_cityscapes_starts_again_after_an_interruption(cityscapes, tmp_path, con
 
 
 @pytest.fixture
-def annotated_cityscapes(tmp_path, forge):
+def annotated_cityscapes(out, forge):
     """What createPanopticImgs leaves of one image each, and two images of the test server."""
-    folder = tmp_path / 'cityscapes'
-    names = dict(train=['aachen'], val=['lindau'], test=['berlin', 'bonn'])
-    for split, cities in names.items():
-        for city in cities:
-            stem = f'{city}_000000_000019'
-            forge.image(folder / 'leftImg8bit' / split / city / f'{stem}_leftImg8bit.png')
+    classes = DATASETS.get('KMaXCityscapesPanopticDataset').METAINFO
+    categories = [
+        dict(id=7 + n, name=name, isthing=int(name in classes['thing_classes']))
+        for n, name in enumerate(['road', *(c for c in classes['classes'] if c != 'road')])
+    ]
+    height, width = forge.SIZE
+    segment = dict(id=7, category_id=7, iscrowd=0, area=height * width, bbox=[0, 0, width, height])
+    ids = np.full(forge.SIZE, 7, np.uint16)
+    cities = dict(aachen='train', lindau='val', berlin='test', bonn='test')
+    for city, split in cities.items():
+        stem = f'{city}_000000_000019'
+        forge.image(out / 'leftImg8bit' / split / city / f'{stem}_leftImg8bit.png')
         if split == 'test':
             continue
-        png = f'{stem}_gtFine_panoptic.png'
-        instances = folder / 'gtFine' / split / city / f'{stem}_gtFine_instanceIds.png'
-        forge.png(instances, np.full(forge.SIZE, 7, np.uint16))
-        write_panoptic_png(
-            folder / 'gtFine' / f'cityscapes_panoptic_{split}' / png,
-            np.full(forge.SIZE, 7, np.uint16),
-        )
-        classes = DATASETS.get('KMaXCityscapesPanopticDataset').METAINFO
-        categories = [
-            dict(id=7 + n, name=name, isthing=int(name in classes['thing_classes']))
-            for n, name in enumerate(['road', *(c for c in classes['classes'] if c != 'road')])
-        ]
-        segment = dict(
-            id=7, category_id=7, area=forge.SIZE[0] * forge.SIZE[1], bbox=[0, 0, *forge.SIZE[::-1]]
-        )
-        image = dict(id=stem, width=forge.SIZE[1], height=forge.SIZE[0])
+        png, image = f'{stem}_gtFine_panoptic.png', f'{stem}_gtFine_leftImg8bit.png'
+        forge.png(out / 'gtFine' / split / city / f'{stem}_gtFine_instanceIds.png', ids)
+        write_panoptic_png(out / 'gtFine' / f'cityscapes_panoptic_{split}' / png, ids)
         content = dict(
-            images=[dict(image, file_name=f'{stem}_gtFine_leftImg8bit.png')],
-            annotations=[
-                dict(image_id=stem, file_name=png, segments_info=[dict(segment, iscrowd=0)])
-            ],
+            images=[dict(id=stem, file_name=image, width=width, height=height)],
+            annotations=[dict(image_id=stem, file_name=png, segments_info=[segment])],
             categories=categories,
         )
-        (folder / 'gtFine' / f'cityscapes_panoptic_{split}.json').write_text(json.dumps(content))
-    return folder
+        (out / 'gtFine' / f'cityscapes_panoptic_{split}.json').write_text(json.dumps(content))
 
 
-def test_cityscapes_lists_the_images_of_the_test_server(annotated_cityscapes, convert, forge):
-    out = annotated_cityscapes
+def test_cityscapes_lists_the_images_of_the_test_server(annotated_cityscapes, out, convert, forge):
     code, printed = convert('cityscapes', out, out)
     assert (code, 'Cityscapes is ready' in printed) == (0, True)
     path = out / 'gtFine' / 'cityscapes_panoptic_test.json'
     listed = json.loads(path.read_text())
-    assert [image['id'] for image in listed['images']] == [
-        'berlin_000000_000019',
-        'bonn_000000_000019',
-    ]
+    names = ['berlin_000000_000019', 'bonn_000000_000019']
+    assert [image['id'] for image in listed['images']] == names
     assert 'annotations' not in listed
     categories = json.loads((path.parent / 'cityscapes_panoptic_val.json').read_text())
     assert listed['categories'] == categories['categories']
@@ -142,12 +119,11 @@ def test_cityscapes_lists_the_images_of_the_test_server(annotated_cityscapes, co
             test_mode=True,
         )
     )
-    assert [dataset[i]['img_id'] for i in range(2)] == [i['id'] for i in listed['images']]
+    assert [dataset[i]['img_id'] for i in range(2)] == names
     assert dataset[0]['img'].shape == (*forge.SIZE, 3)
 
 
-def test_cityscapes_names_a_damaged_test_image_and_lists_none(annotated_cityscapes, convert):
-    out = annotated_cityscapes
+def test_cityscapes_names_a_damaged_test_image_and_lists_none(annotated_cityscapes, out, convert):
     path = out / 'leftImg8bit/test/bonn/bonn_000000_000019_leftImg8bit.png'
     path.write_bytes(b'')
     code, printed = convert('cityscapes', out, out)
@@ -157,9 +133,8 @@ def test_cityscapes_names_a_damaged_test_image_and_lists_none(annotated_cityscap
 
 
 @pytest.mark.parametrize('part', ['leftImg8bit', 'gtFine'])
-def test_cityscapes_says_what_to_download(part, cityscapes, tmp_path, convert):
+def test_cityscapes_says_what_to_download(part, cityscapes, out, tmp_path, convert):
     (cityscapes / f'{part}_trainvaltest.zip').unlink()
-    out = tmp_path / 'cityscapes'
     code, printed = convert('cityscapes', cityscapes, out)
     assert code == 'cityscapes.py: error: 2 files or annotations are faulty'
     url = 'https://www.cityscapes-dataset.com/downloads/'
@@ -178,8 +153,7 @@ def test_cityscapes_says_what_to_download(part, cityscapes, tmp_path, convert):
         'gtFine/train/aachen/aachen_000000_000019_gtFine_instanceIds.png',
     ],
 )
-def test_cityscapes_names_a_missing_file(name, annotated_cityscapes, convert, forge):
-    out = annotated_cityscapes
+def test_cityscapes_names_a_missing_file(name, annotated_cityscapes, out, convert, forge):
     for stem in ('bremen/bremen_000001_000019', 'bochum/bochum_000001_000019'):
         forge.image(out / 'leftImg8bit' / 'train' / f'{stem}_leftImg8bit.png')
         grid = np.full(forge.SIZE, 7, np.uint16)
@@ -200,11 +174,10 @@ def test_cityscapes_without_its_scripts_says_what_to_install(
     assert not list(tmp_path.rglob('cityscapes_panoptic_*'))
 
 
-def test_cityscapes_names_a_damaged_annotation(cityscapes, tmp_path, convert, monkeypatch):
+def test_cityscapes_names_a_damaged_annotation(cityscapes, out, convert, monkeypatch):
     scripts = types.SimpleNamespace(convert2panoptic=None)
     for name in ('', '.preparation', '.preparation.createPanopticImgs'):
         monkeypatch.setitem(sys.modules, f'cityscapesscripts{name}', scripts)
-    out = tmp_path / 'cityscapes'
     names = [
         'gtFine/train/aachen/aachen_000000_000019_gtFine_instanceIds.png',
         'gtFine/val/lindau/lindau_000000_000019_gtFine_instanceIds.png',

@@ -1,12 +1,12 @@
 """COCO: archives within archives, unpacked or linked to."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
+import shutil
 import zipfile
 
 import numpy as np
 import pytest
+from mmdet.datasets import CocoPanopticDataset
 
 from projects.kmax.panoptic_format import write_panoptic_png
 
@@ -14,8 +14,6 @@ from projects.kmax.panoptic_format import write_panoptic_png
 @pytest.fixture
 def coco(tmp_path, forge):
     """The archives, the PNGs in archives of their own within the one of the annotations."""
-    from mmdet.datasets import CocoPanopticDataset
-
     meta = CocoPanopticDataset.METAINFO
     known = [
         dict(id=n, name=name, isthing=int(name in meta['thing_classes']))
@@ -41,8 +39,7 @@ def coco(tmp_path, forge):
     return downloads
 
 
-def test_coco_is_unpacked_and_loads(coco, tmp_path, convert, forge):
-    out = tmp_path / 'coco'
+def test_coco_is_unpacked_and_loads(coco, out, convert, forge):
     code, printed = convert('coco', coco, out)
     assert (code, 'train: 1 images' in printed, 'COCO is ready' in printed) == (0, True, True)
     names = ('annotations/panoptic_val2017.json', 'val2017', 'annotations/panoptic_val2017')
@@ -53,8 +50,7 @@ def test_coco_is_unpacked_and_loads(coco, tmp_path, convert, forge):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-def test_coco_goes_on_after_an_interruption(coco, tmp_path, convert, forge):
-    out = tmp_path / 'coco'
+def test_coco_goes_on_after_an_interruption(coco, out, convert, forge):
     convert('coco', coco, out)
     whole = forge.files(out)
     image = out / 'train2017' / '000000000009.jpg'
@@ -64,9 +60,8 @@ def test_coco_goes_on_after_an_interruption(coco, tmp_path, convert, forge):
     assert forge.files(out) == whole
 
 
-def test_coco_says_what_is_missing(coco, tmp_path, convert):
+def test_coco_says_what_is_missing(coco, out, convert):
     (coco / 'val2017.zip').unlink()
-    out = tmp_path / 'coco'
     code, printed = convert('coco', coco, out)
     assert code == 'coco.py: error: 1 files or annotations are faulty'
     url = 'http://images.cocodataset.org/zips/val2017.zip'
@@ -88,9 +83,8 @@ def test_coco_names_a_damaged_archive_and_a_damaged_file(coco, tmp_path, convert
     assert 'val2017/000000000139.jpg' in printed
 
 
-def test_coco_links_folders_and_reads_unlabeled_images(coco, tmp_path, convert, forge):
+def test_coco_links_folders_and_reads_unlabeled_images(coco, out, convert, forge):
     forge.image(coco / 'unlabeled2017' / '000000000008.jpg', 8)
-    out = tmp_path / 'coco'
     assert convert('coco', coco, out, '--splits', 'train', 'val', 'unlabeled')[0] == 0
     assert (out / 'unlabeled2017').is_symlink()
     (coco / 'unlabeled2017' / '000000000010.jpg').write_bytes(b'')
@@ -107,12 +101,10 @@ def test_archives_cannot_write_elsewhere(coco, tmp_path, convert):
     assert not (tmp_path / 'elsewhere').exists()
 
 
-def test_pngs_are_found_where_only_the_outer_archive_is_unpacked(coco, tmp_path, convert, forge):
+def test_pngs_are_found_where_only_the_outer_archive_is_unpacked(coco, out, convert, forge):
     archive = coco / 'panoptic_annotations_trainval2017.zip'
-    with zipfile.ZipFile(archive) as content:
-        content.extractall(coco)
+    shutil.unpack_archive(archive, coco)
     archive.unlink()
-    out = tmp_path / 'coco'
     assert convert('coco', coco, out)[0] == 0
     assert len(list(out.glob('annotations/panoptic_*2017/*.png'))) == 2
 
@@ -121,8 +113,7 @@ def test_pngs_are_found_where_only_the_outer_archive_is_unpacked(coco, tmp_path,
 def test_truncated_archive_of_annotations_is_named(kind, coco, tmp_path, convert, forge):
     archive = coco / 'panoptic_annotations_trainval2017.zip'
     if kind == 'inner':
-        with zipfile.ZipFile(archive) as content:
-            content.extractall(coco)
+        shutil.unpack_archive(archive, coco)
         archive.unlink()
         archive = coco / 'annotations' / 'panoptic_val2017.zip'
     archive.write_bytes(archive.read_bytes()[:-30])
@@ -135,8 +126,7 @@ def test_truncated_archive_of_annotations_is_named(kind, coco, tmp_path, convert
 @pytest.mark.parametrize(
     'name', ['val2017/000000000139.jpg', 'annotations/panoptic_val2017/000000000139.png']
 )
-def test_damaged_file_is_named_and_mended(name, coco, tmp_path, convert, forge):
-    out = tmp_path / 'coco'
+def test_damaged_file_is_named_and_mended(name, coco, out, convert, forge):
     assert convert('coco', coco, out)[0] == 0
     whole = forge.files(out)
     # Of the same size, as after a loss of power.

@@ -1,7 +1,5 @@
 """Killed while it unpacks, a converter leaves no folder that would pass for the whole."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import multiprocessing
 import os
 import signal
@@ -43,6 +41,13 @@ def _kill_at(module, name, call, archive, out):
     _unpack(archive, out)
 
 
+def _unpack_killed(*args):
+    process = FORK.Process(target=_kill_at, args=args)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     ('module', 'name', 'call'),
     [
@@ -53,12 +58,8 @@ def _kill_at(module, name, call, archive, out):
         (archives, 'remove_temporaries', 1),
     ],
 )
-def test_folder_appears_whole(module, name, call, archive, tmp_path, forge):
-    out = tmp_path / 'out'
-    process = FORK.Process(target=_kill_at, args=(module, name, call, archive, out))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+def test_folder_appears_whole(module, name, call, archive, out, tmp_path, forge):
+    _unpack_killed(module, name, call, archive, out)
     assert not (out / 'unlabeled2017').exists()
     _unpack(archive, out)
     assert sorted(forge.files(out)) == NAMES
@@ -66,20 +67,12 @@ def test_folder_appears_whole(module, name, call, archive, tmp_path, forge):
     assert forge.files(out) == forge.files(tmp_path / 'undisturbed')
 
 
-def test_work_that_is_done_is_not_done_again(archive, tmp_path, monkeypatch):
-    out = tmp_path / 'out'
-    args = (archives, 'write_atomically', 4, archive, out)
-    process = FORK.Process(target=_kill_at, args=args)
-    process.start()
-    process.join(60)
-    written = []
-    write = archives.write_atomically
-
-    def record(path, content):
-        written.append(path)
-        write(path, content)
-
-    monkeypatch.setattr(archives, 'write_atomically', record)
+def test_work_that_is_done_is_not_done_again(archive, out, monkeypatch):
+    _unpack_killed(archives, 'write_atomically', 4, archive, out)
+    written, write = [], archives.write_atomically
+    monkeypatch.setattr(
+        archives, 'write_atomically', lambda path, *args: written.append(path) or write(path, *args)
+    )
     _unpack(archive, out)
     assert len(written) == 1
     _unpack(archive, out)

@@ -1,7 +1,5 @@
 """Folders of images without annotations."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
 
 from mmdet.registry import DATASETS

@@ -31,6 +31,13 @@ def write_ids(path: Path, ids: np.ndarray) -> None:
     cv2.imwrite(str(path), rgb[..., ::-1])
 
 
+@pytest.fixture(scope='module')
+def recorded(oracle):
+    """Arrays of the original's preprocessing."""
+    with np.load(oracle('tf/tf_preprocess.npz')) as arrays:
+        return dict(arrays)
+
+
 @pytest.fixture
 def panoptic_ids() -> np.ndarray:
     """Ids of every image: the five segments in columns, and void."""
@@ -98,3 +105,14 @@ def build_dataset(panoptic_folder: Path):
         return DATASETS.build(settings | kwargs)
 
     return build
+
+
+@pytest.fixture
+def coco_sample(real_data):
+    """Return a function that gives the settings of a data set of real images of COCO."""
+    return lambda: dict(
+        type='KMaXCocoPanopticDataset',
+        data_root=str(real_data('coco_panoptic_sample')),
+        ann_file='panoptic_sample.json',
+        data_prefix=dict(img='images', seg='panoptic_sample'),
+    )

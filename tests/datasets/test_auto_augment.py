@@ -1,6 +1,5 @@
 """The colour augmentation against the images and the policies the original recorded."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 
 import numpy as np
@@ -18,13 +17,6 @@ FACTORS = {
     'solarize': (35, 179),
 }
 OPERATIONS = [(name, value) for name, values in FACTORS.items() for value in values]
-
-
-@pytest.fixture(scope='module')
-def recorded(oracle):
-    """Arrays of the original's preprocessing."""
-    with np.load(oracle('tf/tf_preprocess.npz')) as arrays:
-        return dict(arrays)
 
 
 def _recorded_name(operation):

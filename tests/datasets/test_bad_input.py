@@ -1,20 +1,19 @@
-"""Every fault of a data set is reported with the file and the image, from workers too."""
+"""Every fault of a data set is reported with the file and the image, from workers too.
 
+It ends ``tools/train.py`` at once: exit code, last line, and what is on disk after.
+"""
+
+import json
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from forked import HERE, Training
 from mmdet.registry import METRICS
+from PIL import Image
 from torch.utils.data import DataLoader
-
-
-def _png(folder):
-    return folder / 'panoptic' / '1.png'
-
-
-def _image(folder):
-    return folder / 'images' / '1.png'
 
 
 def _truncate(path, fraction=0.6):
@@ -27,9 +26,14 @@ def _truncate_jpeg(path):
     _truncate(path)
 
 
-def _rewrite(change):
-    """Return what changes the colours of a PNG."""
-    return lambda path: cv2.imwrite(str(path), change(cv2.imread(str(path))))
+def _empty(path):
+    path.write_bytes(b'')
+
+
+def _turn(path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((24, 40, 3), np.uint8)).save(path, format='JPEG', exif=exif)
 
 
 def _add_id(colors):
@@ -42,84 +46,68 @@ def _remove_id(colors):
     return colors
 
 
-UNREADABLE = r'image 1 \(.*images/1\.png\) of .*panoptic\.json: .*'
-PNG = r'panoptic PNG .*panoptic/1\.png '
+IMAGE = r'image 1 \(FOLDER/images/1\.png\)'
+UNREADABLE = IMAGE + r' of FOLDER/panoptic\.json: .*'
+PNG = r'panoptic PNG FOLDER/panoptic/1\.png '
+OF_IMAGE = PNG + r'of image 1 in FOLDER/panoptic\.json '
+SEGMENTS_INFO = r'the segments_info of image 1 in FOLDER/panoptic\.json'
+# The folder of the file, what damages it, the error and its message.
 FAULTS = {
-    'no image': (_image, Path.unlink, FileNotFoundError, UNREADABLE + 'No such file'),
-    'truncated image': (_image, _truncate, OSError, UNREADABLE),
-    'truncated JPEG': (_image, _truncate_jpeg, OSError, UNREADABLE),
-    'empty image': (_image, lambda path: path.write_bytes(b''), OSError, UNREADABLE),
-    'text': (_image, lambda path: path.write_text('not an image'), OSError, UNREADABLE),
-    'no PNG': (
-        _png,
-        Path.unlink,
-        FileNotFoundError,
-        PNG + r'of image 1 in .*panoptic\.json does not exist',
-    ),
-    'truncated PNG': (
-        _png,
-        _truncate,
+    'no image': ('images', Path.unlink, FileNotFoundError, UNREADABLE + 'No such file'),
+    'truncated image': ('images', _truncate, OSError, UNREADABLE),
+    'truncated JPEG': ('images', _truncate_jpeg, OSError, UNREADABLE),
+    'empty image': ('images', _empty, OSError, UNREADABLE),
+    'text': ('images', lambda path: path.write_text('not an image'), OSError, UNREADABLE),
+    'turned image': (
+        'images',
+        _turn,
         ValueError,
-        PNG + r'of image 1 in .*panoptic\.json is truncated',
+        PNG + f'is 40x24 pixels, but {IMAGE} is 24x40 pixels; the image may have an EXIF orient',
     ),
-    'empty PNG': (
-        _png,
-        lambda path: path.write_bytes(b''),
-        ValueError,
-        PNG + r'of image 1 in .*panoptic\.json is truncated or not an image',
-    ),
-    '16 bits': (
-        _png,
-        _rewrite(lambda colors: colors.astype(np.uint16)),
-        ValueError,
-        PNG + 'of image 1 in .* must .* 8 bits, but has 3 of type uint16',
-    ),
-    '16 bits, grey': (
-        _png,
-        _rewrite(lambda colors: colors[..., 0].astype(np.uint16)),
-        ValueError,
-        PNG + 'of image 1 in .* must .* 8 bits, but has 1 of type uint16',
-    ),
-    'grey': (
-        _png,
-        _rewrite(lambda colors: colors[..., 0]),
-        ValueError,
-        PNG + 'of image 1 in .* must have .*, but has 1 of type uint8',
-    ),
-    'small': (
-        _png,
-        _rewrite(lambda colors: colors[:, :-1]),
-        ValueError,
-        PNG + r'is 39x24 pixels, but image 1 \(.*images/1\.png\) is 40x24 pixels',
-    ),
-    'unlisted id': (
-        _png,
-        _rewrite(_add_id),
-        ValueError,
-        PNG + r'holds id 77, which is not among the segments_info of image 1 in .*panoptic\.json',
-    ),
-    'missing id': (
-        _png,
-        _rewrite(_remove_id),
-        ValueError,
-        PNG
-        + r'has no pixel of id 7, which is among the segments_info of image 1 in .*panoptic\.json',
-    ),
+    'no PNG': ('panoptic', Path.unlink, FileNotFoundError, OF_IMAGE + 'does not exist'),
+    'truncated PNG': ('panoptic', _truncate, ValueError, OF_IMAGE + 'is truncated'),
+    'empty PNG': ('panoptic', _empty, ValueError, OF_IMAGE + 'is truncated or not an image'),
+}
+CHANNELS = OF_IMAGE + 'must have three channels of 8 bits, but has '
+# Changes of the colours of the PNG.
+COLORS = {
+    '16 bits': (np.uint16, CHANNELS + '3 of type uint16'),
+    '16 bits, grey': (lambda colors: np.uint16(colors[..., 0]), CHANNELS + '1 of type uint16'),
+    'grey': (lambda colors: colors[..., 0], CHANNELS + '1 of type uint8'),
+    'small': (lambda colors: colors[:, :-1], PNG + f'is 39x24 pixels, but {IMAGE} is 40x24 pixels'),
+    'unlisted id': (_add_id, PNG + 'holds id 77, which is not among ' + SEGMENTS_INFO),
+    'missing id': (_remove_id, PNG + 'has no pixel of id 7, which is among ' + SEGMENTS_INFO),
 }
 
 
-@pytest.mark.parametrize('name', FAULTS)
-def test_fault_of_a_file_is_named(name, panoptic_folder, build_dataset):
-    path_in, damage, error, message = FAULTS[name]
-    damage(path_in(panoptic_folder))
+@pytest.fixture
+def damage(panoptic_folder):
+    """Return a function that causes a fault of a file and gives the error and its message."""
+
+    def run(name):
+        if name in COLORS:
+            path = str(panoptic_folder / 'panoptic' / '1.png')
+            change, message = COLORS[name]
+            cv2.imwrite(path, change(cv2.imread(path)))
+            error = ValueError
+        else:
+            part, change, error, message = FAULTS[name]
+            change(panoptic_folder / part / '1.png')
+        return error, message.replace('FOLDER', str(panoptic_folder))
+
+    return run
+
+
+@pytest.mark.parametrize('name', [*FAULTS, *COLORS])
+def test_fault_of_a_file_is_named(name, damage, build_dataset):
+    error, message = damage(name)
     with pytest.raises(error, match=message):
         build_dataset()[0]
 
 
 @pytest.mark.parametrize('name', ['no image', 'truncated JPEG', 'truncated PNG', 'unlisted id'])
-def test_workers_report_and_do_not_hang(name, panoptic_folder, build_dataset):
-    path_in, damage, error, message = FAULTS[name]
-    damage(path_in(panoptic_folder))
+def test_workers_report_and_do_not_hang(name, damage, build_dataset):
+    error, message = damage(name)
     batches = iter(DataLoader(build_dataset(), num_workers=2, collate_fn=list, timeout=60))
     with pytest.raises(error, match=message):
         next(batches)
@@ -127,98 +115,87 @@ def test_workers_report_and_do_not_hang(name, panoptic_folder, build_dataset):
     assert intact[0]['data_samples'].img_id == 2
 
 
-def _segment(content):
-    return content['annotations'][0]['segments_info'][0]
+def _segment(**values):
+    return lambda c: c['annotations'][0]['segments_info'][0].update(values)
 
 
-JSON_FAULTS = [
-    (
-        lambda c: _segment(c).update(category_id=99),
-        r'segment 70000 of image 1 \(1\.png\) in .*panoptic\.json has the unknown category 99',
+def _category(**values):
+    return lambda c: c['categories'][0].update(values)
+
+
+def _annotation(**fields):
+    return lambda c: c.update(annotations=[{'id': 1, 'image_id': 1, **fields}])
+
+
+def _double(name):
+    return lambda c: c[name].append(c[name][0])
+
+
+SEGMENT = r'segment {} of image 1 \(1\.png\) in PATH '
+UNKNOWN = SEGMENT.format(70000) + 'has the unknown category '
+BAD_ID = 'must have an id between 1 and 16777215'
+NOT_ANNOTATED = r'image 1 \(1\.png\) of PATH has no annotation'
+INSTEAD = 'PATH is no panoptic JSON: its annotations have "{}" instead of "segments_info"'
+# Changes of the annotations, and what is said of PATH.
+JSON_FAULTS = {
+    'unknown category': (_segment(category_id=99), UNKNOWN + '99'),
+    'missing category': (lambda c: c['categories'].pop(1), UNKNOWN + '20'),
+    'empty categories': (lambda c: c['categories'].clear(), UNKNOWN + r'20; known are \[\]'),
+    'shared id': (_segment(id=300), SEGMENT.format(300) + 'shares its id with another'),
+    'id of void': (_segment(id=0), SEGMENT.format(0) + BAD_ID),
+    'id too large': (_segment(id=2**24), SEGMENT.format(2**24) + BAD_ID),
+    'segment without category': (
+        lambda c: c['annotations'][0]['segments_info'][0].pop('category_id'),
+        SEGMENT.format(70000) + r"lacks the fields \['category_id'\]",
     ),
-    (
-        lambda c: _segment(c).update(id=300),
-        r'segment 300 of image 1 \(1\.png\) in .*panoptic\.json shares its id with another',
-    ),
-    (
-        lambda c: _segment(c).update(id=0),
-        r'segment 0 of image 1 \(1\.png\) in .*panoptic\.json must have an id between 1 and',
-    ),
-    (
-        lambda c: _segment(c).pop('category_id'),
-        r"segment 70000 of image 1 .* in .*panoptic\.json lacks the fields \['category_id'\]",
-    ),
-    (
+    'annotation without segments': (
         lambda c: c['annotations'][0].pop('segments_info'),
-        r"the annotation of image 1 in .*panoptic\.json lacks \['segments_info'\]",
+        r"the annotation of image 1 in PATH lacks \['segments_info'\]",
     ),
-    (
-        lambda c: c['annotations'].pop(0),
-        r'image 1 \(1\.png\) of .*panoptic\.json has no annotation',
-    ),
-    (
-        lambda c: c['annotations'].append(c['annotations'][0]),
-        r'image 1 of .*panoptic\.json has two annotations',
-    ),
-    (
+    'no annotation': (lambda c: c['annotations'].pop(0), NOT_ANNOTATED),
+    'no annotations': (lambda c: c['annotations'].clear(), NOT_ANNOTATED),
+    'two annotations': (_double('annotations'), 'image 1 of PATH has two annotations'),
+    'instances': (_annotation(segmentation=[[0, 0, 1, 1]]), INSTEAD.format('segmentation')),
+    'captions': (_annotation(caption='a cat'), INSTEAD.format('caption')),
+    'no image': (
         lambda c: c['images'].pop(0),
-        r'the annotation 1\.png of .*panoptic\.json belongs to image 1, which is not among',
+        r'the annotation 1\.png of PATH belongs to image 1, which is not among',
     ),
-    (
-        lambda c: c['categories'][1].pop('isthing'),
-        r'a category of .*panoptic\.json has no field "isthing"',
-    ),
-    (
+    'image without height': (
         lambda c: c['images'][0].pop('height'),
-        r"image 1\.png of .*panoptic\.json lacks the fields \['height'\]",
+        r"image 1\.png of PATH lacks the fields \['height'\]",
     ),
-    (
-        lambda c: c['images'].append(c['images'][0]),
-        r'panoptic\.json has several images with the id 1$',
+    'shared image': (_double('images'), 'PATH has several images with the id 1$'),
+    'nothing': (lambda c: c.update(annotations=[], images=[]), 'no image of PATH is left'),
+    'category without isthing': (
+        lambda c: c['categories'][1].pop('isthing'),
+        'a category of PATH has no field "isthing"',
     ),
-    (
-        lambda c: c['categories'][0].update(id=20),
-        r'panoptic\.json has several categories with the id 20$',
-    ),
-    (
-        lambda c: c['categories'][0].update(name='cat'),
-        r"panoptic\.json has several categories with the name 'cat'$",
-    ),
-    (
-        lambda c: _segment(c).update(id=2**24),
-        r'segment 16777216 of image 1 .* in .*panoptic\.json must have an id between 1 and 16777',
-    ),
-    (
-        lambda c: c['annotations'].clear(),
-        r'image 1 \(1\.png\) of .*panoptic\.json has no annotation',
-    ),
-    (
-        lambda c: (c['annotations'].clear(), c['images'].clear()),
-        r'no image of .*panoptic\.json is left',
-    ),
-    (
-        lambda c: c.update(annotations=[{'id': 1, 'image_id': 1, 'segmentation': [[0, 0, 1, 1]]}]),
-        r'panoptic\.json is no panoptic JSON: its annotations have "segmentation" instead of',
-    ),
-    (
-        lambda c: c.update(annotations=[{'id': 1, 'image_id': 1, 'caption': 'a cat'}]),
-        r'panoptic\.json is no panoptic JSON: its annotations have "caption" instead of',
-    ),
-    (
-        lambda c: c['categories'].clear(),
-        r'segment 70000 of image 1 .* has the unknown category 20; known are \[\]',
-    ),
-    (
+    'shared category': (_category(id=20), 'PATH has several categories with the id 20$'),
+    'shared name': (_category(name='cat'), "PATH has several categories with the name 'cat'$"),
+    'no categories': (
         lambda c: c.pop('categories'),
-        r"panoptic JSON .*panoptic\.json lacks the fields \['categories'\]",
+        r"panoptic JSON PATH lacks the fields \['categories'\]",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(('change', 'message'), JSON_FAULTS)
-def test_fault_of_the_annotations_is_named(change, message, edit_json, build_dataset):
-    edit_json(change)
-    with pytest.raises(ValueError, match=message):
+@pytest.fixture
+def damage_json(panoptic_folder, edit_json):
+    """Return a function that causes a fault of the annotations and gives its message."""
+
+    def run(name):
+        change, message = JSON_FAULTS[name]
+        edit_json(change)
+        return message.replace('PATH', str(panoptic_folder / 'panoptic.json'))
+
+    return run
+
+
+@pytest.mark.parametrize('name', JSON_FAULTS)
+def test_fault_of_the_annotations_is_named(name, damage_json, build_dataset):
+    message = damage_json(name)
+    with pytest.raises(ValueError, match=f'^{message}'):
         build_dataset()
 
 
@@ -268,3 +245,97 @@ def test_wrong_paths_of_the_evaluator_are_found_when_it_is_built(
     (panoptic_folder / 'empty').mkdir()
     with pytest.raises(FileNotFoundError, match=r'empty holds no PNG of .*json, such as 1\.png'):
         _metric(panoptic_folder, seg_prefix=str(panoptic_folder / 'empty'))
+
+
+# Nothing gets as far as the model.
+CONFIG = """
+_base_ = '{here}/toy_training_config.py'
+loader = dict(
+    batch_size=1,
+    num_workers=1,
+    dataset=dict(
+        type='KMaXPanopticDataset',
+        data_root='{folder}/',
+        ann_file='panoptic.json',
+        data_prefix=dict(img='images', seg='panoptic'),
+        indices=[0],
+        pipeline=[
+            dict(type='LoadImageFromFile'),
+            dict(type='LoadPanopticIds'),
+            dict(type='PackKMaXInputs'),
+        ],
+    ),
+)
+train_dataloader = dict(_delete_=True, sampler=dict(type='InfiniteSampler'), **loader)
+val_dataloader = dict(sampler=dict(type='DefaultSampler'), **loader)
+val_cfg = dict(_delete_=True, type='ValLoop')
+val_evaluator = dict(
+    type='KMaXPanopticMetric', ann_file='{folder}/{val}', seg_prefix='{folder}/{seg}'
+)
+"""
+
+
+@pytest.fixture
+def train(panoptic_folder, edit_json, tmp_path_factory):
+    """Return a function that trains on the folder and returns exit code and last line."""
+
+    def give_areas(content):
+        # Training does without, the evaluator does not.
+        for given in content['annotations'][0]['segments_info']:
+            given['area'] = 7 * 24
+
+    def listing(folder):
+        return {path: path.stat().st_size for path in folder.rglob('*') if path.is_file()}
+
+    def run(val='panoptic.json', seg='panoptic'):
+        folder = tmp_path_factory.mktemp('training')
+        config = folder / 'config.py'
+        config.write_text(CONFIG.format(here=HERE, folder=panoptic_folder, val=val, seg=seg))
+        before = listing(panoptic_folder)
+        training = Training(folder / 'work', config=config)
+        code = training.wait()
+        assert listing(panoptic_folder) == before
+        kinds = {path.suffix for path in listing(folder / 'work')}
+        assert kinds <= {'.log', '.py', '.json'}, kinds
+        return code, training.output.strip().splitlines()[-1]
+
+    edit_json(give_areas)
+    return run
+
+
+@pytest.mark.parametrize('name', ['16 bits', 'turned image', 'no image'])
+def test_bad_file_ends_training(name, damage, train):
+    error, message = damage(name)
+    code, last = train()
+    assert code == 1
+    assert re.match(f'{error.__name__}: {message}', last)
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        *('shared id', 'shared category', 'missing category', 'no categories', 'id too large'),
+        *('no annotations', 'instances'),
+    ],
+)
+def test_bad_annotations_end_training(name, damage_json, train):
+    message = damage_json(name)
+    code, last = train()
+    assert code == 1
+    assert re.match(f'ValueError: {message}', last)
+
+
+def test_bad_annotations_of_the_evaluator_end_training(train, panoptic_folder):
+    (panoptic_folder / 'broken.json').write_text('{"images": [')
+    content = json.loads((panoptic_folder / 'panoptic.json').read_text())
+    content['annotations'] = [{'id': 1, 'image_id': 1, 'segmentation': []}]
+    (panoptic_folder / 'instances.json').write_text(json.dumps(content))
+    for options, message in (
+        (dict(val='broken.json'), 'broken.json is not valid JSON'),
+        (dict(val='instances.json'), 'instances.json is no panoptic JSON'),
+        (dict(val='absent.json'), 'absent.json does not exist'),
+        (dict(seg='absent'), '/absent is not a folder'),
+    ):
+        code, last = train(**options)
+        assert code == 1
+        assert message in last

@@ -1,28 +1,23 @@
 """The base configs build and their pipelines run on real images."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-from pathlib import Path
-
 import pytest
+from imports import ROOT
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'kmax' / '_base_' / 'datasets'
+CONFIGS = ROOT / 'configs' / 'kmax' / '_base_' / 'datasets'
 
 
 @pytest.mark.parametrize(
     'name', ['camvid_panoptic', 'nuclei_panoptic', 'coco_panoptic', 'coco_panoptic_port']
 )
 @pytest.mark.parametrize('split', ['train', 'val'])
-def test_pipeline_runs_on_real_images(name, split, real_data):
+def test_pipeline_runs_on_real_images(name, split, real_data, coco_sample):
     config = Config.fromfile(CONFIGS / f'{name}.py')
     settings = config[f'{split}_dataloader'].dataset
     if name.startswith('coco_panoptic'):
-        settings.update(
-            ann_file='panoptic_sample.json', data_prefix={'img': 'images', 'seg': 'panoptic_sample'}
-        )
-        settings.data_root = str(real_data('coco_panoptic_sample'))
+        settings.update(coco_sample())
     else:
         settings.data_root = str(real_data(name))
     init_default_scope('mmdet')

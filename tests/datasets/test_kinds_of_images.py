@@ -10,10 +10,6 @@ from PIL import Image
 PNG = r'panoptic PNG .*panoptic/1\.png '
 
 
-def _png(folder):
-    return folder / 'panoptic' / '1.png'
-
-
 def _loading(backend):
     return [{'type': 'LoadImageFromFile', 'imdecode_backend': backend}, {'type': 'LoadPanopticIds'}]
 
@@ -44,15 +40,14 @@ def test_rotated_image_agrees_with_its_ids(backend, panoptic_folder, build_datas
 
 @pytest.mark.parametrize('backend', ['cv2', 'pillow'])
 def test_ids_of_a_rotated_image_as_it_is_stored(backend, panoptic_folder, edit_json, build_dataset):
-    path, png = panoptic_folder / 'images' / '1.png', _png(panoptic_folder)
+    path, png = (panoptic_folder / name / '1.png' for name in ('images', 'panoptic'))
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.zeros((40, 24, 3), np.uint8)).save(path, format='JPEG', exif=exif)
     ids = cv2.imread(str(png))
     cv2.imwrite(str(png), np.rot90(ids))
-    with pytest.raises(
-        ValueError, match=PNG + r'is 24x40 .* is 40x24 pixels; the image may have an'
-    ):
+    message = PNG + r'is 24x40 .* is 40x24 pixels; the image may have an'
+    with pytest.raises(ValueError, match=message):
         build_dataset(pipeline=_loading(backend))[0]
     pipeline = _loading(backend)
     pipeline[0]['color_type'] = 'color_ignore_orientation'
@@ -78,7 +73,7 @@ def _save_with_alpha(path):
 )
 def test_ids_with_palette_or_alpha_are_read_as_colours(save, panoptic_folder, build_dataset):
     expected = build_dataset(pipeline=_loading('cv2'))[0]['gt_seg_map']
-    save(_png(panoptic_folder))
+    save(panoptic_folder / 'panoptic' / '1.png')
     found = build_dataset(pipeline=_loading('cv2'))[0]['gt_seg_map']
     assert np.array_equal(found, expected) and found.max() == 3
 
@@ -86,6 +81,6 @@ def test_ids_with_palette_or_alpha_are_read_as_colours(save, panoptic_folder, bu
 def test_numbers_of_another_palette_are_no_ids(panoptic_folder, build_dataset):
     image = Image.fromarray(np.full((24, 40), 3, np.uint8), mode='P')
     image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])
-    image.save(_png(panoptic_folder))
+    image.save(panoptic_folder / 'panoptic' / '1.png')
     with pytest.raises(ValueError, match=PNG + 'holds id 32896, which is not among'):
         build_dataset()[0]

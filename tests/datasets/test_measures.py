@@ -11,11 +11,7 @@ BBOX = (
     r'segment 300 of image 1 in .*panoptic\.json has bbox \[{}\], but is at \[7, 0, 7, 24\] in '
     r'.*panoptic/1\.png: correct the JSON, or set check_measures=False of the data set$'
 )
-SOUND = [
-    dict(area=168, bbox=[7, 0, 7, 24]),
-    dict(area=168.0),
-    dict(bbox=[6, 1, 8.0, 23]),
-]
+SOUND = [dict(area=168, bbox=[7, 0, 7, 24]), dict(area=168.0), dict(bbox=[6, 1, 8.0, 23])]
 FAULTY = [
     (dict(area=167), AREA),
     (dict(area=168, bbox=[7, 0, 9, 24]), BBOX.format('7, 0, 9, 24')),
@@ -64,7 +60,6 @@ def test_published_data_sets_check_only_when_told(name, build_dataset):
 
 def test_measures_take_few_bytes_in_the_memory_that_workers_share(build_with):
     measures = dict(area=168, bbox=[7, 0, 7, 24])
-    sizes = [
-        build_with(measures, check_measures=check).data_bytes.nbytes for check in (False, True)
-    ]
-    assert 0 < sizes[1] - sizes[0] < 100  # five segments of the first image, and names
+    built = [build_with(measures, check_measures=check) for check in (False, True)]
+    without, size = (dataset.data_bytes.nbytes for dataset in built)
+    assert 0 < size - without < 100  # five segments of the first image, and names

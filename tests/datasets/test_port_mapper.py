@@ -1,12 +1,12 @@
 """The port's data pipeline against the samples its dataset mapper made."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+from imports import ROOT
 from mmdet.datasets.transforms import Resize
 from mmdet.registry import DATASETS
 from mmengine.config import Config
@@ -17,7 +17,7 @@ from projects.kmax.datasets import KMaXColorJitter, KMaXFilterLabels, KMaXPad, K
 from projects.kmax.datasets.transforms.color_jitter import distort_colors
 from projects.kmax.resampling import pillow_nearest_index
 
-CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/datasets/coco_panoptic_port.py'
+CONFIG = ROOT / 'configs/kmax/_base_/datasets/coco_panoptic_port.py'
 SIZE = 321
 # Segments of stuff pasted in the kept reading of each seed, as its masks show: rows of the source.
 PASTED_STUFF = [(1, 2), (1, 2), (), (1, 2), (), (2,)]
@@ -156,18 +156,14 @@ def test_sizes_are_rounded_half_to_even():
 
 
 def test_colors_are_distorted_within_uint8():
-    image = np.array([[[0, 100, 250], [10, 20, 30]]], np.uint8)
-    np.testing.assert_array_equal(
-        distort_colors(image, [('brightness', 10.7)]), [[[10, 110, 255], [20, 30, 40]]]
-    )
-    np.testing.assert_array_equal(
-        distort_colors(image, [('contrast', 1.27)]), [[[0, 127, 255], [12, 25, 38]]]
-    )
-    red = np.full((2, 2, 3), (0, 0, 200), np.uint8)
-    np.testing.assert_array_equal(
-        distort_colors(red, [('hue', -60)]), np.full((2, 2, 3), (200, 0, 0))
-    )
-    np.testing.assert_array_equal(distort_colors(red, [('saturation', 0.5)])[0, 0], [100, 100, 200])
+    mixed, red = [[0, 100, 250], [10, 20, 30]], [[0, 0, 200]] * 2
+    for pixels, step, expected in (
+        (mixed, ('brightness', 10.7), [[10, 110, 255], [20, 30, 40]]),
+        (mixed, ('contrast', 1.27), [[0, 127, 255], [12, 25, 38]]),
+        (red, ('hue', -60), [[200, 0, 0]] * 2),
+        (red, ('saturation', 0.5), [[100, 100, 200]] * 2),
+    ):
+        assert distort_colors(np.uint8([pixels]), [step]).tolist() == [expected]
 
 
 def test_every_color_step_is_drawn_half_of_the_time():

@@ -1,13 +1,12 @@
 """Cityscapes and ADE20K as the public conversion scripts lay them out."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.datasets.ade20k import ADE_PALETTE
 from mmdet.registry import DATASETS, METRICS
 from mmengine.config import Config
@@ -16,19 +15,14 @@ from mmseg.datasets import CityscapesDataset
 
 from projects.kmax.converters.class_order import class_ids
 from projects.kmax.datasets import KMaXADE20KPanopticDataset, KMaXCityscapesPanopticDataset
+from projects.kmax.panoptic_format import write_panoptic_png
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'kmax' / '_base_' / 'datasets'
+CONFIGS = ROOT / 'configs' / 'kmax' / '_base_' / 'datasets'
 # What cityscapesScripts 2.3.0 writes for one image: sky, road, a group of cars, a car, a person.
 IMAGE = 'frankfurt_000000_000294'
 SEGMENTS = {7: 7, 23: 23, 26: 26, 24000: 24, 26001: 26}
 CROWD = 26
 TRAIN_IDS = {7: 0, 23: 10, 24: 11, 26: 13}
-
-
-def write_ids(path, ids):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rgb = np.stack([ids % 256, ids // 256 % 256, ids // 65536], axis=-1).astype(np.uint8)
-    cv2.imwrite(str(path), rgb[..., ::-1])
 
 
 def write_image(path):
@@ -46,37 +40,29 @@ def city_ids():
 
 def write_cityscapes(root, ids, use_train_id=False, file_name=f'{IMAGE}_gtFine_leftImg8bit.png'):
     write_image(root / f'leftImg8bit/val/frankfurt/{IMAGE}_leftImg8bit.png')
-    write_ids(root / f'gtFine/cityscapes_panoptic_val/{IMAGE}_gtFine_panoptic.png', ids)
+    png = f'{IMAGE}_gtFine_panoptic.png'
+    write_panoptic_png(root / 'gtFine/cityscapes_panoptic_val' / png, ids)
     classes = CityscapesDataset.METAINFO['classes']
     names = {7: classes[0], 23: classes[10], 24: classes[11], 26: classes[13]}
     number = (lambda i: TRAIN_IDS[i]) if use_train_id else (lambda i: i)
-    content = {
-        'images': [{'file_name': file_name, 'height': 8, 'id': IMAGE, 'width': 20}],
-        'annotations': [
-            {
-                'file_name': f'{IMAGE}_gtFine_panoptic.png',
-                'image_id': IMAGE,
-                'segments_info': [
-                    {
-                        'area': int((ids == i).sum()),
-                        'category_id': number(category),
-                        'id': i,
-                        'iscrowd': int(i == CROWD),
-                    }
-                    for i, category in SEGMENTS.items()
-                ],
-            }
-        ],
-        # All 19 are in the file.
-        'categories': [
-            {'id': number(i), 'isthing': int(i >= 24), 'name': name} for i, name in names.items()
-        ]
-        + [
-            {'id': 100 + i, 'isthing': int(i >= 11), 'name': name}
+    segments = [
+        dict(id=i, category_id=number(c), iscrowd=int(i == CROWD), area=int((ids == i).sum()))
+        for i, c in SEGMENTS.items()
+    ]
+    # All 19 are in the file.
+    categories = [
+        *(dict(id=number(i), isthing=int(i >= 24), name=name) for i, name in names.items()),
+        *(
+            dict(id=100 + i, isthing=int(i >= 11), name=name)
             for i, name in enumerate(classes)
             if name not in names.values()
-        ],
-    }
+        ),
+    ]
+    content = dict(
+        images=[dict(id=IMAGE, file_name=file_name, height=8, width=20)],
+        annotations=[dict(image_id=IMAGE, file_name=png, segments_info=segments)],
+        categories=categories,
+    )
     (root / 'gtFine/cityscapes_panoptic_val.json').write_text(json.dumps(content))
 
 
@@ -84,16 +70,21 @@ def build(name, root, **kwargs):
     config = Config.fromfile(CONFIGS / f'{name}.py')
     init_default_scope('mmdet')
     settings = {**config.val_dataloader.dataset, 'data_root': str(root), 'test_mode': False}
-    settings['pipeline'] = [
-        {'type': 'LoadImageFromFile'},
-        {'type': 'LoadPanopticIds'},
-        {'type': 'PackKMaXInputs'},
-    ]
+    steps = ('LoadImageFromFile', 'LoadPanopticIds', 'PackKMaXInputs')
+    settings['pipeline'] = [dict(type=step) for step in steps]
     evaluator = {
         key: value.replace(config.data_root, f'{root}/') if isinstance(value, str) else value
         for key, value in config.val_evaluator.items()
     }
     return DATASETS.build(settings | kwargs), METRICS.build(evaluator)
+
+
+def quality(dataset, metric, img_id, pred):
+    """Return the figures of one predicted map."""
+    metric.dataset_meta = dataset.metainfo
+    pred = dict(sem_seg=torch.from_numpy(pred)[None])
+    metric.process({}, [dict(img_id=img_id, img_path='', pred_panoptic_seg=pred)])
+    return metric.evaluate(1)
 
 
 @pytest.mark.parametrize('use_train_id', [False, True])
@@ -113,13 +104,9 @@ def test_cityscapes_is_read_as_written(tmp_path, city_ids, use_train_id, file_na
 
 def test_perfect_prediction_of_cityscapes_has_pq_100(tmp_path, city_ids):
     write_cityscapes(tmp_path, city_ids)
-    dataset, metric = build('cityscapes_panoptic', tmp_path)
-    metric.dataset_meta = dataset.metainfo
     labels = {0: 19, 7: 8, 23: 18, CROWD: 2, 24000: 1000, 26001: 2 + 2000}
-    pred = torch.from_numpy(np.vectorize(labels.get)(city_ids))[None]
-    sample = dict(img_id=IMAGE, img_path='', pred_panoptic_seg=dict(sem_seg=pred))
-    metric.process({}, [sample])
-    result = metric.evaluate(1)
+    pred = np.vectorize(labels.get)(city_ids)
+    result = quality(*build('cityscapes_panoptic', tmp_path), IMAGE, pred)
     assert [result[f'coco_panoptic/PQ{kind}'] for kind in ('', '_th', '_st')] == [100] * 3
 
 
@@ -154,7 +141,7 @@ def test_ade20k_is_read_as_written(tmp_path):
     name = 'ADE_val_00000001'
     write_image(tmp_path / f'images/validation/{name}.jpg')
     ids = np.array([5, 900, 0]).repeat([8, 8, 4])[None].repeat(8, axis=0)
-    write_ids(tmp_path / f'ade20k_panoptic_val/{name}.png', ids)
+    write_panoptic_png(tmp_path / f'ade20k_panoptic_val/{name}.png', ids)
     meta = KMaXADE20KPanopticDataset.METAINFO
     # Mask2Former's script keeps the order of the 150 classes and a space in one name.
     names = sorted(name + ' ' * (name == 'window') for name in meta['classes'])
@@ -175,11 +162,8 @@ def test_ade20k_is_read_as_written(tmp_path):
     dataset, metric = build('ade20k_panoptic', tmp_path)
     sample = dataset[0]['data_samples']
     assert sample.gt_segments.labels.tolist() == [1, 100]
-    metric.dataset_meta = dataset.metainfo
-    labels = {5: 1 + 1000, 900: 100, 0: 150}
-    pred = torch.from_numpy(np.vectorize(labels.get)(ids))[None]
-    metric.process({}, [dict(img_id=name, img_path='', pred_panoptic_seg=dict(sem_seg=pred))])
-    assert metric.evaluate(1)['coco_panoptic/PQ'] == 100
+    pred = np.vectorize({5: 1 + 1000, 900: 100, 0: 150}.get)(ids)
+    assert quality(dataset, metric, name, pred)['coco_panoptic/PQ'] == 100
 
 
 def test_labelled_and_unlabeled_coco_are_read_together(tmp_path):
@@ -192,13 +176,13 @@ def test_labelled_and_unlabeled_coco_are_read_together(tmp_path):
         part.data_root = str(tmp_path)
         path = tmp_path / part.ann_file
         path.parent.mkdir(exist_ok=True)
-        images = [
-            {'id': i, 'file_name': f'{i}.jpg', 'height': 8, 'width': 20} for i in range(count)
-        ]
-        annotations = [
-            {'image_id': i, 'file_name': f'{i}.png', 'segments_info': []} for i in range(count)
-        ]
-        content = {'images': images, 'annotations': annotations, 'categories': []}
+        content = dict(
+            images=[dict(id=i, file_name=f'{i}.jpg', height=8, width=20) for i in range(count)],
+            annotations=[
+                dict(image_id=i, file_name=f'{i}.png', segments_info=[]) for i in range(count)
+            ],
+            categories=[],
+        )
         path.write_text(json.dumps(content))
     dataset = DATASETS.build(settings)
     assert len(dataset) == 5

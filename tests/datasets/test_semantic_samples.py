@@ -1,11 +1,9 @@
 """The transforms on mmseg's samples, whose maps hold classes and 255 for what is ignored."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
+from imports import ROOT
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
@@ -13,7 +11,7 @@ from mmseg.registry import DATASETS
 
 from projects.kmax.datasets.transforms.auto_augment import POLICY
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'kmax' / '_base_' / 'datasets'
+CONFIGS = ROOT / 'configs' / 'kmax' / '_base_' / 'datasets'
 SIZE = (65, 97)
 PORT = [
     dict(type='mmdet.KMaXResizeScale', target_size=SIZE, scale_range=(0.5, 1.0)),

@@ -3,18 +3,18 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from imports import ROOT
 
-import projects.kmax  # noqa: F401
 from projects.kmax.commands import shapes as tool
 from projects.kmax.datasets.shapes import CATEGORIES, draw_scene
 from projects.kmax.evaluation import pq_compute
+from projects.kmax.panoptic_format import write_panoptic_png
 
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'dataset_converters' / 'make_shapes.py'
+TOOL = ROOT / 'tools' / 'dataset_converters' / 'make_shapes.py'
 THING_IDS = {category['id'] for category in CATEGORIES if category['isthing']}
 
 
@@ -37,8 +37,7 @@ def make_shapes(monkeypatch, capfd):
 
 
 def read_ids(path):
-    bgr = cv2.imread(str(path)).astype(np.int32)
-    return bgr[..., 2] + 256 * bgr[..., 1] + 65536 * bgr[..., 0]
+    return cv2.imread(str(path)) @ np.array([65536, 256, 1])
 
 
 def file_bytes(folder):
@@ -93,11 +92,8 @@ def test_things_overlap(shapes):
     annotations = json.loads((shapes / 'panoptic_train.json').read_text())['annotations']
     touching = 0
     for annotation in annotations:
-        things = [
-            segment['id']
-            for segment in annotation['segments_info']
-            if segment['category_id'] in THING_IDS and not segment['iscrowd']
-        ]
+        plain = [s for s in annotation['segments_info'] if not s['iscrowd']]
+        things = [s['id'] for s in plain if s['category_id'] in THING_IDS]
         ids = read_ids(shapes / 'panoptic_train' / annotation['file_name'])
         ids[~np.isin(ids, things)] = 0
         borders = (ids[:, :-1], ids[:, 1:]), (ids[:-1], ids[1:])
@@ -169,12 +165,7 @@ def test_bad_arguments(make_shapes, tmp_path, args, message):
 
 
 class ColourBaseline:
-    """Panoptic segmentation by colour prototypes and connected components.
-
-    Each class has a few k-means prototypes in Lab space. A pixel takes the class of its nearest
-    prototype. The components of a thing class are its instances, a stuff class is one segment, and
-    segments of fewer than ``min_area`` pixels are dropped.
-    """
+    """Classes by the nearest of a few k-means prototypes in Lab, things by connected components."""
 
     def __init__(self, prototypes, blur, min_area=150):
         self.prototypes = prototypes
@@ -196,12 +187,8 @@ class ColourBaseline:
                     colours[segment['category_id']].append(pixels)
         cv2.setRNGSeed(0)
         stop = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 20, 1.0)
-        centres = [
-            cv2.kmeans(
-                np.concatenate(pixels), self.prototypes, None, stop, 1, cv2.KMEANS_PP_CENTERS
-            )[2]
-            for pixels in colours.values()
-        ]
+        options = (self.prototypes, None, stop, 1, cv2.KMEANS_PP_CENTERS)
+        centres = [cv2.kmeans(np.concatenate(pixels), *options)[2] for pixels in colours.values()]
         self.centres = np.concatenate(centres)
         self.labels = np.repeat(list(colours), self.prototypes)
 
@@ -230,27 +217,18 @@ def read_samples(data_root, split):
         yield picture, ids, annotation['segments_info']
 
 
-def write_prediction(folder, name, ids):
-    bgr = np.stack([ids >> 16, ids >> 8, ids], axis=-1).astype(np.uint8)
-    cv2.imwrite(str(folder / name), bgr)
-
-
 @pytest.mark.parametrize('prototypes, blur', [(1, 4.0), (8, 0), (8, 1.5)])
 def test_colour_does_not_solve_the_scenes(shapes, tmp_path, prototypes, blur):
     baseline = ColourBaseline(prototypes, blur)
     baseline.fit(read_samples(shapes, 'train'))
     truth = json.loads((shapes / 'panoptic_val.json').read_text())
-    (tmp_path / 'panoptic').mkdir()
     annotations = []
-    for item, (picture, _, _) in zip(
-        truth['annotations'], read_samples(shapes, 'val'), strict=True
-    ):
+    pictures = (picture for picture, *_ in read_samples(shapes, 'val'))
+    for item, picture in zip(truth['annotations'], pictures, strict=True):
         ids, segments = baseline.predict(picture)
-        write_prediction(tmp_path / 'panoptic', item['file_name'], ids)
+        write_panoptic_png(tmp_path / 'panoptic' / item['file_name'], ids)
         annotations.append({**item, 'segments_info': segments})
     prediction_file = tmp_path / 'panoptic.json'
     prediction_file.write_text(json.dumps({**truth, 'annotations': annotations}))
-    result = pq_compute(
-        gt_json_file=str(shapes / 'panoptic_val.json'), pred_json_file=str(prediction_file)
-    )
+    result = pq_compute(gt_json_file=shapes / 'panoptic_val.json', pred_json_file=prediction_file)
     assert 0 < result['All']['pq'] < 0.25

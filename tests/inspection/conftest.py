@@ -1,20 +1,19 @@
 """A tiny data set, what damages it, and the command that looks at it."""
 
-import projects.kmax  # noqa: I001  (before anything of mmdet)
+import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from imports import ROOT
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
 from projects.kmax.commands import check as check_command
 from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIG = """
 _base_ = '{root}/configs/kmax/{base}.py'
 train_dataloader = dict(dataset=dict(data_root='{folder}/'))
@@ -122,6 +121,18 @@ def check(folder, write_config, monkeypatch, capsys):
 
 
 @pytest.fixture
+def find_faults(check):
+    """Return a function that runs the command, which must find some, and what it tells."""
+
+    def run(*options, **kwargs):
+        code, *told = check(*options, **kwargs)
+        assert code == 1
+        return told
+
+    return run
+
+
+@pytest.fixture
 def build(folder):
     """Return a function that builds the training data with a loading pipeline."""
     init_default_scope('mmdet')
@@ -146,21 +157,24 @@ def plant(folder):
 
 
 class Planter:
-    """Damages the training data, one image after the other."""
+    """Damages the data of a split, one image after the other."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.json = folder / 'panoptic_train.json'
+        self.split = 'train'
 
     def image(self, number):
-        return self.folder / 'train' / f'{number:02d}.jpg'
+        return self.folder / self.split / f'{number:02d}.jpg'
 
     def png(self, number):
-        return self.folder / 'panoptic_train' / f'{number:02d}.png'
+        return self.folder / f'panoptic_{self.split}' / f'{number:02d}.png'
 
-    def rewrite(self, change, split='train'):
+    def json(self, split=None):
+        return self.folder / f'panoptic_{split or self.split}.json'
+
+    def rewrite(self, change, split=None):
         """Change the content of a JSON."""
-        path = self.folder / f'panoptic_{split}.json'
+        path = self.json(split)
         content = json.loads(path.read_text())
         change(content)
         path.write_text(json.dumps(content))

@@ -4,14 +4,12 @@ import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from imports import ROOT
 
 import projects.kmax  # noqa: F401
 from kmax_deeplab.cli import COMMANDS, main
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -63,21 +61,18 @@ def test_wrong_subcommands(words, message, refused):
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
+        ('kmax_nano_shapes-panoptic --tta', '--tta is an option of test, not of this subcommand'),
+        ('kmax_nano_shapes-panoptic --xyz', 'unrecognized arguments: --xyz'),
+        ('', 'the following arguments are required: configs'),
         (
-            ['kmax_nano_shapes-panoptic', '--tta'],
-            '--tta is an option of test, not of this subcommand',
-        ),
-        (['kmax_nano_shapes-panoptic', '--xyz'], 'unrecognized arguments: --xyz'),
-        ([], 'the following arguments are required: configs'),
-        (
-            ['kmax_nano_shape-panoptic'],
+            'kmax_nano_shape-panoptic',
             'argument configs: file kmax_nano_shape-panoptic does not exist, nor a config of that '
             'name; did you mean kmax_nano_shapes-panoptic',
         ),
     ],
 )
 def test_wrong_options_of_a_subcommand(words, message, refused):
-    line = refused('cost', *words)
+    line = refused('cost', *words.split())
     assert line.startswith(f'kmax-deeplab cost: error: {message}')
     assert line.endswith('; see kmax-deeplab cost --help')
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from imports import ROOT
 
 from kmax_deeplab import configs
 from kmax_deeplab.configs import config_folder, find_config
 
-ROOT = Path(__file__).resolve().parents[2]
 NAME = 'kmax_r50_8xb8-150k_coco-panoptic'
 
 

@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from imports import ROOT
 
 ORDERS = {
     'theirs first': 'import projects, kmax_deeplab',
@@ -25,8 +25,7 @@ def write(path, text=''):
 def test_importing_is_light():
     heavy = {'torch', 'mmengine', 'numpy', 'projects'}
     code = f'import sys, kmax_deeplab; print(kmax_deeplab.__version__, {heavy} & {{*sys.modules}})'
-    root = Path(__file__).resolve().parents[2]
-    result = subprocess.run([sys.executable, '-c', code], cwd=root, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
     assert result.stdout == '0.1.0 set()\n', result.stderr
 
 
@@ -106,7 +105,7 @@ def test_a_clone_comes_before_an_installed_package(copy_to, python, work):
 def test_tools_run_the_package_that_they_came_with(tools, copy_to, python, site, tmp_path):
     package = copy_to(tmp_path / 'clone') if tools != 'wheel' else site
     folder = tmp_path / tools if tools != 'wheel' else site / 'kmax_deeplab' / '.mim' / 'tools'
-    source = Path(__file__).resolve().parents[2] / 'tools'
+    source = ROOT / 'tools'
     for name in ('_command.py', 'dataset_converters/_command.py'):
         target = folder.parent if folder.name == 'dataset_converters' else folder
         write(target / name, (source / name).read_text())

@@ -1,6 +1,5 @@
 """Areas and boxes of all segments in one pass, as OpenCV finds them one by one."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import cv2
 import numpy as np
 import pytest

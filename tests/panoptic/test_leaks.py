@@ -1,6 +1,5 @@
 """Copies are found as far as files may be looked at, and nothing hinders the search."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import os
 from pathlib import Path
 
@@ -73,10 +72,8 @@ def test_images_of_other_sizes_are_told_apart_without_reading_them(write, looked
 def test_few_images_of_one_size_are_read(write, looked_at):
     read = looked_at('_read')
     names = [f'{n}' for n in range(MAX_DIGESTS)]
-    train, val = (
-        write('train', dict.fromkeys(names, b'a')),
-        write('val', dict.fromkeys(names, b'b')),
-    )
+    train = write('train', dict.fromkeys(names, b'a'))
+    val = write('val', dict.fromkeys(names, b'b'))
     assert list(find_leaks(train, val)) == []
     assert len(read) == len(set(read)) == MAX_DIGESTS
 

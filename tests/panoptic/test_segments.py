@@ -1,6 +1,5 @@
 """What the one writer writes is sound, and read as what it was."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """What is counted and told of records."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 from projects.kmax.panoptic.faults import FaultKind
 from projects.kmax.panoptic.survey import find_common_warnings, survey_records
 

@@ -4,15 +4,12 @@ import importlib
 import re
 import sys
 from collections import OrderedDict
-from pathlib import Path
 
 import pytest
+from imports import ROOT
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 
-import projects.kmax
-
-TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
 NAMES = ('KMaXPanopticMetric', 'panopticapi, 1 core', 'CocoPanopticMetric')
 
 
@@ -23,7 +20,7 @@ def run(monkeypatch, capsys):
     monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
     # Another test may have left the scope of a config.
     monkeypatch.setattr(DefaultScope, '_instance_dict', OrderedDict())
-    monkeypatch.syspath_prepend(TOOLS)
+    monkeypatch.syspath_prepend(ROOT / 'tools')
     tool = importlib.import_module('benchmarks.pq')
 
     def run(*arguments, **changes):

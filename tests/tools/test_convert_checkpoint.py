@@ -1,16 +1,14 @@
 """The command, on a reader that knows variables by name only."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import sys
 import tarfile
 import types
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.apis import DetInferencer, init_detector
 from mmdet.registry import MODELS
 from mmengine.config import Config
@@ -20,7 +18,6 @@ from mmengine.testing.runner_test_case import ToyModel
 
 from projects.kmax.converters.deeplab2_names import Names
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIG = ROOT / 'configs/kmax/kmax_axial-r50_8xb8-150k_coco-panoptic.py'
 SMALL = f"""
 _base_ = '{CONFIG}'
@@ -94,6 +91,12 @@ def checkpoint(tmp_path, variables):
 
 
 @pytest.fixture
+def arguments(checkpoint, config, tmp_path):
+    """What most runs are given."""
+    return ('deeplab2', checkpoint, tmp_path / 'ours.pth', '--config', config)
+
+
+@pytest.fixture
 def tool(monkeypatch, variables, convert_checkpoint):
     """The command, with TensorFlow replaced by ``variables``."""
     reader = types.SimpleNamespace(
@@ -107,9 +110,9 @@ def tool(monkeypatch, variables, convert_checkpoint):
     return convert_checkpoint
 
 
-def test_result_is_taken_by_init_detector(tool, checkpoint, config, tmp_path, variables, capsys):
-    dst = tmp_path / 'ours.pth'
-    tool('deeplab2', checkpoint, dst, '--config', config)
+def test_result_is_taken_by_init_detector(tool, arguments, config, variables, capsys):
+    dst = arguments[2]
+    tool(*arguments)
     printed = capsys.readouterr().out
     used = len(variables) - 1
     for line in (
@@ -133,11 +136,10 @@ def test_result_is_taken_by_init_detector(tool, checkpoint, config, tmp_path, va
     assert Config.fromstring(content['meta']['cfg'], '.py').model.type == 'KMaXDeepLab'
 
 
-def test_result_alone_makes_an_inferencer(tool, checkpoint, config, tmp_path):
-    dst = tmp_path / 'ours.pth'
-    tool('deeplab2', checkpoint, dst, '--config', config)
+def test_result_alone_makes_an_inferencer(tool, arguments, config):
+    tool(*arguments)
     config.unlink()
-    inferencer = DetInferencer(weights=str(dst), device='cpu', show_progress=False)
+    inferencer = DetInferencer(weights=str(arguments[2]), device='cpu', show_progress=False)
     assert len(inferencer.model.dataset_meta['classes']) == 133
     result = inferencer(np.zeros((50, 70, 3), np.uint8), return_datasamples=True, return_vis=True)
     assert result['predictions'][0].pred_panoptic_seg.sem_seg.shape == (1, 50, 70)
@@ -157,31 +159,33 @@ def test_folder_archive_and_index_give_the_same_bytes(tool, checkpoint, config, 
     assert len(contents) == 1
 
 
-def test_imagenet_weights_need_no_data_set(tool, checkpoint, config, tmp_path, variables, capsys):
+@pytest.fixture
+def model_only(config, tmp_path):
+    """A config without data."""
+    path = tmp_path / 'model_only.py'
+    path.write_text(f"_base_ = '{config}'\ntest_dataloader = dict(_delete_=True)")
+    return path
+
+
+def test_imagenet_weights_need_no_data_set(tool, arguments, model_only, variables, capsys):
     for name in [name for name in variables if not name.startswith('encoder/')]:
         del variables[name]
-    models = tmp_path / 'model_only.py'
-    models.write_text(f"_base_ = '{config}'\ntest_dataloader = dict(_delete_=True)")
-    dst = tmp_path / 'backbone.pth'
-    tool('deeplab2', checkpoint, dst, '--config', models)
-    content = torch.load(dst, weights_only=True)
+    tool(*arguments[:-1], model_only)
+    content = torch.load(arguments[2], weights_only=True)
     assert all(name.startswith('backbone.') for name in content['state_dict'])
     assert 'dataset_meta' not in content['meta']
     assert 'ImageNet weights are the backbone only: panoptic_head.' in capsys.readouterr().out
 
 
-def test_unknown_variable_stops_the_command(
-    tool, checkpoint, config, tmp_path, variables, conversion_error
-):
+def test_unknown_variable_stops_the_command(tool, arguments, variables, conversion_error):
     variables['pixel_decoder/_new' + SUFFIX] = torch.zeros(1)
-    error = conversion_error('deeplab2', checkpoint, tmp_path / 'x.pth', '--config', config)
+    error = conversion_error(*arguments)
     assert f'1 are unknown: pixel_decoder/_new{SUFFIX}' in error
 
 
 def test_all_tensors_are_listed_where_asked_for(
-    tool, checkpoint, config, tmp_path, variables, conversion_error, capsys
+    tool, arguments, variables, conversion_error, capsys
 ):
-    arguments = ('deeplab2', checkpoint, tmp_path / 'x.pth', '--config', config)
     lost = sorted(variables)[-9:]
     for i in range(9):
         variables[f'optimizer/{i}' + SUFFIX] = torch.zeros(1)
@@ -191,9 +195,9 @@ def test_all_tensors_are_listed_where_asked_for(
     assert printed.count(' -> ') == len(variables) - 10
     for name in lost:
         variables[f'_new/{name}'] = variables[name]
-    short = conversion_error(*arguments[:2], tmp_path / 'y.pth', *arguments[3:])
+    short = conversion_error(*arguments)
     assert short.count('_new/') == 5 and short.endswith(', ...')
-    error = conversion_error(*arguments[:2], tmp_path / 'y.pth', *arguments[3:], '--verbose')
+    error = conversion_error(*arguments, '--verbose')
     assert error.count('_new/') == 9 and not error.endswith('...')
 
 
@@ -213,33 +217,29 @@ def test_what_is_written_is_never_the_source(tool, checkpoint, config, conversio
 
 
 def test_config_is_checked_before_values_are_read(
-    tool, checkpoint, config, tmp_path, conversion_error, monkeypatch
+    tool, arguments, model_only, conversion_error, monkeypatch
 ):
     reader = sys.modules['tensorflow'].train.load_checkpoint('')
     read = []
     get_tensor = reader.get_tensor
     monkeypatch.setattr(reader, 'get_tensor', lambda name: read.append(name) or get_tensor(name))
-    path = tmp_path / 'model_only.py'
-    path.write_text(f"_base_ = '{config}'\ntest_dataloader = dict(_delete_=True)")
-    error = conversion_error('deeplab2', checkpoint, tmp_path / 'x.pth', '--config', path)
-    assert f'{path} has no test_dataloader' in error
+    error = conversion_error(*arguments[:-1], model_only)
+    assert f'{model_only} has no test_dataloader' in error
     # Their shapes tell the data set and the backbone.
     assert len(read) < 10
 
 
-def test_missing_tensorflow_is_told(
-    tool, checkpoint, config, tmp_path, conversion_error, monkeypatch
-):
+def test_missing_tensorflow_is_told(tool, arguments, conversion_error, monkeypatch):
     monkeypatch.setitem(sys.modules, 'tensorflow', None)
-    error = conversion_error('deeplab2', checkpoint, tmp_path / 'x.pth', '--config', config)
+    error = conversion_error(*arguments)
     assert 'needs TensorFlow' in error and 'pip install tensorflow-cpu' in error
 
 
-def test_other_detector_is_named(tool, checkpoint, tmp_path, conversion_error):
+def test_other_detector_is_named(tool, arguments, tmp_path, conversion_error):
     path = tmp_path / 'other.py'
     path.write_text("model = dict(type='mmengine.ToyModel')\n")
     ENGINE_MODELS.register_module('ToyModel', force=True, module=ToyModel)
-    error = conversion_error('deeplab2', checkpoint, tmp_path / 'x.pth', '--config', path)
+    error = conversion_error(*arguments[:-1], path)
     assert f'{path} is the config of ToyModel, not KMaXDeepLab' in error
 
 

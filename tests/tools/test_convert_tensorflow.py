@@ -1,19 +1,16 @@
 """The command on real TensorFlow checkpoints at full size, and the network that results."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.apis import init_detector
 
 from projects.kmax.converters import FORMATS, convert
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 SUFFIX = '/.ATTRIBUTES/VARIABLE_VALUE'
 SLOT = f'encoder/_stem/x/.OPTIMIZER_SLOT/optimizer/m{SUFFIX}'
 TOLERANCE = 1e-3

@@ -1,16 +1,14 @@
 """The command on files of PyTorch projects, with small networks."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import os
 import pickle
 import resource
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.apis import DetInferencer, init_detector
 from mmdet.registry import MODELS
 from mmengine.config import Config
@@ -18,7 +16,7 @@ from mmengine.registry import init_default_scope
 
 from projects.kmax.engine.weights import check_weights, read_weights
 
-CONFIGS = Path(projects.kmax.__file__).parents[2] / 'configs/kmax'
+CONFIGS = ROOT / 'configs/kmax'
 PORT = CONFIGS / 'kmax_r50-port_8xb4-60k_cityscapes-panoptic.py'
 SMALL = f"""
 _base_ = '{PORT}'
@@ -150,16 +148,12 @@ def convnext(tmp_path_factory):
     folder = tmp_path_factory.mktemp('convnext')
     path = folder / 'convnext.py'
     path.write_text(CONVNEXT)
-    own = build(path).backbone.state_dict()
-    weights = {
-        k.replace('depthwise_conv', 'dwconv').replace('pointwise_conv', 'pwconv'): torch.randn(
-            v.shape
-        )
-        for k, v in own.items()
-    }
+    weights = {'norm.weight': torch.ones(32), 'head.weight': torch.zeros(21841, 32)}
+    for name, value in build(path).backbone.state_dict().items():
+        theirs = name.replace('depthwise_conv', 'dwconv').replace('pointwise_conv', 'pwconv')
+        weights[theirs] = torch.randn(value.shape)
     source = folder / 'convnext_22k.pth'
-    head = {'norm.weight': torch.ones(32), 'head.weight': torch.zeros(21841, 32)}
-    torch.save(dict(model=weights | head), source)
+    torch.save(dict(model=weights), source)
     return path, source
 
 

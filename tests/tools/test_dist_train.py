@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from imports import ROOT
 
-import projects.kmax
-
-ROOT = Path(projects.kmax.__file__).parents[2]
+TOOLS = ROOT / 'tools'
 RUNTIME = ROOT / 'configs' / 'kmax' / '_base_'
 
 TOY_MODULE = """
@@ -57,18 +56,11 @@ TOY_CONFIG = """
 _base_ = [r'{runtime}/default_runtime.py', r'{runtime}/schedules/schedule_150k.py']
 custom_imports = dict(imports=['projects.kmax', 'toy_module'])
 model = dict(type='ToyModel')
-train_dataloader = dict(
-    batch_size=2,
-    sampler=dict(type='InfiniteSampler'),
-    dataset=dict(type='ToyDataset'),
-    collate_fn=dict(type='default_collate'),
+loader = dict(
+    batch_size=2, dataset=dict(type='ToyDataset'), collate_fn=dict(type='default_collate')
 )
-val_dataloader = dict(
-    batch_size=2,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(type='ToyDataset'),
-    collate_fn=dict(type='default_collate'),
-)
+train_dataloader = dict(sampler=dict(type='InfiniteSampler'), **loader)
+val_dataloader = dict(sampler=dict(type='DefaultSampler', shuffle=False), **loader)
 test_dataloader = val_dataloader
 val_evaluator = dict(type='ToyMetric')
 test_evaluator = val_evaluator
@@ -96,15 +88,31 @@ def free_port():
         return str(listener.getsockname()[1])
 
 
-def settings(folder):
+def start(command, folder, stdout=subprocess.PIPE, **env):
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(folder), 'PORT': free_port()}
-    return dict(cwd=folder, env=env, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**os.environ, 'PATH': path, 'PYTHONPATH': str(folder), **env},
+        stdout=stdout,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
-def run(command, folder):
-    command = [str(part) for part in command]
-    return subprocess.run(command, stdout=subprocess.PIPE, **settings(folder))
+def run(command, folder, nodes=1):
+    """Run a command on nodes that share this machine and return what each prints."""
+    env = dict(PORT=free_port())
+    if nodes > 1:
+        env.update(NNODES=str(nodes), MASTER_ADDR='127.0.0.1', OMP_NUM_THREADS='1')
+    started = [start(command, folder, NODE_RANK=str(rank), **env) for rank in range(nodes)]
+    try:
+        outputs = [node.communicate(timeout=600)[0] for node in started]
+    finally:
+        for node in started:
+            node.terminate()
+    assert [node.returncode for node in started] == [0] * nodes, '\n'.join(outputs)
+    return outputs
 
 
 on_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason='gloo is used where no GPU is')
@@ -112,27 +120,24 @@ on_cpu = pytest.mark.skipif(torch.cuda.is_available(), reason='gloo is used wher
 
 @on_cpu
 def test_two_cpu_processes_train_and_validate(toy):
-    result = run(['bash', ROOT / 'tools' / 'dist_train.sh', toy, 2], toy.parent)
-    assert result.returncode == 0, result.stdout
-    assert 'count: 8' in result.stdout and 'ranks: 2' in result.stdout
+    (printed,) = run(['bash', TOOLS / 'dist_train.sh', toy, 2], toy.parent)
+    assert 'count: 8' in printed and 'ranks: 2' in printed
     assert (toy.parent / 'work_dirs' / 'toy' / 'iter_2.pth').exists()
 
 
 @on_cpu
 @pytest.mark.slow
 def test_two_cpu_processes_test_and_one_resumes(toy):
-    result = run([sys.executable, ROOT / 'tools' / 'train.py', toy], toy.parent)
-    assert result.returncode == 0, result.stdout
+    train = [sys.executable, TOOLS / 'train.py', toy]
+    run(train, toy.parent)
     checkpoint = toy.parent / 'work_dirs' / 'toy' / 'iter_2.pth'
 
-    result = run(['bash', ROOT / 'tools' / 'dist_test.sh', toy, checkpoint, 2], toy.parent)
-    assert result.returncode == 0, result.stdout
-    assert 'count: 8' in result.stdout and 'ranks: 2' in result.stdout
+    (printed,) = run(['bash', TOOLS / 'dist_test.sh', toy, checkpoint, 2], toy.parent)
+    assert 'count: 8' in printed and 'ranks: 2' in printed
 
     longer = ['--resume', '--cfg-options', 'train_cfg.max_iters=4']
-    result = run([sys.executable, ROOT / 'tools' / 'train.py', toy, *longer], toy.parent)
-    assert result.returncode == 0, result.stdout
-    assert 'resumed epoch: 0, iter: 2' in result.stdout
+    (printed,) = run([*train, *longer], toy.parent)
+    assert 'resumed epoch: 0, iter: 2' in printed
     assert checkpoint.with_name('iter_4.pth').exists()
 
 
@@ -153,12 +158,10 @@ def endless(toy):
     output = toy.parent / 'output.txt'
     options = ['train_cfg.max_iters=1000000', 'default_hooks.checkpoint.interval=1000000']
     options += ['default_hooks.logger.interval=2', 'train_dataloader.num_workers=1']
-    command = ['bash', ROOT / 'tools' / 'dist_train.sh', toy, 2, '--cfg-options', *options]
+    command = ['bash', TOOLS / 'dist_train.sh', toy, 2, '--cfg-options', *options]
     command += ['val_cfg=None', 'val_dataloader=None', 'val_evaluator=None']
     with output.open('w') as file:
-        launcher = subprocess.Popen(
-            [str(part) for part in command], stdout=file, **settings(toy.parent)
-        )
+        launcher = start(command, toy.parent, file, PORT=free_port())
     end = time.monotonic() + 240
     while 'Iter(train)' not in output.read_text():
         assert launcher.poll() is None and time.monotonic() < end, output.read_text()
@@ -167,36 +170,6 @@ def endless(toy):
     if launcher.poll() is None:
         launcher.terminate()
         launcher.wait(60)
-
-
-def run_nodes(command, folder):
-    """Run a command on two nodes that share this machine and return what each prints."""
-    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    common = dict(NNODES='2', MASTER_ADDR='127.0.0.1', PORT=free_port(), OMP_NUM_THREADS='1')
-    nodes = [
-        subprocess.Popen(
-            [str(part) for part in command],
-            cwd=folder,
-            env={
-                **os.environ,
-                **common,
-                'PATH': path,
-                'PYTHONPATH': str(folder),
-                'NODE_RANK': rank,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in ('0', '1')
-    ]
-    try:
-        outputs = [node.communicate(timeout=600)[0] for node in nodes]
-    finally:
-        for node in nodes:
-            node.terminate()
-    assert [node.returncode for node in nodes] == [0, 0], '\n'.join(outputs)
-    return outputs
 
 
 @on_cpu
@@ -226,10 +199,10 @@ def test_kill_ends_the_whole_run_with_the_reason(victim, endless):
 @on_cpu
 @pytest.mark.slow
 def test_two_nodes_train_and_test(toy):
-    main, other = run_nodes(['bash', ROOT / 'tools' / 'dist_train.sh', toy, 1], toy.parent)
+    main, other = run(['bash', TOOLS / 'dist_train.sh', toy, 1], toy.parent, nodes=2)
     assert 'count: 8' in main and 'ranks: 2' in main
     # The log is that of the first process of all.
     assert 'ranks: 2' not in other
     checkpoint = toy.parent / 'work_dirs' / 'toy' / 'iter_2.pth'
-    main, _ = run_nodes(['bash', ROOT / 'tools' / 'dist_test.sh', toy, checkpoint, 1], toy.parent)
+    main, _ = run(['bash', TOOLS / 'dist_test.sh', toy, checkpoint, 1], toy.parent, nodes=2)
     assert 'count: 8' in main and 'ranks: 2' in main

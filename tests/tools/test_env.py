@@ -1,20 +1,16 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-import projects.kmax
-
-TOOLS = Path(projects.kmax.__file__).parents[2] / 'tools'
+from imports import ROOT
 
 
 @pytest.fixture
 def source(tmp_path):
     """Return a function that sources env.sh in a fresh checkout, with few programs on PATH."""
     (tmp_path / 'tools').mkdir()
-    shutil.copy(TOOLS / 'env.sh', tmp_path / 'tools')
+    shutil.copy(ROOT / 'tools' / 'env.sh', tmp_path / 'tools')
     programs = tmp_path / 'bin'
     programs.mkdir()
     (programs / 'dirname').symlink_to(shutil.which('dirname'))

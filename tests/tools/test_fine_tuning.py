@@ -1,24 +1,21 @@
 """The fine-tuning recipe on a converted COCO checkpoint and other classes; a narrow network."""
 
-import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
-
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from imports import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from projects.kmax.panoptic_format import write_panoptic_png
 
-ROOT = Path(projects.kmax.__file__).parents[2]
 CONFIGS = ROOT / 'configs/kmax'
 NARROW = """
 model = dict(
@@ -46,16 +43,9 @@ for step in [*train_pipeline, *test_pipeline]:
         step.crop_size = (65, 65)
 del step
 data_root = 'mine/'
-train_dataloader = dict(
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline),
-)
-val_dataloader = dict(
-    num_workers=0,
-    persistent_workers=False,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline),
-)
+loader = dict(num_workers=0, persistent_workers=False)
+train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline), **loader)
+val_dataloader = dict(dataset=dict(data_root=data_root, pipeline=test_pipeline), **loader)
 val_evaluator = dict(ann_file='mine/panoptic_val.json', seg_prefix='mine/panoptic_val/')
 load_from = 'coco.pth'
 train_cfg = dict(max_iters=4, val_interval=4)
@@ -86,20 +76,18 @@ def write_data(folder):
         dict(id=n, name=name, isthing=int(name in ('person', 'car', 'robot')))
         for n, name in enumerate(names, start=1)
     ]
+    segments = [dict(id=n, category_id=n, iscrowd=0, area=720) for n in range(1, 6)]
+    ids = np.repeat(np.arange(1, 6), 12)[:, None].repeat(60, 1)
     rng = np.random.default_rng(0)
     for split in ('train', 'val'):
         images, annotations = [], []
         (folder / split).mkdir(parents=True)
         for number in (1, 2):
-            ids = np.repeat(np.arange(1, 6), 12)[:, None].repeat(60, 1)
-            image = rng.integers(0, 256, (60, 60, 3), np.uint8)
-            cv2.imwrite(str(folder / split / f'{number}.jpg'), image)
-            write_panoptic_png(folder / f'panoptic_{split}' / f'{number}.png', ids)
-            images.append(dict(id=number, file_name=f'{number}.jpg', height=60, width=60))
-            segments = [dict(id=n, category_id=n, iscrowd=0, area=720) for n in range(1, 6)]
-            annotations.append(
-                dict(image_id=number, file_name=f'{number}.png', segments_info=segments)
-            )
+            jpg, png = f'{number}.jpg', f'{number}.png'
+            cv2.imwrite(str(folder / split / jpg), rng.integers(0, 256, (60, 60, 3), np.uint8))
+            write_panoptic_png(folder / f'panoptic_{split}' / png, ids)
+            images.append(dict(id=number, file_name=jpg, height=60, width=60))
+            annotations.append(dict(image_id=number, file_name=png, segments_info=segments))
         content = dict(images=images, annotations=annotations, categories=categories)
         (folder / f'panoptic_{split}.json').write_text(json.dumps(content))
 

@@ -13,8 +13,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from imports import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'kmax_nano_shapes-panoptic'
 SHORT = [f'train_cfg.{name}=20' for name in ('max_iters', 'val_interval')]
 SHORT += ['default_hooks.checkpoint.interval=20', 'param_scheduler.warmup=2']
@@ -92,9 +92,7 @@ def run(wheel, tmp_path_factory):
 
 def test_wheel_holds_what_mim_looks_for(wheel):
     names = {*contents(wheel)}
-    mim = {
-        name.removeprefix('kmax_deeplab/.mim/'): name for name in names if '/.mim/' in name
-    }.keys()
+    mim = {name.removeprefix('kmax_deeplab/.mim/') for name in names if '/.mim/' in name}
     configs = {str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py')}
     tools = {str(path.relative_to(ROOT)) for path in ROOT.glob('tools/**/*.py')}
     assert configs <= mim and 'kmax_deeplab/py.typed' in names

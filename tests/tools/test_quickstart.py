@@ -2,11 +2,10 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
+from imports import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SHORT_RUN = (
     'train_cfg.max_iters=4',
     'train_cfg.val_interval=4',
