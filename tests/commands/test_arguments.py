@@ -31,6 +31,9 @@ REFUSED = {
     'test toy.py toy.py --out result.json': '--out must end in .pkl',
     'test toy.py toy.py --outfile-prefix results': '--outfile-prefix needs --format-only',
     'train toy.py --amp': '--amp needs a GPU',
+    'train toy.py --cfg-options a': "'a' must be KEY=VALUE",
+    'train --cfg-options a.b=1 toy.py': "'toy.py' must be KEY=VALUE; a path comes before them",
+    'train toy.py --cfg-options =1': "'=1' must be KEY=VALUE",
     'train toy.py --new-classes --resume': '--new-classes starts a training and excludes --resume',
 }
 

@@ -50,6 +50,7 @@ def test_version(capsys):
     [
         (['trian'], 'there is no subcommand trian, did you mean train?; see kmax-deeplab --help'),
         (['xyz'], 'there is no subcommand xyz; see kmax-deeplab --help'),
+        ([''], 'there is no subcommand (empty); see kmax-deeplab --help'),
         ([], 'a subcommand is missing; see kmax-deeplab --help'),
         (['--amp'], 'unrecognized arguments: --amp; see kmax-deeplab --help'),
     ],
@@ -84,6 +85,11 @@ def test_help_of_a_subcommand_calls_it_by_its_name(capsys):
     printed = capsys.readouterr().out
     assert printed.startswith('usage: kmax-deeplab train [-h]')
     assert 'Train a model: ``kmax-deeplab train CONFIG``.' in printed
+    with pytest.raises(SystemExit):
+        main(['prepare-unlabeled', '--help'])
+    printed = capsys.readouterr().out
+    assert 'kmax-deeplab test' in printed and 'kmax-deeplab label' in printed
+    assert '.py' not in printed
 
 
 def test_errors_of_a_subcommand_have_its_name(tmp_path):

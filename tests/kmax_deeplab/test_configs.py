@@ -25,6 +25,15 @@ def test_a_file_of_that_path_comes_first(tmp_path, monkeypatch):
     assert find_config(NAME).endswith(f'/configs/kmax/{NAME}.py')
 
 
+def test_a_file_of_another_kind_is_no_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(NAME).touch()
+    assert find_config(NAME).endswith(f'/configs/kmax/{NAME}.py')
+    Path('notes.txt').touch()
+    with pytest.raises(ValueError, match='^file notes.txt ends in none of .py, .json, .yaml, .yml'):
+        find_config('notes.txt')
+
+
 def test_a_wrong_name_gets_near_matches():
     expected = r'file kmax_r50_coco does not exist, nor a config of that name; did you mean kmax_'
     with pytest.raises(ValueError, match=expected):
@@ -33,6 +42,10 @@ def test_a_wrong_name_gets_near_matches():
         find_config(f'configs/{NAME}.py')
     with pytest.raises(ValueError, match=r'nor a config of that name in .*/configs$'):
         find_config('xyz.py')
+    with pytest.raises(ValueError, match=rf'mean {NAME} or '):
+        find_config(NAME.upper())
+    with pytest.raises(ValueError, match=r'^file \(empty\) does not exist'):
+        find_config('')
 
 
 @pytest.fixture

@@ -61,6 +61,31 @@ def test_a_projects_found_later_is_imported_as_well(python, tmp_path):
     assert printed[0] == 'theirs' and printed[1].startswith('ours: ')
 
 
+FOUND_BY_ANOTHER = """
+import sys
+from importlib.util import spec_from_file_location
+class Editable:
+    def find_spec(name, path, target=None):
+        return spec_from_file_location(name, {file!r}) if name == 'projects' else None
+sys.meta_path.{add}
+{order}
+import projects
+print(projects.own)
+kmax_deeplab.register()
+"""
+
+
+@pytest.mark.parametrize('order', ORDERS.values())
+@pytest.mark.parametrize('add', ['append(Editable)', 'insert(0, Editable)'])
+def test_a_projects_of_another_finder_is_not_hidden(add, order, python, site, work):
+    write(work.parent / 'theirs' / 'projects' / '__init__.py', 'own = "theirs"')
+    file = str(work.parent / 'theirs' / 'projects' / '__init__.py')
+    if 'append' in add and order.startswith('import projects'):
+        return  # Python finds our folder first, before anything of ours runs.
+    result = python('-c', FOUND_BY_ANOTHER.format(file=file, add=add, order=order))
+    assert result.stdout.splitlines() == ['theirs', f'ours: {site}/projects/kmax/__init__.py']
+
+
 @pytest.mark.parametrize('package', ['projects/__init__.py', 'nothing'])
 @pytest.mark.parametrize('imported', [True, False])
 def test_another_copy_is_refused(package, imported, python, site, work):
@@ -73,13 +98,24 @@ def test_another_copy_is_refused(package, imported, python, site, work):
     assert result.stderr.endswith('\nImportError: ' + TWICE.format(site, work))
 
 
-def test_the_command_says_so_in_one_line(python, site, work, tmp_path):
+@pytest.mark.parametrize('program', ['kmax-deeplab', 'train.py'])
+def test_commands_say_so_in_one_line(program, python, site, work):
+    write(work / 'projects' / '__init__.py')
     write(work / 'projects' / 'kmax' / '__init__.py')
-    script = tmp_path / 'bin' / 'kmax-deeplab'
-    write(script, 'from kmax_deeplab.cli import main\nmain()')
-    result = python(script, 'train', path=[work])
+    for name in ('_command.py', 'train.py'):
+        write(site / 'tools' / name, (ROOT / 'tools' / name).read_text())
+    write(site / 'tools' / 'kmax-deeplab', 'from kmax_deeplab.cli import main\nmain()')
+    result = python(site / 'tools' / program, 'train', path=[work])
     assert result.returncode == 2
-    assert result.stderr == 'kmax-deeplab: error: ' + TWICE.format(site, work)
+    assert result.stderr == f'{program}: error: ' + TWICE.format(site, work)
+
+
+def test_what_is_not_installed_is_said_in_one_line(python, site):
+    message = "projects.kmax needs torch, not installed here: run 'pip install'"
+    write(site / 'projects/kmax/__init__.py', f'raise ModuleNotFoundError({message!r})')
+    result = python('-c', 'from kmax_deeplab.cli import main; raise SystemExit(main(["train"]))')
+    assert result.returncode == 2
+    assert result.stderr == f'kmax-deeplab train: error: {message}\n'
 
 
 def test_a_folder_of_its_name_is_no_copy(python, work):

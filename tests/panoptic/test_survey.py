@@ -34,6 +34,12 @@ def test_classes_are_counted():
     assert fault.message == 'no segment in a.json is of class "dog"'
 
 
+def test_void_is_what_the_pixels_say_where_they_are_known():
+    records = [record(1, [], is_void=False), record(2, [0], is_void=True)]
+    (fault,) = survey_records('a.json', CLASSES, records).warnings
+    assert (fault.kind, fault.image_id) == (FaultKind.VOID_ONLY, 2)
+
+
 def test_data_sets_of_the_same_classes_are_counted_together():
     first, second = (
         survey_records(name, CLASSES, [record(1, labels)])

@@ -206,3 +206,28 @@ def test_two_nodes_train_and_test(toy):
     checkpoint = toy.parent / 'work_dirs' / 'toy' / 'iter_2.pth'
     main, _ = run(['bash', TOOLS / 'dist_test.sh', toy, checkpoint, 1], toy.parent, nodes=2)
     assert 'count: 8' in main and 'ranks: 2' in main
+
+
+@pytest.mark.parametrize(
+    'words, message',
+    [
+        (
+            ['kmax_nano_shapes-panoptic', 'x'],
+            'the number of processes must be at least 1, but is x',
+        ),
+        (
+            ['kmax_nano_shapes-panoptic', '0'],
+            'the number of processes must be at least 1, but is 0',
+        ),
+        (['nothing.py', '2'], 'file nothing.py does not exist, nor a config of that name in'),
+    ],
+)
+def test_wrong_input_is_said_once(words, message, tmp_path):
+    command = ['bash', str(TOOLS / 'dist_train.sh'), *words]
+    path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, 'PATH': path}, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f'dist_run.sh: error: {message}')
+    assert done.stderr.count('\n') == 1 and not any(tmp_path.iterdir())

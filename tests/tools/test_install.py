@@ -24,9 +24,14 @@ USE = f"""
 import kmax_deeplab
 kmax_deeplab.register()
 from mmdet.apis import DetInferencer
+from mmengine.config import Config
 from mmengine.hub import get_config
-import projects
+from mmengine.registry import init_default_scope
+import mmdet.registry, projects
 print(projects.__file__, get_config('kmax_deeplab::kmax/{CONFIG}.py').model.type)
+init_default_scope('mmdet')
+based = Config.fromstring("_base_ = 'kmax_deeplab::kmax/{CONFIG}.py'", '.py')
+print(type(mmdet.registry.MODELS.build(based.model)).__name__)
 """
 
 
@@ -119,7 +124,7 @@ def test_command_and_configs_are_installed(run):
 
 def test_wheel_works_beside_another_projects(run):
     expected = f'{run.folder}/projects/__init__.py KMaXDeepLab'
-    assert run('python', '-c', USE).splitlines()[-1] == expected
+    assert run('python', '-c', USE).splitlines()[-2:] == [expected, 'KMaXDeepLab']
 
 
 @pytest.mark.slow

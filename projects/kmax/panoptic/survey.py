@@ -82,7 +82,7 @@ def find_image_warnings(record: dict, num_queries: int | None = None) -> Iterato
     if record.get('is_void', not record['segment_ids']):
         message = f'{record["seg_map_path"]} of {image} holds nothing but void'
         yield Fault(FaultKind.VOID_ONLY, message, record['img_id'])
-    elif not count:
+    elif record['segment_ids'] and not count:
         message = f'all segments of {image} are crowd: nothing is learned from it'
         yield Fault(FaultKind.CROWD_ONLY, message, record['img_id'])
     elif num_queries is not None and count > num_queries:
