@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from .locks import is_alive
+
 TEMPORARY_SUFFIX = '.partial'
 
 
@@ -51,15 +53,21 @@ def write_atomically(path: Path, content: bytes, sync: bool = False) -> None:
 
 
 def remove_temporaries(folder: Path, name: str = '*') -> None:
-    """Remove what a process that was killed left half-written.
+    """Remove what a process that was killed left half-written; files of those alive remain.
 
     Args:
         folder: Where to look.
         name: Pattern of the files' names in the end; others may be in the making.
     """
     for path in folder.glob(f'{name}.*{TEMPORARY_SUFFIX}'):
-        if path.is_file():
+        if path.is_file() and not _is_being_written(path):
             path.unlink(missing_ok=True)
+
+
+def _is_being_written(path: Path) -> bool:
+    """Tell whether the process that made a temporary file, which its name tells, is alive."""
+    pid = path.name.split('.')[-3]
+    return pid.isascii() and pid.isdigit() and int(pid) != os.getpid() and is_alive(int(pid))
 
 
 def _sync_folder(folder: Path) -> None:

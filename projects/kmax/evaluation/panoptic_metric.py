@@ -52,8 +52,9 @@ class KMaXPanopticMetric(AnnotatedMetric, FileMetric):
 
     Takes the arguments of :class:`AnnotatedMetric` and :class:`FileMetric`. What is written, as the
     test servers of COCO and Cityscapes take it, is ``{outfile_prefix}.panoptic.json`` and the
-    folder ``{outfile_prefix}.panoptic``, with a PNG of the name of each annotation, or of each image
-    where there is none: with its folders where images of several have one name. ``prefix`` is ``'coco_panoptic'`` by default.
+    folder ``{outfile_prefix}.panoptic``. Its PNGs have the names of the annotations, or of the
+    images where there are none, with their folders where several have one name. ``prefix`` is
+    ``'coco_panoptic'`` by default.
     """
 
     default_prefix = 'coco_panoptic'

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from .locks import lock
+from kmax_deeplab.locks import lock
 
 
 class Journal:
