@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import BinaryIO
 from .locks import is_alive
 
 TEMPORARY_SUFFIX = '.partial'
+_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextmanager
@@ -23,10 +25,54 @@ def open_atomically(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
 
     Yields:
         Another file, which gets the name in the end.
+
+    Raises:
+        OSError: If it cannot be written, as on a full disk; names the file.
     """
+    with naming(path), _open_temporary(path, sync) as file:
+        yield file
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file where writing fails: the system does not, if the disk is full.
+
+    Args:
+        path: The file that is written in the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        is_nameless = error.filename is None and error.errno in _WRITING
+        if error.errno is None or not (is_nameless or TEMPORARY_SUFFIX in str(error.filename)):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+@contextmanager
+def write_staged(path: Path) -> Iterator[Path]:
+    """Let another writer, which takes a path, write a file that appears whole or not at all.
+
+    Args:
+        path: The name of the file in the end; missing folders are made.
+
+    Yields:
+        A path of that file name in a folder that is there meanwhile.
+    """
+    folder = _temporary_name(path)
+    try:
+        with naming(path):
+            folder.mkdir(parents=True)
+            yield folder / path.name
+            os.replace(folder / path.name, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _open_temporary(path: Path, sync: bool) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f'{os.getpid()}.{threading.get_ident()}'
-    temporary = path.with_name(f'{path.name}.{writer}{TEMPORARY_SUFFIX}')
+    temporary = _temporary_name(path)
     try:
         with temporary.open('wb') as file:
             yield file
@@ -62,6 +108,11 @@ def remove_temporaries(folder: Path, name: str = '*') -> None:
     for path in folder.glob(f'{name}.*{TEMPORARY_SUFFIX}'):
         if path.is_file() and not _is_being_written(path):
             path.unlink(missing_ok=True)
+
+
+def _temporary_name(path: Path) -> Path:
+    writer = f'{os.getpid()}.{threading.get_ident()}'
+    return path.with_name(f'{path.name}.{writer}{TEMPORARY_SUFFIX}')
 
 
 def _is_being_written(path: Path) -> bool:

@@ -82,6 +82,18 @@ def refuse_shared_names(names: Iterable[tuple[str, str]], source: str) -> None:
             )
 
 
+def refuse_replacing(files: Iterable[Path], inputs: Iterable[str]) -> None:
+    """Refuse to write what is made of files in the place of one of them.
+
+    Raises:
+        ValueError: Names it.
+    """
+    read = {Path(path).resolve() for path in inputs}
+    over = next((file for file in files if file.resolve() in read), None)
+    if over is not None:
+        raise ValueError(f'{over} would replace the image that it shows: give another folder')
+
+
 def distinct_names(paths: Sequence[str], ending: str | None = None) -> list[str]:
     """Return a relative name for what is written of each file, all different.
 
