@@ -153,6 +153,6 @@ def draw_files(
 
 
 def write_image(path: Path, image: np.ndarray, flags: list[int]) -> None:
-    """Write an image; OpenCV reports failure by its return value only."""
-    if not cv2.imwrite(str(path), image, flags):
-        raise OSError(f'could not write {path}: is the folder writable and the disk not full?')
+    """Write an image, which appears whole or not at all."""
+    _, encoded = cv2.imencode(path.suffix, image, flags)
+    write_atomically(path, encoded.tobytes())

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from kmax_deeplab.atomic_file import write_atomically
+
 from .arguments import make_parser
 
 PACKAGES = ('torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet')
@@ -98,5 +100,6 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     parser.add_argument('work_dir', type=Path, help='folder of the run')
     work_dir = parser.parse_args(argv).work_dir
     results = summarize(work_dir)
-    (work_dir / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
+    text = json.dumps(results, indent=2) + '\n'
+    write_atomically(work_dir / 'results.json', text.encode())
     print(report(work_dir, results))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet.engine.hooks.utils import trigger_visualization_hook
-from mmdet.evaluation import DumpDetResults
 from mmengine.runner import Runner
 
 from ..engine.tta import use_tta
 from ..engine.weights import check_weights, read_weights
 from ..evaluation.all_tasks import add_all_tasks
+from ..evaluation.dump import DumpResults
 from ..evaluation.format_only import without_annotations
 from ..runtime.machine import adapt_to_machine, leave_group
 from .arguments import add_common_arguments, existing_file, load_config, make_parser
@@ -72,7 +72,7 @@ def test(args: Namespace) -> None:
     runner = Runner.from_cfg(cfg)
     check_weights(runner.model, weights, args.checkpoint)
     if args.out is not None:
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     runner.test()
 
 

@@ -8,10 +8,12 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from kmax_deeplab.locks import hold_folder
+
 from ..engine.weights import check_weights, continues_with_new_classes, read_weights
 from ..runtime.batch_size import accumulate, scale_learning_rate
 from ..runtime.latest_checkpoint import choose_start
-from ..runtime.machine import adapt_to_machine, leave_group
+from ..runtime.machine import adapt_to_machine, leads, leave_group
 from .arguments import add_common_arguments, load_config, make_parser
 
 
@@ -81,6 +83,9 @@ def train(args: Namespace) -> None:
     """Train as the command line says."""
     cfg = load_config(args)
     apply_options(cfg, args)
+    if leads(cfg):
+        # Before anything is written there.
+        hold_folder(Path(cfg.work_dir))
     weights = read_weights(cfg.load_from) if cfg.load_from is not None else None
     adapt_to_machine(cfg)
     runner = Runner.from_cfg(cfg)

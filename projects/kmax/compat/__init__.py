@@ -8,6 +8,7 @@ matters: ``mmcv_ext`` and ``panopticapi`` must be in place before mmdet is first
 from . import (
     cityscapes_scripts,
     det_inferencer,
+    inferencer_files,
     mmcv_ext,
     mmdet_import,
     mmengine_configs,
@@ -27,4 +28,5 @@ mmpretrain_models.apply()
 mmdet_import.apply()
 cityscapes_scripts.apply()
 det_inferencer.apply()
+inferencer_files.apply()
 seg_inferencer.apply()

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kmax_deeplab.atomic_file import remove_temporaries, write_atomically
+from kmax_deeplab.paths import place_within
 
 from ..panoptic.faults import Fault, FaultKind
 from ..parallel import Progress
@@ -38,27 +39,17 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
     with _open(archive) as members:
         for member in progress(members, f'unpacking {archive.name}', len(members)):
             path = PurePosixPath(member.name)
-            if path.is_absolute() or '..' in path.parts:
-                raise ValueError(f'archive {archive} names {member.name}, outside of its folder')
             place = path.relative_to(strip) if path.is_relative_to(strip) else path
             if not any(_is_whole(folder / place, member) for folder in (out_dir, unpacked)):
-                _refuse_links(out_dir, place, archive)
-                write_atomically(unpacked / place, member.read())
+                place_within(out_dir, str(place), f'archive {archive}')
+                target = place_within(unpacked, str(place), f'archive {archive}')
+                write_atomically(target, member.read())
     for folder, _, _ in os.walk(unpacked):
         remove_temporaries(Path(folder))
     if unpacked.is_dir():
         # After a loss of power files may be empty that have their names.
         os.sync()
         _merge(unpacked, out_dir)
-
-
-def _refuse_links(out_dir: Path, place: PurePosixPath, archive: Path) -> None:
-    for folder in place.parents[:-1]:
-        if (out_dir / folder).is_symlink():
-            raise ValueError(
-                f'{out_dir / folder} is a link, through which archive {archive} would be unpacked '
-                'into another folder: remove the link or the archive'
-            )
 
 
 def _is_whole(path: Path, member: Member) -> bool:

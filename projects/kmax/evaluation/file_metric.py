@@ -4,6 +4,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+from .export import refuse_foreign
 from .image_metric import ImageMetric
 
 
@@ -24,7 +25,11 @@ class FileMetric(ImageMetric):
         prefix: First part of the names of the results.
 
     Raises:
-        ValueError: When there is nowhere to write to with ``format_only``.
+        ValueError: When there is nowhere to write to with ``format_only``, or what would be
+            replaced is no earlier result.
+
+    Attributes:
+        destinations: The path of each of ``suffixes``; none where nothing is written.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
@@ -43,13 +48,9 @@ class FileMetric(ImageMetric):
             raise ValueError('format_only=True needs outfile_prefix: where to write predictions')
         self.format_only = format_only
         self.outfile_prefix = outfile_prefix
-
-    @property
-    def destinations(self) -> list[Path]:
-        """The path of each of ``suffixes``; none where nothing is written."""
-        if not self.outfile_prefix:
-            return []
-        return [Path(f'{self.outfile_prefix}{suffix}') for suffix in self.suffixes]
+        suffixes = self.suffixes if outfile_prefix else ()
+        self.destinations = [Path(f'{outfile_prefix}{suffix}') for suffix in suffixes]
+        refuse_foreign(self.destinations)
 
     @abstractmethod
     def publish(self, outcomes: dict[Any, Any]) -> None:

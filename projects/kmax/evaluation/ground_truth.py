@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..panoptic.comparison import orientation_hint
 from ..panoptic.faults import refuse
+from ..panoptic.field_types import IMAGE_TYPES, fits
 from ..panoptic.files import read_panoptic_json, read_panoptic_png
 from ..panoptic.records import COMPARED_FIELDS, find_segment_faults, index_annotations
 from .recent_maps import RECENT_MAPS
@@ -31,6 +32,11 @@ class PanopticGroundTruth:
         content = read_panoptic_json(ann_file, fields)
         self.categories = {category['id']: category for category in content['categories']}
         self.annotations = index_annotations(content.get('annotations', ()), ann_file)
+        self.image_names = {
+            image['id']: image['file_name']
+            for image in content.get('images', ())
+            if fits(image, IMAGE_TYPES, ('id', 'file_name'))
+        }
         if seg_prefix is not None:
             self._check_annotations()
             self._check_folder(owner, Path(seg_prefix))

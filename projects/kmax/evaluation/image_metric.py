@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, ClassVar
 
 from mmengine.dist import get_world_size
@@ -36,6 +37,9 @@ class ImageMetric(BaseMetric):
 
     format_only = False
     """Whether predictions are only written, see :class:`FileMetric`."""
+
+    destinations: Sequence[Path] = ()
+    """What is written, likewise."""
 
     _busy: ClassVar[weakref.WeakSet['ImageMetric']] = weakref.WeakSet()
 
