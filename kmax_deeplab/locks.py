@@ -1,5 +1,6 @@
 """Locks between processes that end with their owner."""
 
+import atexit
 import errno
 import json
 import os
@@ -20,6 +21,9 @@ LOCK_NAME = '.in_use'
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _held: dict[Path, BinaryIO] = {}
+# A child holds nothing, and must not remove what its parent holds when it ends.
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_held.clear)
 
 
 def lock(file: BinaryIO, path: Path, shared: bool = False) -> None:
@@ -58,25 +62,37 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
 
 def hold_folder(folder: Path) -> None:
-    """Keep other processes from writing to a folder, until :func:`release_folders` or the end.
+    """Keep other processes from writing to a folder, see :func:`hold`; it is made if missing."""
+    hold(folder, folder / LOCK_NAME)
+
+
+def release_folders(folders: Iterable[Path]) -> None:
+    """Let other processes write to folders that this one holds; others are left alone."""
+    release(folder / LOCK_NAME for folder in folders)
+
+
+def hold(place: Path, lock_file: Path) -> None:
+    """Keep other processes from writing to a place, until :func:`release` or the end.
 
     The lock of a process that was killed does not hold. A process may hold several, and one twice.
 
     Args:
-        folder: Made where it is missing.
+        place: A file or folder, for the message.
+        lock_file: Tells who holds it; missing folders are made.
 
     Raises:
         ValueError: If another process holds it; tells its number, its host and its command.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder.resolve() / LOCK_NAME
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    path = _identify(lock_file)
     while path not in _held:
         file = path.open('a+b')
         if not _try_lock(file):
             owner = _read_owner(file)
             file.close()
             raise ValueError(
-                f'{folder} is in use by {owner}: wait until that run ends, or give another folder'
+                f'{place} is in use by {owner}: wait until that run ends, or give another place to '
+                'write to'
             )
         if not _has_name(file, path):
             file.close()
@@ -89,14 +105,18 @@ def hold_folder(folder: Path) -> None:
         _held[path] = file
 
 
-def release_folders(folders: Iterable[Path]) -> None:
-    """Let other processes write to folders that this one holds; others are left alone."""
-    for folder in folders:
-        path = folder.resolve() / LOCK_NAME
+def release(lock_files: Iterable[Path]) -> None:
+    """Give up locks that this process holds; others are left alone."""
+    for path in map(_identify, lock_files):
         file = _held.pop(path, None)
         if file is not None:
             path.unlink(missing_ok=True)
             file.close()
+
+
+@atexit.register
+def _release_all() -> None:
+    release(list(_held))
 
 
 def is_alive(pid: int) -> bool:
@@ -108,6 +128,10 @@ def is_alive(pid: int) -> bool:
     except (OSError, OverflowError):
         return True
     return True
+
+
+def _identify(lock_file: Path) -> Path:
+    return lock_file.parent.resolve() / lock_file.name
 
 
 def _try_lock(file: BinaryIO, shared: bool = False) -> bool:

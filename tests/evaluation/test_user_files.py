@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sys
+from subprocess import PIPE, Popen
 
 import numpy as np
 import pytest
@@ -43,7 +45,7 @@ def sums(folder):
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob('*')
-        if path.is_file()
+        if path.is_file() and path.suffix != '.in_use'
     }
 
 
@@ -161,3 +163,24 @@ def test_annotations_of_one_name(evaluate, tmp_path, truth):
     message = r'gt.json: image 0 \(a.png\) and image 1 \(b.png\) would be written to one file, '
     with pytest.raises(ValueError, match=message):
         evaluate('KMaXPanopticMetric', ['sky'], samples(), **options)
+
+
+def test_another_run_that_writes_the_same_result(evaluate, tmp_path, truth):
+    options = truth() | dict(outfile_prefix=str(tmp_path / 'r'), format_only=True)
+    code = (
+        'import sys; from pathlib import Path; from kmax_deeplab.locks import hold; '
+        'hold(Path(), Path(sys.argv[1])); print(flush=True); sys.stdin.read()'
+    )
+    command = [sys.executable, '-c', code, str(tmp_path / 'r.panoptic.in_use')]
+    with Popen(command, stdin=PIPE, stdout=PIPE) as other:
+        other.stdout.readline()
+        write_panoptic_png(tmp_path / 'r.panoptic.partial' / 'a.png', np.ones((4, 4), int))
+        before = sums(tmp_path)
+        message = f'{tmp_path}/r.panoptic is in use by process {other.pid} on .*: wait until'
+        with pytest.raises(ValueError, match=message):
+            evaluate('KMaXPanopticMetric', ['sky'], samples(), **options)
+        assert sums(tmp_path) == before
+        other.kill()
+    evaluate('KMaXPanopticMetric', ['sky'], samples(), **options)
+    written = {path.name for path in tmp_path.glob('r.*')}
+    assert written == {'r.panoptic', 'r.panoptic.json'}

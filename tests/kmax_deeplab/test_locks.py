@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import sys
-from subprocess import PIPE, Popen
+from subprocess import PIPE, Popen, run
 
 import pytest
 
@@ -57,3 +57,14 @@ def test_two_names_of_a_folder_are_one(tmp_path, other):
     (tmp_path / 'link').symlink_to(tmp_path)
     with pytest.raises(ValueError, match='link is in use by process'):
         hold_folder(tmp_path / 'link')
+
+
+@pytest.mark.parametrize('end', ['', 'raise ValueError', 'os.fork() or sys.exit(); os.wait()'])
+def test_no_lock_file_remains_of_a_process_that_ends(tmp_path, end):
+    hold = HOLD.partition('print')[0]
+    check = 'assert (Path(sys.argv[1]) / ".in_use").exists()'
+    run([sys.executable, '-c', f'{hold} import os\n{end}\n{check}', str(tmp_path)], stderr=PIPE)
+    assert not list(tmp_path.iterdir())
+    if end.startswith('os.fork'):
+        code = f'{hold} import os\n{end}\n{check}'
+        assert run([sys.executable, '-c', code, str(tmp_path)]).returncode == 0

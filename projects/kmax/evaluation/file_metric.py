@@ -1,8 +1,13 @@
 """Metrics that write predictions to files."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+
+from mmengine.dist import is_main_process
+
+from kmax_deeplab.locks import LOCK_NAME, hold, release
 
 from .export import refuse_foreign
 from .image_metric import ImageMetric
@@ -52,6 +57,13 @@ class FileMetric(ImageMetric):
         self.destinations = [Path(f'{outfile_prefix}{suffix}') for suffix in suffixes]
         refuse_foreign(self.destinations)
 
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Begin to examine a batch; a ValueError says that another run writes to the same files."""
+        if is_main_process():
+            for path, lock_file in self._lock_files():
+                hold(path, lock_file)
+        super().process(data_batch, data_samples)
+
     @abstractmethod
     def publish(self, outcomes: dict[Any, Any]) -> None:
         """Complete what is written, from the results of the work by image id."""
@@ -64,4 +76,9 @@ class FileMetric(ImageMetric):
         """Write where asked; return the figures, none with ``format_only``."""
         if self.destinations:
             self.publish(outcomes)
+            release(lock_file for _, lock_file in self._lock_files())
         return {} if self.format_only else self.figures(outcomes)
+
+    def _lock_files(self) -> list[tuple[Path, Path]]:
+        """Return what is written, each with the file that tells which run writes it."""
+        return [(path, path.with_name(path.name + LOCK_NAME)) for path in self.destinations]
