@@ -103,12 +103,21 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
         if speaks():
             print(f'{called}: error: interrupted', file=sys.stderr)
         _end(130)
+    except SystemExit as stop:
+        if isinstance(stop.code, int):
+            _end(stop.code)
+        raise
     except Exception as error:
         _end(report(error, called, full))
 
 
 def _end(status: int) -> NoReturn:
-    if 'TORCHELASTIC_ERROR_FILE' in os.environ:
+    torch = sys.modules.get('torch')
+    if (
+        torch is not None
+        and torch.distributed.is_available()
+        and torch.distributed.is_initialized()
+    ):
         # The threads of a distributed run would abort a process that ends as usual.
         sys.stdout.flush()
         sys.stderr.flush()
