@@ -1,5 +1,7 @@
 """Reads a config file, or says where in which file it is wrong."""
 
+from pathlib import Path
+
 from mmengine.config import Config
 
 from kmax_deeplab.errors import text_of
@@ -25,7 +27,7 @@ def read_config_file(path: str) -> Config:
 
 def _place(error: Exception, path: str) -> str:
     """Return the file, and the line if known, in which reading a config stopped."""
-    line = None
+    given, line = path, None
     trace = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
@@ -38,6 +40,8 @@ def _place(error: Exception, path: str) -> str:
     cause = error.__context__ if isinstance(error, SyntaxError) and not error.lineno else error
     if isinstance(cause, SyntaxError):
         line = cause.lineno
+    if isinstance(error, OSError) or Path(path).resolve() == Path(given).resolve():
+        path = given
     return path if line is None else f'{path}, line {line}'
 
 
