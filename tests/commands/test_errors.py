@@ -10,12 +10,14 @@ from helpers import NANO
 from mmengine.logging import MMLogger
 
 from kmax_deeplab import cli, errors
+from projects.kmax.visualization.local_visualizer import KMaXVisualizer
 
 
 @pytest.fixture(autouse=True)
 def _fresh_loggers():
-    """Loggers of earlier tests write elsewhere."""
+    """Loggers and visualizers of earlier tests write elsewhere."""
     MMLogger._instance_dict.clear()
+    KMaXVisualizer._instance_dict.clear()
 
 
 @pytest.fixture
