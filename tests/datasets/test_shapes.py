@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from imports import ROOT
 
-from projects.kmax.commands import shapes as tool
+from kmax_deeplab import cli
 from projects.kmax.datasets.shapes import CATEGORIES, draw_scene
 from projects.kmax.evaluation import pq_compute
 from projects.kmax.panoptic_format import write_panoptic_png
@@ -26,8 +26,7 @@ def make_shapes(monkeypatch, capfd):
         monkeypatch.setattr(sys, 'argv', ['make_shapes.py', *map(str, args)])
         capfd.readouterr()
         try:
-            tool.main()
-            exit_code = 0
+            exit_code = cli.run('shapes') or 0
         except SystemExit as stop:
             exit_code = stop.code
         out, err = capfd.readouterr()

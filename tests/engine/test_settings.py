@@ -61,9 +61,10 @@ def test_tool_refuses_it_and_writes_nothing(tmp_path):
     command += ['--cfg-options', 'model.widht=1']
     env = dict(os.environ, PYTHONPATH=str(HERE))
     result = subprocess.run(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True)
-    assert result.returncode == 1
+    assert result.returncode == 2
     message = 'unknown setting model.widht in the config or --cfg-options; did you mean width?'
-    assert message in result.stderr.splitlines()[-1]
+    assert result.stderr.startswith(f'train.py: error: {message}')
+    assert result.stderr.count('\n') == 1
     assert not list(tmp_path.iterdir())
 
 

@@ -128,6 +128,6 @@ def test_foreign_checkpoint_ends_the_test_with_an_error(file):
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert 'checkpoint weights.pth is not one of the model' in result.stderr.splitlines()[-1]
     assert ' weight: (7, 2) instead of (3, 2)' in result.stderr.splitlines()[-1]
