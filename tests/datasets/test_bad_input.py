@@ -1,5 +1,6 @@
 """Every fault of a data set is reported with the file and the image, from workers too."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,11 @@ def _image(folder):
 def _truncate(path, fraction=0.6):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * fraction)])
+
+
+def _replace_by_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
 
 
 def _truncate_jpeg(path):
@@ -50,6 +56,8 @@ FAULTS = {
     'truncated JPEG': (_image, _truncate_jpeg, OSError, UNREADABLE),
     'empty image': (_image, lambda path: path.write_bytes(b''), OSError, UNREADABLE),
     'text': (_image, lambda path: path.write_text('not an image'), OSError, UNREADABLE),
+    'pipe for an image': (_image, _replace_by_pipe, OSError, UNREADABLE + 'is a named pipe, not'),
+    'pipe for a PNG': (_png, _replace_by_pipe, ValueError, PNG + '.* is a named pipe, not a file'),
     'no PNG': (
         _png,
         Path.unlink,

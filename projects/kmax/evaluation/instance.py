@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ try:
 except ImportError:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
+
+from ..panoptic.json_files import read_json
 
 STATISTICS = (
     'AP',
@@ -46,7 +47,9 @@ def mask_ap(gt_json_file: str | Path, pred_json_file: str | Path) -> dict:
         FileNotFoundError: When a file is missing.
         ValueError: When a file is not JSON, or a prediction's image or category is unknown.
     """
-    gt_content, predictions = _read(gt_json_file), _read(pred_json_file)
+    gt_content, predictions = (
+        read_json(path, str(path)) for path in (gt_json_file, pred_json_file)
+    )
     for field in ('image', 'category'):
         known = {
             entry['id'] for entry in gt_content['images' if field == 'image' else 'categories']
@@ -79,12 +82,3 @@ def evaluate_instances(gt_content: dict[str, Any], predictions: list[dict]) -> d
     return dict(zip(STATISTICS, map(float, evaluation.stats), strict=True)) | dict(
         per_class=per_class
     )
-
-
-def _read(path: str | Path) -> Any:
-    try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f'{path} does not exist') from error
-    except ValueError as error:
-        raise ValueError(f'{path} is not valid JSON: {error}') from error

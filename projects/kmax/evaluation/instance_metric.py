@@ -98,7 +98,7 @@ class KMaXInstanceMetric(AnnotatedMetric, FileMetric):
                 dict(
                     category_id=thing['category_id'],
                     segmentation=segmentation,
-                    area=thing['area'],
+                    area=coco_mask.area(segmentation) if thing['area'] is None else thing['area'],
                     bbox=coco_mask.toBbox(segmentation).tolist(),
                     iscrowd=thing.get('iscrowd', 0),
                 )
