@@ -14,7 +14,8 @@ def _one_of(*types: type) -> Callable[[Any], bool]:
     return lambda value: type(value) in types
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number."""
     # JSON as Python reads it knows NaN and infinity.
     return type(value) is int or (type(value) is float and value - value == 0)
 
@@ -28,11 +29,11 @@ def _is_flag(value: Any) -> bool:
 
 
 def _is_area(value: Any) -> bool:
-    return value is None or (_is_number(value) and value >= 0)
+    return value is None or (is_number(value) and value >= 0)
 
 
 def _is_box(value: Any) -> bool:
-    return value is None or (type(value) is list and all(map(_is_number, value)))
+    return value is None or (type(value) is list and all(map(is_number, value)))
 
 
 def _is_color(value: Any) -> bool:
