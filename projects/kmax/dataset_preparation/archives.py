@@ -1,6 +1,7 @@
 """Unpacking of downloads; interrupted, it goes on where it stopped."""
 
 import os
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -15,6 +16,9 @@ from kmax_deeplab.atomic_file import remove_temporaries, write_atomically
 
 from ..panoptic.faults import Fault, FaultKind
 from ..parallel import Progress
+
+MAX_MEMBER = 2 * 2**30
+"""Bytes of the largest file in an archive, which is unpacked in memory."""
 
 
 @dataclass
@@ -32,16 +36,22 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
     Files appear in ``out_dir`` when all are unpacked, a new folder at once: a folder of images
     would not tell that a part of them is missing. What is in the archive's folder ``strip`` goes to
     ``out_dir`` itself. A ValueError says that the archive is damaged, names files outside of
-    ``out_dir``, or would write through a link in it.
+    ``out_dir``, would write through a link in it, or holds a file of more than ``MAX_MEMBER``; an
+    OSError, that the disk has no room for what it says it holds.
     """
     unpacked = out_dir / f'.{archive.name}.unfinished'
     with _open(archive) as members:
+        places = {member.name: _place(member, strip, archive) for member in members}
+
+        def is_there(member: Member) -> bool:
+            place = places[member.name]
+            return any(_is_whole(folder / place, member) for folder in (out_dir, unpacked))
+
+        needed = sum(member.size for member in members if not is_there(member))
+        _refuse_lack_of_room(needed, archive, out_dir)
         for member in progress(members, f'unpacking {archive.name}', len(members)):
-            path = PurePosixPath(member.name)
-            if path.is_absolute() or '..' in path.parts:
-                raise ValueError(f'archive {archive} names {member.name}, outside of its folder')
-            place = path.relative_to(strip) if path.is_relative_to(strip) else path
-            if not any(_is_whole(folder / place, member) for folder in (out_dir, unpacked)):
+            if not is_there(member):
+                place = places[member.name]
                 _refuse_links(out_dir, place, archive)
                 write_atomically(unpacked / place, member.read())
     for folder, _, _ in os.walk(unpacked):
@@ -50,6 +60,29 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
         # After a loss of power files may be empty that have their names.
         os.sync()
         _merge(unpacked, out_dir)
+
+
+def _place(member: Member, strip: str, archive: Path) -> PurePosixPath:
+    """Return where a file goes in the folder; a ValueError refuses it."""
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or '..' in path.parts:
+        raise ValueError(f'archive {archive} names {member.name}, outside of its folder')
+    if member.size > MAX_MEMBER:
+        raise ValueError(
+            f'archive {archive} holds {member.name} of {member.size} bytes, more than the '
+            f'{MAX_MEMBER} that a file of a data set may have: download it again'
+        )
+    return path.relative_to(strip) if path.is_relative_to(strip) else path
+
+
+def _refuse_lack_of_room(needed: int, archive: Path, out_dir: Path) -> None:
+    folder = next(folder for folder in (out_dir, *out_dir.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f'archive {archive} unpacks to {needed} bytes, but the disk of {out_dir} has {free} '
+            'free: make room, or give another folder'
+        )
 
 
 def _refuse_links(out_dir: Path, place: PurePosixPath, archive: Path) -> None:
