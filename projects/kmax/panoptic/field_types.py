@@ -25,15 +25,21 @@ def _is_size(value: Any) -> bool:
 
 
 def _is_flag(value: Any) -> bool:
-    return type(value) in (int, bool) and value in (0, 1)
+    return (type(value) is int or type(value) is bool) and 0 <= value <= 1
+
+
+_WHOLE = {int}
 
 
 def _is_area(value: Any) -> bool:
-    return value is None or (is_number(value) and value >= 0)
+    # Asked of every segment of a data set: no call in the ordinary case.
+    return (type(value) is int and value >= 0) or value is None or (is_number(value) and value >= 0)
 
 
 def _is_box(value: Any) -> bool:
-    return value is None or (type(value) is list and all(map(is_number, value)))
+    if type(value) is not list:
+        return value is None
+    return {*map(type, value)} == _WHOLE or all(map(is_number, value))
 
 
 def _is_color(value: Any) -> bool:
