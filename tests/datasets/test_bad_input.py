@@ -4,6 +4,7 @@ It ends ``tools/train.py`` at once: exit code, last line, and what is on disk af
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from torch.utils.data import DataLoader
 def _truncate(path, fraction=0.6):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * fraction)])
+
+
+def _replace_by_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
 
 
 def _truncate_jpeg(path):
@@ -58,6 +64,8 @@ FAULTS = {
     'truncated JPEG': ('images', _truncate_jpeg, OSError, UNREADABLE),
     'empty image': ('images', _empty, OSError, UNREADABLE),
     'text': ('images', lambda path: path.write_text('not an image'), OSError, UNREADABLE),
+    'pipe for an image': ('images', _replace_by_pipe, OSError, UNREADABLE + 'is a named pipe'),
+    'pipe for a PNG': ('panoptic', _replace_by_pipe, ValueError, PNG + '.* is a named pipe'),
     'turned image': (
         'images',
         _turn,

@@ -1,6 +1,7 @@
 """Unpacking of downloads; interrupted, it goes on where it stopped."""
 
 import os
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -16,6 +17,9 @@ from kmax_deeplab.paths import place_within
 
 from ..panoptic.faults import Fault, FaultKind
 from ..parallel import Progress
+
+MAX_MEMBER = 2 * 2**30
+"""Bytes of the largest file in an archive, which is unpacked in memory."""
 
 
 @dataclass
@@ -33,16 +37,24 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
     Files appear in ``out_dir`` when all are unpacked, a new folder at once: a folder of images
     would not tell that a part of them is missing. What is in the archive's folder ``strip`` goes to
     ``out_dir`` itself. A ValueError says that the archive is damaged, names files outside of
-    ``out_dir``, or would write through a link in it.
+    ``out_dir``, would write through a link in it, or holds a file of more than ``MAX_MEMBER``; an
+    OSError, that the disk has no room for what it says it holds.
     """
     unpacked = out_dir / f'.{archive.name}.unfinished'
     with _open(archive) as members:
+        places = {member.name: _place(member, strip, archive) for member in members}
+
+        def is_there(member: Member) -> bool:
+            place = places[member.name]
+            return any(_is_whole(folder / place, member) for folder in (out_dir, unpacked))
+
+        needed = sum(member.size for member in members if not is_there(member))
+        _refuse_lack_of_room(needed, archive, out_dir)
         for member in progress(members, f'unpacking {archive.name}', len(members)):
-            path = PurePosixPath(member.name)
-            place = path.relative_to(strip) if path.is_relative_to(strip) else path
-            if not any(_is_whole(folder / place, member) for folder in (out_dir, unpacked)):
-                place_within(out_dir, str(place), f'archive {archive}')
-                target = place_within(unpacked, str(place), f'archive {archive}')
+            if not is_there(member):
+                place = str(places[member.name])
+                place_within(out_dir, place, f'archive {archive}')
+                target = place_within(unpacked, place, f'archive {archive}')
                 write_atomically(target, member.read())
     for folder, _, _ in os.walk(unpacked):
         remove_temporaries(Path(folder))
@@ -50,6 +62,27 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
         # After a loss of power files may be empty that have their names.
         os.sync()
         _merge(unpacked, out_dir)
+
+
+def _place(member: Member, strip: str, archive: Path) -> PurePosixPath:
+    """Return where a file goes in the folder; a ValueError refuses it."""
+    path = PurePosixPath(member.name)
+    if member.size > MAX_MEMBER:
+        raise ValueError(
+            f'archive {archive} holds {member.name} of {member.size} bytes, more than the '
+            f'{MAX_MEMBER} that a file of a data set may have: download it again'
+        )
+    return path.relative_to(strip) if path.is_relative_to(strip) else path
+
+
+def _refuse_lack_of_room(needed: int, archive: Path, out_dir: Path) -> None:
+    folder = next(folder for folder in (out_dir, *out_dir.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f'archive {archive} unpacks to {needed} bytes, but the disk of {out_dir} has {free} '
+            'free: make room, or give another folder'
+        )
 
 
 def _is_whole(path: Path, member: Member) -> bool:

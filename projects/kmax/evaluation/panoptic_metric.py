@@ -124,6 +124,7 @@ def match_prediction(
     """Match a predicted map ``(H, W)`` with its annotation, which is read; raises as that does."""
     gt_ids, segments, image = truth.read(img_id, pred.shape)
     overlaps = count_overlaps(gt_ids, pred)
+    truth.doubts.look(overlaps, segments, truth.png_of(img_id), img_id)
     pred_categories = {
         pred_id: category_of_label[pred_id % INSTANCE_OFFSET]
         for pred_id in sorted({pred_id for _, pred_id in overlaps})
