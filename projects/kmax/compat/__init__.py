@@ -8,6 +8,8 @@ matters: ``mmcv_ext`` and ``panopticapi`` must be in place before mmdet is first
 from . import (
     cityscapes_scripts,
     det_inferencer,
+    det_predictions,
+    image_inputs,
     mmcv_ext,
     mmdet_import,
     mmengine_configs,
@@ -27,4 +29,6 @@ mmpretrain_models.apply()
 mmdet_import.apply()
 cityscapes_scripts.apply()
 det_inferencer.apply()
+det_predictions.apply()
+image_inputs.apply()
 seg_inferencer.apply()
