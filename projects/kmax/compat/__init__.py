@@ -17,6 +17,7 @@ from . import (
     mmpretrain_models,
     panopticapi,
     seg_inferencer,
+    semseg_metric,
     torch_load,
 )
 
@@ -32,3 +33,4 @@ det_inferencer.apply()
 det_predictions.apply()
 image_inputs.apply()
 seg_inferencer.apply()
+semseg_metric.apply()

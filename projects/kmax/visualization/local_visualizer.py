@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import torch
 from mmdet.registry import VISUALIZERS
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
@@ -11,11 +10,7 @@ from mmdet.visualization.palette import get_palette
 from mmengine.structures import PixelData
 
 from .drawing import draw_segments, enlarge
-from .segments import Segments
-
-
-def _to_numpy(array: Any) -> np.ndarray:
-    return array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+from .segments import Segments, to_numpy
 
 
 @VISUALIZERS.register_module()
@@ -55,7 +50,7 @@ class KMaXVisualizer(DetLocalVisualizer):
             raise ValueError(
                 "the visualizer's dataset_meta names no classes; set it before drawing"
             )
-        segments = Segments.from_panoptic(_to_numpy(pixels.sem_seg)[0], len(classes))
+        segments = Segments.from_panoptic(to_numpy(pixels.sem_seg)[0], len(classes))
         return draw_segments(image, segments, classes, get_palette(palette, len(classes)))
 
     _draw_sem_seg = _draw_panoptic_seg
