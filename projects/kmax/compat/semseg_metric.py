@@ -14,7 +14,7 @@ import numpy as np
 
 def apply() -> None:
     """Let the metric's module, and nobody else, write PIL images."""
-    module = importlib.import_module('mmdet.evaluation.metrics.semseg_metric')
+    module: Any = importlib.import_module('mmdet.evaluation.metrics.semseg_metric')
     imwrite = module.imwrite
 
     @wraps(imwrite)
