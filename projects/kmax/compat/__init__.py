@@ -8,6 +8,8 @@ matters: ``mmcv_ext`` and ``panopticapi`` must be in place before mmdet is first
 from . import (
     cityscapes_scripts,
     det_inferencer,
+    det_predictions,
+    image_inputs,
     inferencer_files,
     mmcv_ext,
     mmdet_import,
@@ -16,6 +18,7 @@ from . import (
     mmpretrain_models,
     panopticapi,
     seg_inferencer,
+    semseg_metric,
     torch_load,
 )
 
@@ -28,5 +31,8 @@ mmpretrain_models.apply()
 mmdet_import.apply()
 cityscapes_scripts.apply()
 det_inferencer.apply()
+det_predictions.apply()
+image_inputs.apply()
 inferencer_files.apply()
 seg_inferencer.apply()
+semseg_metric.apply()

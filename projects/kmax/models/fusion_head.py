@@ -10,7 +10,7 @@ from mmdet.structures import SampleList
 from torch import Tensor
 
 from .layers import at_least_float32
-from .postprocess import RULES, Frame, ImagePrediction, PostprocessConfig
+from .postprocess import RULES, Frame, ImagePrediction, PostprocessConfig, image_name
 
 
 @MODELS.register_module()
@@ -62,15 +62,17 @@ class KMaXFusionHead(BasePanopticFusionHead):
             number of classes.
 
         Raises:
-            ValueError: When the sizes in a metainfo are missing or contradict each other.
+            ValueError: When the sizes in a metainfo are missing or contradict each other, or logits
+                are not finite.
         """
         cfg = self._read_test_cfg()
         rule = RULES[cfg.postprocess]
         frames = [Frame.from_metainfo(sample.metainfo, rescale) for sample in data_samples]
         logits = at_least_float32(cls_logits), at_least_float32(mask_logits)
+        names = [image_name(sample) for sample in data_samples]
         return [
-            rule(ImagePrediction(classes, masks, frame, cfg, self.num_things_classes))
-            for classes, masks, frame in zip(*logits, frames, strict=True)
+            rule(ImagePrediction(classes, masks, frame, cfg, self.num_things_classes, name))
+            for classes, masks, frame, name in zip(*logits, frames, names, strict=True)
         ]
 
     def _read_test_cfg(self) -> PostprocessConfig:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmdet.registry import VISUALIZERS
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
@@ -15,11 +14,7 @@ from kmax_deeplab.atomic_file import write_staged
 from kmax_deeplab.paths import refuse_replacing
 
 from .drawing import draw_segments, enlarge
-from .segments import Segments
-
-
-def _to_numpy(array: Any) -> np.ndarray:
-    return array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+from .segments import Segments, to_numpy
 
 
 @VISUALIZERS.register_module()
@@ -70,7 +65,7 @@ class KMaXVisualizer(DetLocalVisualizer):
             raise ValueError(
                 "the visualizer's dataset_meta names no classes; set it before drawing"
             )
-        segments = Segments.from_panoptic(_to_numpy(pixels.sem_seg)[0], len(classes))
+        segments = Segments.from_panoptic(to_numpy(pixels.sem_seg)[0], len(classes))
         return draw_segments(image, segments, classes, get_palette(palette, len(classes)))
 
     _draw_sem_seg = _draw_panoptic_seg

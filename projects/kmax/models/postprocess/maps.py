@@ -140,6 +140,7 @@ class ImagePrediction:
         frame: Sizes of the image.
         cfg: Thresholds and what is asked for.
         num_things_classes: Number of thing classes, which come first.
+        name: What messages call the image.
     """
 
     cls_logits: Tensor
@@ -147,6 +148,7 @@ class ImagePrediction:
     frame: Frame
     cfg: PostprocessConfig
     num_things_classes: int
+    name: str = ''
 
     @property
     def num_classes(self) -> int:
