@@ -8,6 +8,7 @@ matters: ``mmcv_ext`` and ``panopticapi`` must be in place before mmdet is first
 from . import (
     cityscapes_scripts,
     det_inferencer,
+    metric_rules,
     mmcv_ext,
     mmdet_import,
     mmengine_configs,
@@ -23,6 +24,7 @@ panopticapi.apply()
 mmengine_packages.apply()
 mmengine_configs.apply()
 torch_load.apply()
+metric_rules.apply()
 mmpretrain_models.apply()
 mmdet_import.apply()
 cityscapes_scripts.apply()

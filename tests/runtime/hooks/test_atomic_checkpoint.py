@@ -6,7 +6,7 @@ from helpers import checkpoint_files as files
 from mmengine.fileio import get_file_backend
 
 from kmax_deeplab import atomic_file
-from projects.kmax.runtime import atomic_backend
+from projects.kmax.runtime import AtomicCheckpointHook, atomic_backend
 
 
 @pytest.fixture
@@ -83,3 +83,11 @@ def test_full_disk_ends_training_with_the_former_checkpoint(toy, monkeypatch):
         runner.train()
     assert files(folder) == ['iter_2.pth']
     assert (folder / 'last_checkpoint').read_text() == str(folder / 'iter_2.pth')
+
+
+def test_best_by_what_validation_does_not_report_is_refused():
+    hook = AtomicCheckpointHook(save_best='PQ')
+    with pytest.raises(
+        ValueError, match='save_best is PQ, which .*: choose among coco_panoptic/PQ'
+    ):
+        hook.after_val_epoch(None, {'coco_panoptic/PQ': 1.0})
