@@ -7,7 +7,7 @@ from mmdet.apis import init_detector
 
 from ..engine.weights import check_weights, read_weights
 from ..visualization.comparison import write_comparisons
-from .arguments import add_config, add_device, add_options_of_config, make_parser
+from .arguments import add_config, add_device, add_options_of_config, make_parser, read_config
 from .progress import show_progress
 
 
@@ -27,9 +27,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Draw as the command line says."""
     args = parse_args(argv, prog)
     weights = read_weights(args.checkpoint)
-    model = init_detector(
-        args.config, args.checkpoint, device=args.device, cfg_options=args.cfg_options or {}
-    )
+    cfg = read_config(args)
+    model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options={})
     check_weights(model, weights, args.checkpoint)
     files = write_comparisons(model, args.out_dir, args.num, show_progress)
     print(f'{len(files)} pictures in {args.out_dir}')

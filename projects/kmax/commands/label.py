@@ -22,6 +22,7 @@ from .arguments import (
     add_options_of_config,
     existing_file,
     make_parser,
+    read_config,
     stop_on,
 )
 from .progress import show_progress
@@ -97,10 +98,12 @@ def describe_weights(path: str) -> str:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Label as the command line says."""
     args = parse_args(argv, prog)
-    with stop_on(args.prog, OSError, ValueError):
+    with stop_on(args.prog, KeyError, OSError, ValueError):
         weights = read_weights(args.checkpoint)
-        options = {**(args.cfg_options or {}), **ONLY_PANOPTIC}
-        model = init_detector(args.config, args.checkpoint, device=args.device, cfg_options=options)
+        cfg = read_config(args)
+        model = init_detector(
+            cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC)
+        )
         check_weights(model, weights, args.checkpoint)
         counts, finished = label_images(
             model,
