@@ -1,4 +1,4 @@
-"""Resuming from checkpoints that lack something, or with other settings than they were made with."""
+"""Resuming from checkpoints that lack something, or with other settings than theirs."""
 
 import copy
 

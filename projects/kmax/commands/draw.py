@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from mmdet.apis import init_detector
 
-from ..engine.weights import check_weights, read_weights
 from ..visualization.comparison import write_comparisons
 from .arguments import add_config, add_device, add_options_of_config, make_parser, read_config
 from .progress import show_progress
@@ -26,9 +25,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Draw as the command line says."""
     args = parse_args(argv, prog)
-    weights = read_weights(args.checkpoint)
     cfg = read_config(args)
     model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options={})
-    check_weights(model, weights, args.checkpoint)
     files = write_comparisons(model, args.out_dir, args.num, show_progress)
     print(f'{len(files)} pictures in {args.out_dir}')

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from mmdet.apis import init_detector
 
-from ..engine.weights import check_weights, read_weights
 from ..pseudo_labels import Selection, Shard, label_images
 from .arguments import (
     add_config,
@@ -99,12 +98,10 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Label as the command line says."""
     args = parse_args(argv, prog)
     with stop_on(args.prog, KeyError, OSError, ValueError):
-        weights = read_weights(args.checkpoint)
         cfg = read_config(args)
         model = init_detector(
             cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC)
         )
-        check_weights(model, weights, args.checkpoint)
         counts, finished = label_images(
             model,
             args.images,

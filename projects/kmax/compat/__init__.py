@@ -6,6 +6,7 @@ matters: ``mmcv_ext`` and ``panopticapi`` must be in place before mmdet is first
 """
 
 from . import (
+    checked_weights,
     cityscapes_scripts,
     det_inferencer,
     metric_rules,
@@ -28,5 +29,6 @@ metric_rules.apply()
 mmpretrain_models.apply()
 mmdet_import.apply()
 cityscapes_scripts.apply()
+checked_weights.apply()
 det_inferencer.apply()
 seg_inferencer.apply()

@@ -4,11 +4,13 @@ Upstream: https://github.com/open-mmlab/mmsegmentation (``mmseg/apis/mmseg_infer
 Delete when ``MMSegInferencer.visualize`` turns arrays into RGB, as it turns files.
 """
 
+import importlib
 import sys
 from typing import Any
 
 from mmengine.infer import BaseInferencer
 
+from .checked_weights import check_init_model
 from .det_inferencer import draw_arrays_as_bgr, draws_bgr
 
 MODULE = 'mmseg.apis.mmseg_inferencer'
@@ -18,6 +20,7 @@ def correct(inferencer_class: Any) -> None:
     """Let mmseg's inferencer hand arrays to the visualizer as RGB."""
     if inferencer_class.__module__ == MODULE and draws_bgr(inferencer_class):
         draw_arrays_as_bgr(inferencer_class)
+        check_init_model(importlib.import_module('mmseg.apis.inference'))
 
 
 def apply() -> None:
