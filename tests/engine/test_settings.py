@@ -78,7 +78,6 @@ def test_misspelt_setting_in_a_file_is_named():
     'changes',
     [
         dict(),
-        dict(data_root='elsewhere/', crop_size=(65, 65)),
         dict(find_unused_parameters=True, compile=dict(backend='eager')),
         dict(train_dataloader__dataset__indices=4, default_hooks__logger__interval=1),
         dict(optim_wrapper__accumulative_counts=2, custom_hooks=[dict(type='EMAHook')]),
@@ -87,6 +86,26 @@ def test_misspelt_setting_in_a_file_is_named():
 )
 def test_what_is_read_passes(changes):
     assert refusal_of(**changes) is None
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'places'),
+    [
+        (
+            'data_root',
+            'elsewhere/',
+            ['train_dataloader.dataset.data_root', 'val_evaluator.0.ann_file'],
+        ),
+        ('crop_size', (65, 65), ['train_dataloader.dataset.pipeline.2.crop_size']),
+        ('train_pipeline', [], ['train_dataloader.dataset.pipeline,']),
+        ('vis_backends', [], ['visualizer.vis_backends']),
+        ('custom_imports', {}, ['the settings made of it']),
+    ],
+)
+def test_overriding_what_only_the_files_read_is_refused(name, value, places):
+    message = refusal_of(**{name: value})
+    assert f'--cfg-options {name}: only the config files read this variable' in message
+    assert all(place in message for place in places)
 
 
 def test_variables_of_a_config_file_pass():

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from mmdet.apis import init_detector
 
-from ..engine.weights import check_weights, read_weights
 from ..pseudo_labels import Selection, Shard, label_images
 from .arguments import (
     add_config,
@@ -98,9 +97,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Label as the command line says."""
     args = parse_args(argv, prog)
     cfg = read_config(args)
-    weights = read_weights(args.checkpoint)
-    model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=ONLY_PANOPTIC)
-    check_weights(model, weights, args.checkpoint)
+    model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC))
     counts, finished = label_images(
         model,
         args.images,

@@ -12,6 +12,7 @@ from kmax_deeplab.locks import hold_folder
 from ..engine.weights import check_weights, continues_with_new_classes, read_weights
 from ..runtime.batch_size import accumulate, scale_learning_rate
 from ..runtime.brief_runner import BriefRunner
+from ..runtime.hooks import CheckResumeHook
 from ..runtime.latest_checkpoint import choose_start
 from ..runtime.machine import adapt_to_machine, leads, leave_group
 from .arguments import add_common_arguments, load_config, make_parser
@@ -96,6 +97,7 @@ def train_with(cfg: Config, args: Namespace) -> None:
     weights = read_weights(cfg.load_from) if cfg.load_from is not None else None
     adapt_to_machine(cfg)
     runner = BriefRunner.from_cfg(cfg)
+    runner.register_hook(CheckResumeHook())
     if weights is not None:
         check_weights(
             runner.model,

@@ -6,11 +6,13 @@ matters: ``mmcv_ext`` and ``panopticapi`` must be in place before mmdet is first
 """
 
 from . import (
+    checked_weights,
     cityscapes_scripts,
     det_inferencer,
     det_predictions,
     image_inputs,
     inferencer_files,
+    metric_rules,
     mmcv_ext,
     mmdet_import,
     mmengine_configs,
@@ -27,9 +29,11 @@ panopticapi.apply()
 mmengine_packages.apply()
 mmengine_configs.apply()
 torch_load.apply()
+metric_rules.apply()
 mmpretrain_models.apply()
 mmdet_import.apply()
 cityscapes_scripts.apply()
+checked_weights.apply()
 det_inferencer.apply()
 det_predictions.apply()
 image_inputs.apply()

@@ -10,6 +10,7 @@ what they are given and copy the config before they change it.
 """
 
 import copy
+import importlib
 import sys
 from functools import wraps
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from typing import Any
 
 from mmengine.infer import BaseInferencer
 
+from .checked_weights import check_init_model
 from .det_inferencer import draw_arrays_as_bgr, draws_bgr
 from .image_inputs import as_image, check_inputs
 from .rebind import rebind
@@ -31,6 +33,7 @@ def correct(inferencer_class: Any) -> None:
         return
     if draws_bgr(inferencer_class):
         draw_arrays_as_bgr(inferencer_class)
+    check_init_model(importlib.import_module('mmseg.apis.inference'))
     if not hasattr(inferencer_class._inputs_to_list, '__wrapped__'):
         check_inputs(inferencer_class)
     # Imported by then: what the package imports first.

@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from torch import distributed
 
+from .installed import check_tracking, use_no_workers
 from .malloc import keep_freed_memory
 
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
@@ -22,9 +23,12 @@ def adapt_to_machine(cfg: Config) -> None:
     On every machine the host's allocator keeps what is freed, for the data workers too.
 
     Raises:
+        ValueError: If experiments are to be tracked by a package that is not installed.
         RuntimeError: If the launcher is one that cannot do without GPUs.
     """
     keep_freed_memory()
+    check_tracking(cfg)
+    use_no_workers(cfg)
     if torch.cuda.is_available():
         return
     cfg.pop('sync_bn', None)

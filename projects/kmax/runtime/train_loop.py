@@ -17,6 +17,7 @@ from .hooks.average_norm_statistics import AverageNormStatisticsHook, saves_afte
 from .random_state import seed_step
 from .resumable_data import make_resumable
 from .stop_signals import Broken, StopSignals, ignore_first
+from .values import check_number
 
 LAST_VALIDATED = 'last_validated'
 """File of the work folder that holds the iteration whose validation was completed last."""
@@ -34,9 +35,17 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         runner: The runner.
         dataloader: Config of the data loader.
         **kwargs: ``max_iters``, ``val_begin``, ``val_interval``, ``dynamic_intervals``.
+
+    Raises:
+        ValueError: If ``max_iters`` or ``val_interval`` is no number of iterations.
     """
 
     def __init__(self, runner: Any, dataloader: dict, **kwargs: Any) -> None:
+        count = kwargs.get('max_iters')
+        # As mmengine, which takes 1e5.
+        count = int(count) if isinstance(count, float) and count.is_integer() else count
+        check_number('train_cfg.max_iters', count, 1, whole=True)
+        check_number('train_cfg.val_interval', kwargs.get('val_interval', 1), 1, whole=True)
         super().__init__(runner, make_resumable(dataloader), **kwargs)
         del self.dataloader_iterator
         self.dataloader.worker_init_fn = partial(ignore_first, self.dataloader.worker_init_fn)

@@ -10,7 +10,7 @@ from helpers import checkpoint_files as files
 from mmengine.fileio import get_file_backend
 
 from kmax_deeplab import atomic_file
-from projects.kmax.runtime import atomic_backend
+from projects.kmax.runtime import AtomicCheckpointHook, atomic_backend
 
 
 @pytest.fixture
@@ -141,3 +141,11 @@ def test_what_a_living_process_writes_remains(toy):
     alive.write_bytes(b'being written')
     runner.train()
     assert alive.exists()
+
+
+def test_best_by_what_validation_does_not_report_is_refused():
+    hook = AtomicCheckpointHook(save_best='PQ')
+    with pytest.raises(
+        ValueError, match='save_best is PQ, which .*: choose among coco_panoptic/PQ'
+    ):
+        hook.after_val_epoch(None, {'coco_panoptic/PQ': 1.0})

@@ -86,6 +86,13 @@ class AtomicCheckpointHook(CheckpointHook):
                 self._remove(old)
 
     def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
+        asked = [] if self.save_best is None else self.save_best
+        absent = [name for name in asked if name != 'auto' and name not in metrics]
+        if absent:
+            raise ValueError(
+                f'default_hooks.checkpoint.save_best is {", ".join(absent)}, which validation does '
+                f'not report: choose among {", ".join(metrics)}'
+            )
         # mmengine removes the former best before it writes the new one.
         backend = self.file_backend
         removed: list[str] = []
