@@ -66,7 +66,7 @@ esac
     suffix = f'-{stack}' if stack else ''
     asked = (tmp_path / 'pip').read_text().rstrip()
     assert asked.endswith(f'-r {tmp_path}/requirements{suffix}.txt')
-    assert 'PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu' in result.stdout
+    assert 'PIP_EXTRA_INDEX_URL' in result.stdout
     assert result.stdout.splitlines()[-1] == f'PYTHON={tmp_path}/.venv{suffix}/bin/python'
 
 

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..void import MAX_CLASSES
 from .faults import Fault, FaultKind
 from .field_types import CATEGORY_TYPES, OPTIONAL_CATEGORY_TYPES, find_wrong_types, usable_id
 
 Categories = list[dict[str, Any]]
-
-MAX_CLASSES = 999
-"""Labels are below 1000, void's too, in the value ``label + 1000 * instance`` of a prediction."""
 
 
 def complete_metainfo(metainfo: Mapping[str, Any], categories: Categories) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         del self.dataloader_iterator
         self.dataloader.worker_init_fn = partial(ignore_first, self.dataloader.worker_init_fn)
         self._signals = StopSignals()
+        self._loading: Any = None
 
     def run(self) -> Any:
         """Train from the current iteration on and return the model.
@@ -63,6 +64,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
                 self._run()
             except Broken:
                 self._stop()
+            finally:
+                self._end_workers()
         return self.runner.model
 
     def _run(self) -> None:
@@ -116,7 +119,14 @@ class ResumableTrainLoop(IterBasedTrainLoop):
     def _batches(self) -> Iterator[Any]:
         # Started only now: a resumed run has its iteration, and its seed from the checkpoint.
         self.dataloader.batch_sampler.start_at(self._iter, self._seed())
-        return iter(self.dataloader)
+        self._loading = iter(self.dataloader)
+        return self._loading
+
+    def _end_workers(self) -> None:
+        """End the data workers, which would outlive the one signal that Python ends them by."""
+        end = getattr(self._loading, '_shutdown_workers', None)
+        if end is not None:
+            end()
 
     def _seed(self) -> int:
         """Return the seed that all processes share."""
