@@ -1,6 +1,5 @@
 """Locks between processes that end with their owner."""
 
-import atexit
 import errno
 import json
 import os
@@ -8,6 +7,7 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import BinaryIO
 
@@ -103,6 +103,8 @@ def hold(place: Path, lock_file: Path) -> None:
         file.flush()
         # A closed file, as of an object that is no more, would give up the lock.
         _held[path] = file
+        # Not atexit, which a process that was started by multiprocessing leaves out.
+        Finalize(None, release, args=([path],), exitpriority=0)
 
 
 def release(lock_files: Iterable[Path]) -> None:
@@ -112,11 +114,6 @@ def release(lock_files: Iterable[Path]) -> None:
         if file is not None:
             path.unlink(missing_ok=True)
             file.close()
-
-
-@atexit.register
-def _release_all() -> None:
-    release(list(_held))
 
 
 def is_alive(pid: int) -> bool:

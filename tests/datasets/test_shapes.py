@@ -123,8 +123,8 @@ def test_finished_data_set_is_reused_and_others_are_kept(make_shapes, tmp_path):
     assert exit_code == 0 and 'already holds this data set' in output
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / 'a').rglob('*.*')}
 
-    message, _ = make_shapes(*args, '--seed', 1)
-    assert 'drawn with other arguments' in message
+    code, message = make_shapes(*args, '--seed', 1)
+    assert code == 2 and 'drawn with other arguments' in message
     assert make_shapes(*args[:2], 1, *args[3:], '--force')[0] == 0
     assert [path.name for path in (tmp_path / 'a' / 'train').iterdir()] == ['000001.jpg']
 
@@ -142,8 +142,8 @@ def test_broken_off_data_set_is_drawn_again(make_shapes, tmp_path):
 @pytest.mark.parametrize('force', [[], ['--force']])
 def test_a_foreign_folder_is_left_alone(make_shapes, tmp_path, force):
     (tmp_path / 'train').mkdir()
-    message, _ = make_shapes(tmp_path, '--train', 1, *force)
-    assert 'not from make_shapes.py' in message
+    code, message = make_shapes(tmp_path, '--train', 1, *force)
+    assert code == 2 and 'not from make_shapes.py' in message
     assert list(tmp_path.iterdir()) == [tmp_path / 'train']
 
 
