@@ -2,13 +2,17 @@
 
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from .locks import is_alive
+
 TEMPORARY_SUFFIX = '.partial'
+_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextmanager
@@ -21,10 +25,54 @@ def open_atomically(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
 
     Yields:
         Another file, which gets the name in the end.
+
+    Raises:
+        OSError: If it cannot be written, as on a full disk; names the file.
     """
+    with naming(path), _open_temporary(path, sync) as file:
+        yield file
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file where writing fails: the system does not, if the disk is full.
+
+    Args:
+        path: The file that is written in the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        is_nameless = error.filename is None and error.errno in _WRITING
+        if error.errno is None or not (is_nameless or TEMPORARY_SUFFIX in str(error.filename)):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+@contextmanager
+def write_staged(path: Path) -> Iterator[Path]:
+    """Let another writer, which takes a path, write a file that appears whole or not at all.
+
+    Args:
+        path: The name of the file in the end; missing folders are made.
+
+    Yields:
+        A path of that file name in a folder that is there meanwhile.
+    """
+    folder = _temporary_name(path)
+    try:
+        with naming(path):
+            folder.mkdir(parents=True)
+            yield folder / path.name
+            os.replace(folder / path.name, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _open_temporary(path: Path, sync: bool) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f'{os.getpid()}.{threading.get_ident()}'
-    temporary = path.with_name(f'{path.name}.{writer}{TEMPORARY_SUFFIX}')
+    temporary = _temporary_name(path)
     try:
         with temporary.open('wb') as file:
             yield file
@@ -51,15 +99,26 @@ def write_atomically(path: Path, content: bytes, sync: bool = False) -> None:
 
 
 def remove_temporaries(folder: Path, name: str = '*') -> None:
-    """Remove what a process that was killed left half-written.
+    """Remove what a process that was killed left half-written; files of those alive remain.
 
     Args:
         folder: Where to look.
         name: Pattern of the files' names in the end; others may be in the making.
     """
     for path in folder.glob(f'{name}.*{TEMPORARY_SUFFIX}'):
-        if path.is_file():
+        if path.is_file() and not _is_being_written(path):
             path.unlink(missing_ok=True)
+
+
+def _temporary_name(path: Path) -> Path:
+    writer = f'{os.getpid()}.{threading.get_ident()}'
+    return path.with_name(f'{path.name}.{writer}{TEMPORARY_SUFFIX}')
+
+
+def _is_being_written(path: Path) -> bool:
+    """Tell whether the process that made a temporary file, which its name tells, is alive."""
+    pid = path.name.split('.')[-3]
+    return pid.isascii() and pid.isdigit() and int(pid) != os.getpid() and is_alive(int(pid))
 
 
 def _sync_folder(folder: Path) -> None:

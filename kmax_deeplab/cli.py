@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import os
 import re
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import __version__, register
+from .errors import one_line, report, speaks
 from .namespace import COMMAND
 
 COMMANDS = {
@@ -36,7 +38,8 @@ class Parser(ArgumentParser):
     """Says in one line what is wrong with a command line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f'{self.prog}: error: {message}; see {self.prog} --help\n')
+        line = f'{self.prog}: error: {one_line(message)}; see {self.prog} --help\n'
+        self.exit(2, line if speaks() else None)
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
@@ -78,18 +81,48 @@ def make_parser() -> Parser:
 def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -> int | None:
     """Run one subcommand.
 
+    An error is printed as one line, with its traceback if the option ``--traceback`` is given.
+
     Args:
         name: Its name.
         argv: Its options; by default those of the process.
         prog: How to call it in messages; by default as the process.
+
+    Raises:
+        SystemExit: If it fails: with status 2 for wrong use or bad input, 130 where Ctrl-C ends it.
     """
+    called = prog or Path(sys.argv[0]).name
+    full = '--traceback' in (sys.argv[1:] if argv is None else argv)
     try:
         register()
-    except ModuleNotFoundError as error:
-        print(f'{prog or Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
-        return 2
-    module = importlib.import_module(f'projects.kmax.commands.{name.replace("-", "_")}')
-    return module.main(argv, prog)
+        module = importlib.import_module(f'projects.kmax.commands.{name.replace("-", "_")}')
+        return module.main(argv, prog)
+    except KeyboardInterrupt:
+        if full:
+            raise
+        if speaks():
+            print(f'{called}: error: interrupted', file=sys.stderr)
+        _end(130)
+    except SystemExit as stop:
+        if isinstance(stop.code, int):
+            _end(stop.code)
+        raise
+    except Exception as error:
+        _end(report(error, called, full))
+
+
+def _end(status: int) -> NoReturn:
+    torch = sys.modules.get('torch')
+    if (
+        torch is not None
+        and torch.distributed.is_available()
+        and torch.distributed.is_initialized()
+    ):
+        # The threads of a distributed run would abort a process that ends as usual.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    raise SystemExit(status)
 
 
 def commands_with(option: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ if ! command -v nvidia-smi >/dev/null; then
     threads=$(($(getconf _NPROCESSORS_ONLN) / $1))
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}
 fi
-exec "$PYTHON" -m torch.distributed.run \
+exec "$PYTHON" "$tools/_processes.py" \
     --nnodes="${NNODES:-1}" \
     --node_rank="${NODE_RANK:-0}" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" \

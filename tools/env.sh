@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Source this: it sets PYTHON to an interpreter in which torch and mmdet import. That is the active
 # environment's if it has them, else the one of .venv, made from requirements.txt on first use.
-# "source tools/env.sh test" also installs what the tests need.
+# "source tools/env.sh test" also installs what the tests need. With KMAX_STACK=onedl it is .venv-onedl,
+# made from requirements-onedl.txt, in either case.
 
 KMAX_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
@@ -18,8 +19,8 @@ kmax_make_venv() {
     local python
     for python in python3.11 python3.12 python3.13 python3 python; do
         kmax_is_supported "$python" || continue
-        echo "env: making .venv with $("$python" --version), $(command -v "$python")"
-        "$python" -m venv "$KMAX_ROOT/.venv" && return 0
+        echo "env: making ${KMAX_VENV##*/} with $("$python" --version), $(command -v "$python")"
+        "$python" -m venv "$KMAX_VENV" && return 0
         echo "env: $python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2
         return 1
     done
@@ -28,6 +29,32 @@ kmax_make_venv() {
 }
 
 kmax_select_python() {
+    local requirements=requirements.txt
+    KMAX_VENV="$KMAX_ROOT/.venv"
+    case "${KMAX_STACK:-}" in
+    '') kmax_use_active && return ;;
+    onedl)
+        KMAX_VENV="$KMAX_ROOT/.venv-onedl"
+        requirements=requirements-onedl.txt
+        ;;
+    *)
+        echo "env: KMAX_STACK is onedl or empty, not $KMAX_STACK" >&2
+        return 1
+        ;;
+    esac
+    PYTHON="$KMAX_VENV/bin/python"
+    if kmax_imports "$PYTHON" torch mmdet; then
+        echo "env: using ${KMAX_VENV##*/}"
+        return 0
+    fi
+    # Without python3-venv, Debian makes one without pip.
+    "$PYTHON" -m pip --version >/dev/null 2>&1 || kmax_make_venv || return 1
+    echo "env: this takes 1.6 GB, or 5.3 GB where pip finds torch with CUDA; PyTorch's page says"
+    echo '     which PIP_EXTRA_INDEX_URL to set before the command for the smaller one, torch for CPUs'
+    kmax_install "$requirements"
+}
+
+kmax_use_active() {
     local python
     for python in python python3; do
         if kmax_is_supported "$python" && kmax_imports "$python" torch mmdet; then
@@ -36,15 +63,7 @@ kmax_select_python() {
             return 0
         fi
     done
-    PYTHON="$KMAX_ROOT/.venv/bin/python"
-    if kmax_imports "$PYTHON" torch mmdet; then
-        echo 'env: using .venv'
-        return 0
-    fi
-    # Without python3-venv, Debian makes one without pip.
-    "$PYTHON" -m pip --version >/dev/null 2>&1 || kmax_make_venv || return 1
-    echo 'env: installing requirements.txt into .venv (about 1.5 GB)'
-    "$PYTHON" -m pip install --disable-pip-version-check -q -r "$KMAX_ROOT/requirements.txt"
+    return 1
 }
 
 kmax_install_test_tools() {

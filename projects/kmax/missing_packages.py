@@ -6,6 +6,8 @@ them as extras.
 
 import importlib.util
 
+from .package_families import how_to_install
+
 REQUIRED = ('torch', 'cv2', 'mmengine', 'mmdet', 'mmpretrain')
 
 
@@ -18,8 +20,7 @@ def refuse_missing_packages() -> None:
     missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
         raise ModuleNotFoundError(
-            f'projects.kmax needs {", ".join(missing)}, not installed here: run "pip install -r '
-            'requirements.txt", or "pip install \'kmax-deeplab[lite,stack]\'" beside the torch and '
-            'OpenCV of your choice',
+            f'projects.kmax needs {", ".join(missing)}, not installed here: {how_to_install()} '
+            'beside the torch and OpenCV of your choice',
             name=missing[0],
         )

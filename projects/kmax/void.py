@@ -21,6 +21,9 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 VOID_ID = 0
 """Id of void pixels in panoptic PNGs and in maps of ids."""
 
+MAX_CLASSES = INSTANCE_OFFSET - 1
+"""The most classes that ``label + 1000 * instance`` can tell apart, with void as one more."""
+
 IGNORED_LABEL = 255
 """Label of void pixels in semantic maps."""
 

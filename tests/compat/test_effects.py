@@ -9,9 +9,16 @@ REPLACED = {
     'mmengine.config.config.Config._get_cfg_path',
     'mmdet.apis.init_detector',
     'mmdet.apis.inference.init_detector',
+    'mmdet.apis.inference_detector',
+    'mmdet.apis.inference.inference_detector',
+    'mmdet.apis.det_inferencer.DetInferencer.__call__',
+    'mmdet.apis.det_inferencer.DetInferencer._get_chunk_data',
+    'mmdet.apis.det_inferencer.DetInferencer._inputs_to_list',
     'mmdet.apis.det_inferencer.DetInferencer._load_weights_to_model',
     'mmdet.apis.det_inferencer.DetInferencer.pred2dict',
     'mmdet.apis.det_inferencer.DetInferencer.visualize',
+    'mmdet.evaluation.metrics.semseg_metric.imwrite',
+    'mmengine.infer.infer.BaseInferencer._init_model',
     'mmengine.infer.infer.BaseInferencer.__init_subclass__',
 }
 STAND_INS = {'mmcv._ext', 'panopticapi', 'panopticapi.utils', 'panopticapi.evaluation'}

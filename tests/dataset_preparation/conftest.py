@@ -2,7 +2,6 @@
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 
-import importlib
 import shutil
 import sys
 import tarfile
@@ -14,21 +13,27 @@ import pytest
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
+from kmax_deeplab import cli
+
 
 @pytest.fixture
 def convert(monkeypatch, capsys):
-    """Return a function that runs a converter and returns its exit status and what it printed."""
+    """Return a function that runs a converter and returns its exit status and what it printed.
+
+    In place of the status 2 it returns the line of the error.
+    """
 
     def run(tool, *arguments):
-        module = importlib.import_module(f'projects.kmax.commands.prepare_{tool}')
         arguments = [f'{tool}.py', *map(str, arguments), '--workers', '1']
         monkeypatch.setattr(sys, 'argv', arguments)
         try:
-            module.main()
-            code = 0
+            code = cli.run(f'prepare-{tool}') or 0
         except SystemExit as stopped:
             code = stopped.code
         printed = capsys.readouterr()
+        if code == 2:
+            assert printed.err.count('error: ') == 1
+            code = printed.err.splitlines()[-1]
         return code, printed.out + printed.err
 
     return run

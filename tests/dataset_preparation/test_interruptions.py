@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 
 import pytest
@@ -106,7 +107,7 @@ def test_links_into_the_downloads_are_not_written_through(archive, tmp_path):
     (downloads / 'own.txt').write_text('own')
     out.mkdir()
     (out / 'unlabeled2017').symlink_to(downloads)
-    with pytest.raises(ValueError, match='is a link, through which archive .* remove'):
+    with pytest.raises(ValueError, match='is a link, through which .* of archive .* remove'):
         _unpack(archive, out)
     assert [path.name for path in downloads.iterdir()] == ['own.txt']
 
@@ -118,3 +119,22 @@ def test_links_to_downloads_that_were_moved_are_made_anew(tmp_path):
     (out / 'images').symlink_to(tmp_path / 'gone')
     collect(downloads, out, {}, ['images'], lambda items, *_: items)
     assert (out / 'images').resolve() == downloads / 'images'
+
+
+def test_what_a_disk_or_the_memory_cannot_hold_is_refused_before_it_is_read(
+    archive, tmp_path, monkeypatch
+):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(archives.shutil, 'disk_usage', lambda folder: usage._replace(free=100))
+    with pytest.raises(
+        OSError, match=f'archive {archive} unpacks to .* bytes, but the disk of .*100'
+    ):
+        _unpack(archive, tmp_path / 'out')
+    monkeypatch.setattr(archives, 'MAX_MEMBER', 100)
+    message = f'archive {archive} holds unlabeled2017/0.jpg of .* bytes, more than the 100'
+    with pytest.raises(ValueError, match=message):
+        _unpack(archive, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+    monkeypatch.undo()
+    _unpack(archive, tmp_path / 'out')
+    assert len([path for path in (tmp_path / 'out').rglob('*.jpg')]) == len(NAMES)

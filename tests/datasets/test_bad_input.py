@@ -4,6 +4,7 @@ It ends ``tools/train.py`` at once: exit code, last line, and what is on disk af
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from torch.utils.data import DataLoader
 def _truncate(path, fraction=0.6):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * fraction)])
+
+
+def _replace_by_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
 
 
 def _truncate_jpeg(path):
@@ -58,6 +64,8 @@ FAULTS = {
     'truncated JPEG': ('images', _truncate_jpeg, OSError, UNREADABLE),
     'empty image': ('images', _empty, OSError, UNREADABLE),
     'text': ('images', lambda path: path.write_text('not an image'), OSError, UNREADABLE),
+    'pipe for an image': ('images', _replace_by_pipe, OSError, UNREADABLE + 'is a named pipe'),
+    'pipe for a PNG': ('panoptic', _replace_by_pipe, ValueError, PNG + '.* is a named pipe'),
     'turned image': (
         'images',
         _turn,
@@ -305,10 +313,10 @@ def train(panoptic_folder, edit_json, tmp_path_factory):
 
 @pytest.mark.parametrize('name', ['16 bits', 'turned image', 'no image'])
 def test_bad_file_ends_training(name, damage, train):
-    error, message = damage(name)
+    _, message = damage(name)
     code, last = train()
-    assert code == 1
-    assert re.match(f'{error.__name__}: {message}', last)
+    assert code == 2
+    assert re.match(f'train.py: error: {message}', last)
 
 
 @pytest.mark.parametrize(
@@ -321,8 +329,8 @@ def test_bad_file_ends_training(name, damage, train):
 def test_bad_annotations_end_training(name, damage_json, train):
     message = damage_json(name)
     code, last = train()
-    assert code == 1
-    assert re.match(f'ValueError: {message}', last)
+    assert code == 2
+    assert re.match(f'train.py: error: {message}', last)
 
 
 def test_bad_annotations_of_the_evaluator_end_training(train, panoptic_folder):
@@ -337,5 +345,5 @@ def test_bad_annotations_of_the_evaluator_end_training(train, panoptic_folder):
         (dict(seg='absent'), '/absent is not a folder'),
     ):
         code, last = train(**options)
-        assert code == 1
+        assert code == 2
         assert message in last

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from imports import ROOT
 
-from projects.kmax.commands import shapes as tool
+from kmax_deeplab import cli
 from projects.kmax.datasets.shapes import CATEGORIES, draw_scene
 from projects.kmax.evaluation import pq_compute
 from projects.kmax.panoptic_format import write_panoptic_png
@@ -26,8 +26,7 @@ def make_shapes(monkeypatch, capfd):
         monkeypatch.setattr(sys, 'argv', ['make_shapes.py', *map(str, args)])
         capfd.readouterr()
         try:
-            tool.main()
-            exit_code = 0
+            exit_code = cli.run('shapes') or 0
         except SystemExit as stop:
             exit_code = stop.code
         out, err = capfd.readouterr()
@@ -124,8 +123,8 @@ def test_finished_data_set_is_reused_and_others_are_kept(make_shapes, tmp_path):
     assert exit_code == 0 and 'already holds this data set' in output
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / 'a').rglob('*.*')}
 
-    message, _ = make_shapes(*args, '--seed', 1)
-    assert 'drawn with other arguments' in message
+    code, message = make_shapes(*args, '--seed', 1)
+    assert code == 2 and 'drawn with other arguments' in message
     assert make_shapes(*args[:2], 1, *args[3:], '--force')[0] == 0
     assert [path.name for path in (tmp_path / 'a' / 'train').iterdir()] == ['000001.jpg']
 
@@ -143,8 +142,8 @@ def test_broken_off_data_set_is_drawn_again(make_shapes, tmp_path):
 @pytest.mark.parametrize('force', [[], ['--force']])
 def test_a_foreign_folder_is_left_alone(make_shapes, tmp_path, force):
     (tmp_path / 'train').mkdir()
-    message, _ = make_shapes(tmp_path, '--train', 1, *force)
-    assert 'not from make_shapes.py' in message
+    code, message = make_shapes(tmp_path, '--train', 1, *force)
+    assert code == 2 and 'not from make_shapes.py' in message
     assert list(tmp_path.iterdir()) == [tmp_path / 'train']
 
 

@@ -53,3 +53,22 @@ def test_shared_classes_continue(toy, tmp_path):
     runner.load_or_resume()
     assert runner.model.class_head.weight.equal(torch.stack([own, weight[1], weight[3]]))
     assert runner.model.class_head.bias[1:].tolist() == [1, 3]
+
+
+def test_resuming_follows_the_config_and_tells_what_is_finished(toy, tmp_path):
+    toy('first', train_cfg__max_iters=2).train()
+    checkpoint = tmp_path / 'first' / 'iter_2.pth'
+    options = dict(train_cfg__max_iters=2, optim_wrapper__optimizer__lr=0.007)
+    training = Training(tmp_path / 'run', '--resume', checkpoint, **options)
+    assert training.wait() == 0
+    assert 'the learning rate (lr) of the config is 0.007, that of checkpoint' in training.output
+    assert 'is of iter 2, and train_cfg.max_iters is 2: the training is fini' in training.output
+
+
+def test_resuming_from_weights_alone_is_refused(toy, tmp_path):
+    checkpoint = tmp_path / 'weights.pth'
+    torch.save(toy('first').model.state_dict(), checkpoint)
+    training = Training(tmp_path / 'run', '--resume', checkpoint)
+    assert training.wait() != 0
+    assert f'checkpoint {checkpoint} holds weights only' in training.output.splitlines()[-1]
+    assert not list((tmp_path / 'run').glob('*.pth'))

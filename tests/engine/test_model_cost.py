@@ -62,12 +62,12 @@ def test_tool_prints_a_table(capsys):
         ("model = dict(type='Other')", 'is the config of Identity, not KMaXDeepLab'),
     ],
 )
-def test_tool_refuses_other_configs(monkeypatch, tmp_path, content, message):
+def test_tool_refuses_other_configs(monkeypatch, tmp_path, capsys, content, message):
     monkeypatch.setitem(MODELS.module_dict, 'Other', torch.nn.Identity)
     (tmp_path / 'other.py').write_text(content)
     with pytest.raises(SystemExit) as stop:
         run_tool(tmp_path / 'other.py')
-    assert message in str(stop.value)
+    assert stop.value.code == 2 and message in capsys.readouterr().err
 
 
 def test_tool_refuses_tiny_sizes(capsys):

@@ -61,9 +61,10 @@ def test_tool_refuses_it_and_writes_nothing(tmp_path):
     command += ['--cfg-options', 'model.widht=1']
     env = dict(os.environ, PYTHONPATH=str(HERE))
     result = subprocess.run(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True)
-    assert result.returncode == 1
+    assert result.returncode == 2
     message = 'unknown setting model.widht in the config or --cfg-options; did you mean width?'
-    assert message in result.stderr.splitlines()[-1]
+    assert result.stderr.startswith(f'train.py: error: {message}')
+    assert result.stderr.count('\n') == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -77,7 +78,6 @@ def test_misspelt_setting_in_a_file_is_named():
     'changes',
     [
         dict(),
-        dict(data_root='elsewhere/', crop_size=(65, 65)),
         dict(find_unused_parameters=True, compile=dict(backend='eager')),
         dict(train_dataloader__dataset__indices=4, default_hooks__logger__interval=1),
         dict(optim_wrapper__accumulative_counts=2, custom_hooks=[dict(type='EMAHook')]),
@@ -86,6 +86,26 @@ def test_misspelt_setting_in_a_file_is_named():
 )
 def test_what_is_read_passes(changes):
     assert refusal_of(**changes) is None
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'places'),
+    [
+        (
+            'data_root',
+            'elsewhere/',
+            ['train_dataloader.dataset.data_root', 'val_evaluator.0.ann_file'],
+        ),
+        ('crop_size', (65, 65), ['train_dataloader.dataset.pipeline.2.crop_size']),
+        ('train_pipeline', [], ['train_dataloader.dataset.pipeline,']),
+        ('vis_backends', [], ['visualizer.vis_backends']),
+        ('custom_imports', {}, ['the settings made of it']),
+    ],
+)
+def test_overriding_what_only_the_files_read_is_refused(name, value, places):
+    message = refusal_of(**{name: value})
+    assert f'--cfg-options {name}: only the config files read this variable' in message
+    assert all(place in message for place in places)
 
 
 def test_variables_of_a_config_file_pass():

@@ -8,7 +8,11 @@ import sys
 import types
 from importlib.machinery import ModuleSpec
 
+import cv2
+import numpy as np
 import pytest
+import torch
+from mmdet.registry import METRICS
 from mmengine.config import Config
 from published import FOLDER
 
@@ -179,3 +183,16 @@ def test_metrics_that_are_there_are_not_added(cfg, warnings, tmp_path):
     assert cfg.test_evaluator[1] == instance
     assert [c.type for c in cfg.test_evaluator[2:]] == ['KMaXSemanticMetric']
     assert not warnings
+
+
+def test_semantic_maps_of_mmdet_are_written(tmp_path):
+    metric = METRICS.build(
+        dict(type='mmdet.SemSegMetric', format_only=True, output_dir=str(tmp_path / 'maps'))
+    )
+    metric.dataset_meta = dict(classes=('a', 'b'))
+    labels = torch.tensor([[[0, 1, 1], [1, 0, 0]]])
+    sample = dict(img_path='x/1.jpg', pred_sem_seg=dict(sem_seg=labels))
+    metric.process({}, [sample])
+    assert metric.evaluate(1) == {}
+    written = cv2.imread(str(tmp_path / 'maps' / '1.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(written, labels[0].numpy())

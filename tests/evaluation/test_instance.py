@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 import torch
-from panoptic_files import pycocotools, things_first, truth_in
+from panoptic_files import edit, pycocotools, things_first, truth_in
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
@@ -65,6 +65,88 @@ def test_bad_files(files):
     gt.unlink()
     with pytest.raises(FileNotFoundError, match='gt.json does not exist'):
         mask_ap(*files)
+
+
+RUNS = dict(size=[9, 9], counts='08100000000000009')
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(score=math.nan), 'number 0 in .*pred.json has "score": NaN, which must be a finite'),
+        (dict(score='0.5'), 'has "score": "0.5", which must be a finite number'),
+        (dict(score=None), 'has "score": null'),
+        (
+            dict(segmentation=[[0, 0, 1, 1, 2, 2]]),
+            'which must be an object with "size" and',
+        ),
+        (
+            dict(segmentation=RUNS | dict(size=[9, 8])),
+            r'has the size \[9, 8\], but its image \[9, 9\]',
+        ),
+        (dict(segmentation=RUNS | dict(size=9)), 'has "size": 9, which must be height and width'),
+        (dict(segmentation=RUNS | dict(counts='0810')), '"counts" that are not of 9 x 9 pixels'),
+        (dict(segmentation=RUNS | dict(counts='08100000000000009' * 9)), '"counts" that are not'),
+        (dict(segmentation=RUNS | dict(counts='oooooooooooooooo0')), '"counts" that are not of'),
+        (dict(segmentation=RUNS | dict(counts='0810\x00')), '"counts" that are not of 9 x 9'),
+        (dict(segmentation=RUNS | dict(counts='')), '"counts" that are not of 9 x 9 pixels'),
+        (dict(segmentation=RUNS | dict(counts=[0, 81])), 'which must be an object .* as text'),
+    ],
+    ids=str,
+)
+def test_impossible_predictions(change, message, files):
+    (prediction,) = json.loads(files[1].read_text())
+    files[1].write_text(json.dumps([prediction | change]))
+    with pytest.raises(ValueError, match=message):
+        mask_ap(*files)
+
+
+@pytest.mark.parametrize('counts', [[82, -1], [0, 10**18], [80]])
+def test_lists_of_runs_are_counted_too(counts, files):
+    segmentation = dict(size=[9, 9], counts=[0, 81])
+    edit(files[0], lambda c: c['annotations'][0].update(segmentation=segmentation))
+    assert mask_ap(*files)['AP50'] == pytest.approx(1)
+    edit(files[0], lambda c: c['annotations'][0]['segmentation'].update(counts=counts))
+    with pytest.raises(ValueError, match='gt.json has "counts" that are not of 9 x 9 pixels'):
+        mask_ap(*files)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (
+            lambda c: c['annotations'][0].update(area=math.nan),
+            '"area": NaN, which must be a number',
+        ),
+        (
+            lambda c: c['annotations'][0].update(area=-4),
+            '"area": -4, which must be a number from 0',
+        ),
+        (lambda c: c['annotations'][0].update(iscrowd=7), '"iscrowd": 7, which must be 0 or 1'),
+        (lambda c: c['annotations'][0].pop('area'), r"in .*gt.json lacks the fields \['area'\]"),
+        (
+            lambda c: c['annotations'].append(c['annotations'][0]),
+            'several annotations with the id 1',
+        ),
+        (lambda c: c['images'].append(c['images'][0]), 'several images with the id 1'),
+        (lambda c: c['categories'].append(c['categories'][0]), 'several categories with the id 3'),
+        (lambda c: c.pop('images'), 'must hold an object with the lists'),
+        (lambda c: c['images'][0].update(height=8), r'size \[9, 9\], but its image \[8, 9\]'),
+    ],
+)
+def test_impossible_annotations(change, message, files):
+    edit(files[0], change)
+    with pytest.raises(ValueError, match=message):
+        mask_ap(*files)
+
+
+def test_scores_that_are_not_finite(recordings, evaluate):
+    truth, classes, samples = load(recordings, 'coco4')
+    instances = dict(samples[0]['pred_instances'])
+    instances['scores'] = instances['scores'] * math.nan
+    message = rf'KMaXInstanceMetric: a score of image {samples[0]["img_id"]} is not finite'
+    with pytest.raises(ValueError, match=message):
+        evaluate(KIND, classes, [samples[0] | dict(pred_instances=instances)], **truth)
 
 
 KIND = 'KMaXInstanceMetric'

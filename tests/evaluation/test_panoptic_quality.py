@@ -1,6 +1,7 @@
 """Panoptic quality of files against panopticapi's results, and of maps in memory against it."""
 
 import json
+import math
 import shutil
 import warnings
 
@@ -113,6 +114,58 @@ def test_no_warning_in_ordinary_use(files):
         result = compute(files)
     assert result['All'] == dict(pq=1.0, sq=1.0, rq=1.0, n=2)
     assert [str(warning.message) for warning in caught] == []
+
+
+def test_null_areas_are_counted(files):
+    edit(files / 'gt.json', lambda c: segments_of(c)[0].update(area=None))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert compute(files)['All'] == dict(pq=1.0, sq=1.0, rq=1.0, n=2)
+
+
+DOUBTS = {
+    'area': (
+        lambda c: segments_of(c)[0].update(area=2),
+        r'wrong area: segment 7 of image 1 in .*gt.json has area 2, but 8 pixels in .*gt/a.png',
+    ),
+    'only in the PNG': (
+        lambda c: segments_of(c).pop(),
+        'PNG id missing from the JSON: .*gt/a.png holds id 300, which is not among',
+    ),
+    'only in the JSON': (
+        lambda c: segments_of(c).append(dict(id=9, category_id=1, area=4)),
+        'JSON id missing from the PNG: .*gt/a.png has no pixel of id 9',
+    ),
+}
+
+
+@pytest.mark.parametrize('name', DOUBTS)
+def test_annotations_that_contradict_their_png_are_told(name, files, evaluate):
+    classes, samples = load(files)
+    change, message = DOUBTS[name]
+    edit(files / 'gt.json', change)
+    message += '.*Figures are computed all the same, as panopticapi does; .* lists all'
+    with pytest.warns(UserWarning, match=message):
+        compute(files)
+    with pytest.warns(UserWarning, match=message):
+        evaluate(KIND, classes, samples, **truth_in(files))
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda c: segments_of(c)[0].update(area=math.nan), '"area": NaN, which must be a number'),
+        (lambda c: segments_of(c)[0].update(area=-8), '"area": -8, which must be a number from 0'),
+        (lambda c: segments_of(c)[0].update(iscrowd=7), '"iscrowd": 7, which must be 0 or 1'),
+        (lambda c: c['categories'][0].update(isthing=2), '"isthing": 2, which must be 0 or 1'),
+        (lambda c: c['categories'][0].update(id=2), 'has several categories with the id 2'),
+    ],
+)
+def test_impossible_values(change, message, files):
+    edit(files / 'gt.json', change)
+    check_refused(files, f'gt.json.* {message}')
+    with pytest.raises(ValueError, match=message):
+        build(files)
 
 
 @pytest.mark.parametrize('side', ['gt', 'pred'])

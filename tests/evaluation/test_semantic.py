@@ -1,6 +1,7 @@
 """mIoU, of files and from panoptic annotations, against mmsegmentation's results."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -50,6 +51,30 @@ def test_bad_files(folders):
     (pred / 'a.png').unlink()
     with pytest.raises(FileNotFoundError, match='pred/a.png does not exist'):
         mean_iou(*folders, 2)
+
+
+@pytest.mark.parametrize('side', ['gt', 'pred'])
+def test_labels_beyond_the_classes(side, folders):
+    gt, pred = folders
+    path = gt.parent / side / 'a.png'
+    Image.fromarray(np.array([[1, 1, 2, 2], [1, 1, 255, 255]], np.uint8)).save(path)
+    message = f'label map {path} holds the label 2, but num_classes=2: labels count from 0'
+    with pytest.raises(ValueError, match=message):
+        mean_iou(gt, pred, 2)
+    assert mean_iou(gt, pred, 3)['mIoU'] < 1
+    with pytest.raises(ValueError, match='num_classes=0 must be at least 1'):
+        mean_iou(gt, pred, 0)
+
+
+def test_maps_that_hold_no_labels(folders):
+    gt, pred = folders
+    Image.fromarray(np.zeros((2, 4), bool)).save(pred / 'a.png')
+    with pytest.raises(ValueError, match='pred/a.png must hold whole numbers, but holds bool'):
+        mean_iou(gt, pred, 2)
+    (pred / 'a.png').unlink()
+    os.mkfifo(pred / 'a.png')
+    with pytest.raises(ValueError, match='pred/a.png cannot be read: .* is a named pipe'):
+        mean_iou(gt, pred, 2)
 
 
 KIND = 'KMaXSemanticMetric'

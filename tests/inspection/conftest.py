@@ -11,6 +11,7 @@ from imports import ROOT
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
 
+from kmax_deeplab import cli
 from projects.kmax.commands import check as check_command
 from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 
@@ -100,7 +101,10 @@ def write_config(folder, base):
 
 @pytest.fixture
 def check(folder, write_config, monkeypatch, capsys):
-    """Return a function that runs the command; ``more`` is added to its config."""
+    """Return a function that runs the command; ``more`` is added to its config.
+
+    It returns the status, or the line of an error of status 2, what was printed and the report.
+    """
     monkeypatch.setattr(check_command, 'SHOWN', 100)
 
     def run(*options, stuff=1, more='', draw=False):
@@ -111,11 +115,15 @@ def check(folder, write_config, monkeypatch, capsys):
         arguments = ['check_dataset.py', config, '--out', report, '--workers', 1, *options]
         monkeypatch.setattr('sys.argv', [str(argument) for argument in arguments])
         try:
-            code = check_command.main()
+            code = cli.run('check')
         except SystemExit as stopped:
             code = stopped.code
         html = report.read_text() if report.exists() else ''
-        return code, capsys.readouterr().out, html
+        printed = capsys.readouterr()
+        if code == 2:
+            assert printed.err.count('error: ') == 1
+            code = printed.err.splitlines()[-1]
+        return code, printed.out, html
 
     return run
 

@@ -102,7 +102,8 @@ def test_parts_of_wrapped_data_sets_are_all_read(folder, check):
     code, printed, _ = check(
         more=f'train_dataloader = dict(dataset=dict(_delete_=True, **{both!r}))'
     )
-    assert code == 0
+    assert code == 1
+    assert '\n1 warning of 1 kind\n' in printed  # What validates is trained on.
     assert re.search(r'\ntrain 1\n', printed)
     assert re.search(r'\ntrain 2\n.*panoptic_val\.json', printed)
 
@@ -133,3 +134,27 @@ model['panoptic_head'].update(
     assert code == 0
     train = printed.partition('\ntrain\n')[2].partition('\nval\n')[0].split('\n')
     assert [f'{images}', f'{segments}'] == [train[1].split()[1], train[4].split()[1]]
+
+
+def test_training_on_the_file_of_validation_is_told(folder, check):
+    concat = """
+train_dataloader = dict(dataset=dict(_delete_=True, type='ConcatDataset', datasets=[
+    dict(type='KMaXPanopticDataset', ann_file=f'{folder}/panoptic_{split}.json',
+         data_prefix=dict(img=f'{folder}/{split}/', seg=f'{folder}/panoptic_{split}/'))
+    for split in ('train', 'val')]))
+"""
+    code, printed, _ = check(more=concat.replace('{folder}', str(folder)))
+    assert code == 1
+    assert re.search(
+        'image in training and validation: 1\n  .*val.json is among the files of training, ',
+        printed,
+    )
+
+
+def test_classes_of_records_that_cannot_be_read_are_not_missed(plant, check):
+    """Faults are told, and not that a class is never annotated."""
+    for number in range(1, 24):
+        plant.segment(number, iscrowd=7)
+    _, printed, _ = check()
+    assert '"iscrowd": 7, which must be 0 or 1' in printed
+    assert 'never annotated' not in printed

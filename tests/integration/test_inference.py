@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 from mmdet.apis import DetInferencer, inference_detector, init_detector
+from mmdet.structures import DetDataSample
+from mmengine.structures import PixelData
 
 CLASSES = ('box', 'ball', 'sky')
 VOID = 3
@@ -47,7 +49,13 @@ def test_every_kind_of_input_gives_files(model, kind, folder, tmp_path, request)
         assert ids.any() == (model == 'everything')
     for file in (tmp_path / 'preds').glob('*.json'):
         content = json.loads(file.read_text())
-        assert content['panoptic_seg_path'].endswith('.png')
+        png = content['panoptic_seg_path']
+        ids = cv2.imread(png)[..., ::-1].astype(np.int64) @ (1, 256, 256**2)
+        segments = {segment['id']: segment for segment in content['segments_info']}
+        assert set(np.unique(ids)) - {0} == segments.keys()
+        for number, segment in segments.items():
+            assert segment['name'] == CLASSES[segment['label']] == CLASSES[number % 1000]
+            assert segment['area'] == (ids == number).sum() and 0 < segment['score'] <= 1
         assert ('masks' in content) == (model == 'everything')
 
 
@@ -88,3 +96,54 @@ def test_init_and_inference_detector(folder):
     for sample in [*samples, inference_detector(model, cv2.imread(path))]:
         assert sample.pred_panoptic_seg.sem_seg.shape == (1, 70, 90)
         assert (sample.pred_panoptic_seg.sem_seg == VOID).all()
+
+
+def test_config_of_the_model_outlives_an_array(folder):
+    model = init_detector(str(folder / 'config.py'), str(folder / 'weights.pth'), device='cpu')
+    path = folder / 'images' / '1.png'
+    array = cv2.imread(str(path))
+    config = model.cfg.pretty_text
+    for image in (array, array[..., 0], path, [array, path, path.read_bytes()]):
+        samples = inference_detector(model, image)
+        for sample in samples if isinstance(samples, list) else [samples]:
+            assert sample.pred_panoptic_seg.sem_seg.shape == (1, 70, 90)
+    assert model.cfg.pretty_text == config
+    assert inference_detector(model, []) == []
+    with pytest.raises(TypeError, match='uint16'):
+        inference_detector(model, array.astype(np.uint16))
+
+
+@pytest.mark.parametrize('batch_size', [1, 2])
+def test_unreadable_images_cost_nobody_else_the_result(nothing, folder, tmp_path, batch_size):
+    good = cv2.imread(str(folder / 'images' / '1.png'))
+    for name in ('a.png', 'c.png', 'e.png'):
+        cv2.imwrite(str(tmp_path / name), good)
+    (tmp_path / 'b.png').write_bytes(b'no image')
+    (tmp_path / 'd.png').touch()
+    inputs = [tmp_path / f'{name}.png' for name in 'abcdef']
+    with pytest.warns(UserWarning, match=r'[bdf]\.png cannot be read'):
+        results = nothing(inputs, batch_size=batch_size, out_dir=str(tmp_path / 'out'))
+    errors = [prediction.get('error', '') for prediction in results['predictions']]
+    assert [bool(error) for error in errors] == [False, True, False, True, False, True]
+    assert str(tmp_path / 'b.png') in errors[1] and str(tmp_path / 'f.png') in errors[5]
+    assert [image is None for image in results['visualization']] == [bool(e) for e in errors]
+    assert sorted(p.name for p in (tmp_path / 'out' / 'vis').iterdir()) == [
+        'a.png',
+        'c.png',
+        'e.png',
+    ]
+    with pytest.raises(OSError, match='f.png cannot be read'):
+        nothing(tmp_path / 'f.png')
+
+
+def test_class_0_without_things_is_not_void(everything):
+    stuff = torch.tensor([[[0, 0, 1, VOID]]], dtype=torch.int32)
+    sample = DetDataSample(pred_panoptic_seg=PixelData(sem_seg=stuff.clone()))
+    result = everything.pred2dict(sample)
+    ids = result['panoptic_seg'].astype(np.int64) @ (1, 256, 256**2)
+    assert ids.tolist() == [[1000, 1000, 1, 0]]
+    assert result['segments_info'] == [
+        dict(id=1, label=1, area=1, name='ball'),
+        dict(id=1000, label=0, area=2, name='box'),
+    ]
+    assert torch.equal(sample.pred_panoptic_seg.sem_seg, stuff)

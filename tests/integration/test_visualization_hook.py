@@ -1,3 +1,7 @@
+import json
+import shutil
+
+import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -19,3 +23,54 @@ def test_test_run_draws_every_image(folder, tmp_path):
     )
     Runner.from_cfg(config).test()
     assert len(list(tmp_path.glob('*/drawn/*.png'))) == 3
+
+
+@pytest.fixture
+def test_run(folder, tmp_path):
+    """Return a function that tests on two images of one name and draws to a folder."""
+    content = json.loads((folder / 'panoptic.json').read_text())
+    for number, image in enumerate(content['images'][:2], start=1):
+        (tmp_path / 'data' / f's{number}').mkdir(parents=True)
+        shutil.copy(folder / 'images' / f'{number}.png', tmp_path / 'data' / f's{number}' / 'f.png')
+        image['file_name'] = f's{number}/f.png'
+    content = dict(content, images=content['images'][:2], annotations=content['annotations'][:2])
+    (tmp_path / 'two.json').write_text(json.dumps(content))
+    config = Config.fromfile(str(folder / 'everything.py'))
+    out = dict(type='DumpDetResults', out_file_path=str(tmp_path / 'results.pkl'))
+    loader = config.test_dataloader
+    loader.update(batch_size=1, num_workers=0, persistent_workers=False)
+    loader.sampler = dict(type='DefaultSampler', shuffle=False)
+    loader.dataset.update(ann_file=str(tmp_path / 'two.json'))
+    loader.dataset.data_prefix.img = str(tmp_path / 'data')
+
+    def run(show_dir):
+        hook = dict(type='KMaXVisualizationHook', draw=True, test_out_dir=str(show_dir))
+        config.merge_from_dict(
+            dict(
+                work_dir=str(tmp_path / 'run'),
+                experiment_name=f'{tmp_path.name}{show_dir}'.replace('/', ''),
+                load_from=str(folder / 'weights.pth'),
+                default_hooks=dict(visualization=hook),
+                test_cfg=dict(type='TestLoop'),
+                test_evaluator=out,
+            )
+        )
+        Runner.from_cfg(config).test()
+
+    return run
+
+
+def test_images_of_one_name_are_drawn_to_their_folders(test_run, tmp_path):
+    test_run('drawn')
+    (drawn,) = tmp_path.glob('run/*/drawn')
+    files = sorted(str(path.relative_to(drawn)) for path in drawn.rglob('*.*'))
+    assert files == ['s1/f.png', 's2/f.png']
+
+
+def test_images_are_not_drawn_over(test_run, tmp_path):
+    images = list((tmp_path / 'data').rglob('*.png'))
+    before = [path.read_bytes() for path in images]
+    with pytest.raises(ValueError, match='data/s1/f.png would replace the image that it shows'):
+        test_run(tmp_path / 'data')
+    assert [path.read_bytes() for path in images] == before
+    assert sorted((tmp_path / 'data').rglob('*.png')) == sorted(images)

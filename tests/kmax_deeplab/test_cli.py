@@ -92,10 +92,13 @@ def test_help_of_a_subcommand_calls_it_by_its_name(capsys):
     assert '.py' not in printed
 
 
-def test_errors_of_a_subcommand_have_its_name(tmp_path):
+def test_errors_of_a_subcommand_have_its_name(tmp_path, capsys):
     (tmp_path / 'config.py').write_text('a = 1')
-    with pytest.raises(SystemExit, match='^kmax-deeplab cost: error: .*has no model'):
+    with pytest.raises(SystemExit) as end:
         main(['cost', str(tmp_path / 'config.py')])
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert re.fullmatch('kmax-deeplab cost: error: .*has no model.*\n', err)
 
 
 def test_every_tool_runs_a_subcommand():

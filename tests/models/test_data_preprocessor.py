@@ -57,3 +57,10 @@ def test_image_beyond_pad_size_is_reported():
     preprocessor = KMaXDataPreprocessor((33, 65))
     with pytest.raises(ValueError, match=r'of 65x50 .* does not fit into pad_size \(33, 65\)'):
         preprocessor(_batch())
+
+
+def test_images_of_other_channels_are_refused():
+    with pytest.raises(ValueError, match='an image has 4 channels, expected are 3'):
+        KMaXDataPreprocessor()(dict(inputs=[torch.zeros(4, 32, 32)]))
+    grey = KMaXDataPreprocessor()(dict(inputs=[torch.full((1, 33, 33), 255.0)]))['inputs']
+    assert (grey == 1).all()

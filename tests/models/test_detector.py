@@ -75,3 +75,29 @@ def test_bfloat16_predicts_close_to_float32(model):
     image = torch.zeros(1, 3, 65, 97, dtype=torch.bfloat16)
     (result,) = half.predict(image, [sample])
     assert result.pred_panoptic_seg.sem_seg.shape == (1, 65, 97)
+
+
+@pytest.mark.parametrize('step', ['test_step', 'val_step'])
+def test_images_of_mixed_sizes_are_predicted_as_each_alone(model, step):
+    generator = torch.Generator().manual_seed(0)
+    sizes = [(40, 90), (97, 65), (60, 97), (33, 129), (90, 50)]
+    images = [torch.rand(3, *size, generator=generator) * 255 for size in sizes]
+
+    def predict(chosen):
+        samples = [
+            DetDataSample(metainfo=dict(img_shape=size, ori_shape=size, img_id=index))
+            for index, size in enumerate(sizes)
+        ]
+        data = dict(inputs=[images[i] for i in chosen], data_samples=[samples[i] for i in chosen])
+        with torch.no_grad():
+            return getattr(model, step)(data)
+
+    torch.nn.init.normal_(model.panoptic_head.predictor.class_head.weight, std=5.0)
+    together = predict(range(len(sizes)))
+    assert [sample.img_id for sample in together] == list(range(len(sizes)))
+    for index, sample in enumerate(together):
+        [alone] = predict([index])
+        assert sample.pad_shape == alone.pad_shape
+        panoptic, expected = (s.pred_panoptic_seg for s in (sample, alone))
+        assert torch.equal(panoptic.sem_seg, expected.sem_seg)
+        torch.testing.assert_close(panoptic.instance_scores, expected.instance_scores)

@@ -262,3 +262,19 @@ def test_unknown_rules_and_fields():
         KMaXFusionHead(3, 2, test_cfg=dict(postprocess='maskwise'))
     with pytest.raises(ValueError, match=r"unknown fields \['overlap_thr'\].*overlap_threshold"):
         KMaXFusionHead(3, 2, test_cfg=dict(overlap_thr=0.8))
+
+
+@pytest.mark.parametrize('rules', ['deeplab2', 'pixelwise', 'port'])
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+@pytest.mark.parametrize('where', ['classes', 'masks'])
+def test_logits_that_are_not_finite_are_refused(rules, value, where):
+    generator = torch.Generator().manual_seed(0)
+    classes = torch.randn(2, 8, 5, generator=generator)
+    masks = torch.randn(2, 8, 9, 13, generator=generator)
+    head = KMaXFusionHead(2, 2, test_cfg=dict(postprocess=rules, semantic_on=True))
+    samples = [sample((33, 49)), sample((33, 49))]
+    samples[1].set_metainfo(dict(img_path='folder/b.png', img_id=7))
+    head.predict(classes, masks, samples)
+    (classes if where == 'classes' else masks)[1, 3, 2] = value
+    with pytest.raises(ValueError, match='not finite for image folder/b.png: check the weights'):
+        head.predict(classes, masks, samples)

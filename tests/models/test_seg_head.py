@@ -133,3 +133,13 @@ def test_segmentor_is_imported_with_those_of_mmseg(monkeypatch, used_before):
     seg_head._register_segmentor()
     assert (imported or MODELS._locations) == locations[-1:] == [KMaXEncoderDecoder.__module__]
     assert bool(imported) == used_before
+
+
+def test_evidence_that_is_not_finite_is_refused():
+    model = KMaXEncoderDecoder.__new__(KMaXEncoderDecoder)
+    torch.nn.Module.__init__(model)
+    evidence = torch.zeros(2, CLASSES, 3, 4)
+    evidence[1, 2, 1, 1] = torch.nan
+    samples = [SegDataSample(metainfo=dict(img_path=f'{name}.png')) for name in 'ab']
+    with pytest.raises(ValueError, match='not finite for image b.png: check the weights'):
+        model.postprocess_result(evidence, samples)

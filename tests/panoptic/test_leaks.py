@@ -124,3 +124,15 @@ def test_what_is_no_readable_file_is_passed_over(write, tmp_path, monkeypatch):
 def test_a_file_given_as_both_is_no_leak(write):
     train = write('train', {'a.jpg': b'same'})
     assert list(find_leaks(train, train)) == []
+
+
+def test_the_file_of_validation_among_those_of_training_is_told(write):
+    train, val = write('train', numbered(2)), write('val', numbered(2, start=2))
+    assert list(find_leaks(val, val)) == []
+    (fault,) = find_leaks([*train, *val], val)
+    assert fault.message == (
+        'val.json is among the files of training, train.json, val.json: figures of validation are '
+        'of images that are trained on'
+    )
+    other = [(f'./{name}', images) for name, images in val]
+    assert len(list(find_leaks([*train, *other], val))) == 1

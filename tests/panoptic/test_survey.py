@@ -62,3 +62,10 @@ def test_images_are_compared_with_the_queries_of_the_model():
     assert fault.message == (
         'image 2 (2.jpg) has 3 segments, but the model has only num_queries=2: 1 cannot be learned'
     )
+
+
+def test_what_could_not_be_read_may_hold_the_class():
+    whole = survey_records('a.json', CLASSES, [record(1, [0, 2])])
+    part = survey_records('b.json', (), [], is_whole=False)
+    assert len(list(find_common_warnings([whole], []))) == 1
+    assert list(find_common_warnings([whole, part], [])) == []

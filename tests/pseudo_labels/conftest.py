@@ -58,11 +58,18 @@ def out(tmp_path):
 
 @pytest.fixture
 def tool(command, capsys):
-    """Return a function that runs the command; it returns the exit status and what is printed."""
+    """Return a function that runs the command; it returns the exit status and what is printed.
+
+    In place of the status 2 it returns the line of the error.
+    """
 
     def run(*arguments, **changes):
         code = command(*arguments, **changes)
-        return code, ' '.join(capsys.readouterr().out.split())
+        printed = capsys.readouterr()
+        if code == 2:
+            assert printed.err.count('error: ') == 1
+            code = printed.err.splitlines()[-1]
+        return code, ' '.join(printed.out.split())
 
     return run
 

@@ -140,8 +140,8 @@ def test_files_of_others_are_left_alone(tool, tmp_path, out, images, files_in):
 
 
 def test_wrong_arguments_are_named(tool, tmp_path, images, folder):
-    assert tool(tmp_path / 'a', '--min-score', '2')[0] == 2
-    assert tool(tmp_path / 'a.json')[0] == 2
+    assert '--min-score must be between 0 and 1' in tool(tmp_path / 'a', '--min-score', '2')[0]
+    assert 'a.json must be a folder' in tool(tmp_path / 'a.json')[0]
     unnamed = ('--cfg-options', 'test_dataloader.dataset.ann_file=absent.json')
     code, _ = tool(tmp_path / 'a', *unnamed, weights=folder / 'weights.pth')
     assert 'neither the checkpoint nor the test data set of the config names the classes' in code

@@ -11,7 +11,7 @@ import torch
 from helpers import free_port
 from mmengine.logging import MMLogger
 
-from projects.kmax.commands import train
+from kmax_deeplab import cli
 
 HERE = Path(__file__).parent
 CONTEXT = multiprocessing.get_context('fork')
@@ -47,7 +47,7 @@ class Training:
         if before is not None:
             before()
         sys.argv = [str(word) for word in argv]
-        train.main()
+        sys.exit(cli.run('train'))
 
     @property
     def output(self):

@@ -3,7 +3,6 @@
 import socket
 import subprocess
 import sys
-from importlib import import_module
 
 import pytest
 import torch
@@ -11,6 +10,8 @@ from imports import ROOT
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData, PixelData
+
+from kmax_deeplab import cli
 
 NANO = ROOT / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 
@@ -33,10 +34,10 @@ def run_python(script):
 
 
 def run_command(name, *argv):
-    """Run a command of the package in this process."""
+    """Run a command of the package in this process, as its tool does."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, 'argv', [str(word) for word in argv])
-        import_module(f'projects.kmax.commands.{name}').main()
+        return cli.run(name)
 
 
 def build_model(config):

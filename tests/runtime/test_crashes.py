@@ -152,9 +152,9 @@ def test_full_disk_ends_the_tool_with_the_former_checkpoint(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     second = Training(folder, '--resume', before=fill_disk, train_cfg__max_iters=8, **size)
-    assert second.wait() == 1
+    assert second.wait() == 2
     last = second.output.strip().splitlines()[-1]
-    assert f'OSError: [Errno 27] cannot write {folder / "iter_4.pth"} of ' in last
+    assert f'train.py: error: [Errno 27] cannot write {folder / "iter_4.pth"} of ' in last
     assert files(folder) == ['iter_2.pth']
     assert (folder / 'iter_2.pth').read_bytes() == former
     assert (folder / 'last_checkpoint').read_text() == str(folder / 'iter_2.pth')

@@ -113,3 +113,9 @@ def test_damaged_checkpoint_to_resume_from_is_named(save, tmp_path):
     path.write_bytes(cut(path.read_bytes()))
     with pytest.raises(ValueError, match=f'checkpoint {path} is damaged: '):
         choose_start(str(path), None, '')
+
+
+def test_old_format_has_no_checksums(tmp_path):
+    path = tmp_path / 'old.pth'
+    torch.save(dict(a=torch.ones(3)), path, _use_new_zipfile_serialization=False)
+    assert find_fault(path) is None

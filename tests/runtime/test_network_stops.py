@@ -35,9 +35,9 @@ def test_nan_in_what_is_matched(kind, shapes_options, tmp_path):
     folder = tmp_path / 'run'
     spoil = partial(spoil_third_iteration, f'{kind}_logits')
     training = Training(folder, config=CONFIG, before=spoil, **shapes_options)
-    assert training.wait() == 1
+    assert training.wait() == 2
     last = training.output.strip().splitlines()[-1]
-    assert last.startswith('FloatingPointError: iteration 3: loss is nan, ')
+    assert last.startswith('train.py: error: iteration 3: loss is nan, ')
     assert f' loss_{kind} is nan' in last and 'the last checkpoint was saved before' in last
     images = last.partition(' for the images ')[2].partition(';')[0].split(', ')
     root = shapes_options['train_dataloader__dataset__data_root']
@@ -58,9 +58,9 @@ def test_checkpoint_of_other_classes(words, shapes_options, tmp_path):
     before = path.read_bytes()
     options = {} if words else dict(load_from=path)
     training = Training(folder, *words, config=CONFIG, **options, **shapes_options)
-    assert training.wait() == 1
+    assert training.wait() == 2
     last = training.output.strip().splitlines()[-1]
-    assert f'ValueError: checkpoint {path} is not one of the model in the config: ' in last
+    assert f'train.py: error: checkpoint {path} is not one of the model in the config: ' in last
     assert 'predictor.class_head.weight: (13, ' in last and 'instead of (11, ' in last
     assert 'correct num_things_classes, num_stuff_classes and num_classes in the config' in last
     assert checkpoint_files(folder) == (['iter_2.pth'] if words else [])

@@ -21,12 +21,10 @@ def conversion_error(convert_checkpoint, tmp_path, capsys):
         with pytest.raises(SystemExit) as end:
             convert_checkpoint(*arguments)
         assert contents(tmp_path) == before
-        if end.value.code == 2:
-            return capsys.readouterr().err
-        # Python prints any other text and ends with 1.
-        assert isinstance(end.value.code, str)
-        assert end.value.code.startswith('convert_checkpoint.py: error: ')
-        return end.value.code
+        assert end.value.code == 2
+        err = capsys.readouterr().err
+        assert err.startswith('convert_checkpoint.py: error: ') and err.count('\n') == 1
+        return err.rstrip('\n')
 
     return run
 

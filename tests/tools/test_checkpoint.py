@@ -68,13 +68,26 @@ def test_missing_weights_are_named():
         check_weights(make_model(), weights, 'weights.pth')
 
 
-def test_a_few_may_be_missing():
+def test_a_few_may_be_missing_where_a_training_starts(monkeypatch):
     """Two of the 26 tensors are less than a tenth of them, three are more."""
+    warnings = []
+    monkeypatch.setattr(weights_module, 'print_log', lambda text, **kwargs: warnings.append(text))
     weights = make_model().state_dict()
-    del weights['0.weight'], weights['0.bias']
-    assert fault(make_model(), weights) is None
-    del weights['1.weight']
-    assert '3 of 26 weights are missing: 0.weight, 0.bias, 1.weight' in fault(make_model(), weights)
+    del weights['0.weight'], weights['2.bias']
+    check_weights(make_model(), weights, 'weights.pth', starts=True)
+    assert (
+        'checkpoint weights.pth lacks 2 of 26 weights, which start anew: 0.weight, 2.bias'
+        in warnings[0]
+    )
+    assert '2 of 26 weights are missing: 0.weight, 2.bias' in fault(make_model(), weights)
+
+
+def test_what_is_only_trained_may_be_missing():
+    model = nn.ModuleDict(dict(semantic_decoder=make_model(), head=make_model()))
+    weights = {k: v for k, v in model.state_dict().items() if k.startswith('head.')}
+    assert fault(model, weights) is None
+    del weights['head.0.bias']
+    assert '1 of 52 weights are missing: head.0.bias' in fault(model, weights)
 
 
 def make_classifier(num_classes, width=2):
@@ -128,6 +141,6 @@ def test_foreign_checkpoint_ends_the_test_with_an_error(file):
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert 'checkpoint weights.pth is not one of the model' in result.stderr.splitlines()[-1]
     assert ' weight: (7, 2) instead of (3, 2)' in result.stderr.splitlines()[-1]

@@ -15,7 +15,7 @@ def source(tmp_path):
     programs.mkdir()
     (programs / 'dirname').symlink_to(shutil.which('dirname'))
 
-    def run(*pythons, argument=''):
+    def run(*pythons, argument='', **variables):
         for name, content in pythons:
             (programs / name).write_text(content)
             (programs / name).chmod(0o755)
@@ -23,7 +23,7 @@ def source(tmp_path):
         return subprocess.run(
             [shutil.which('bash'), '-c', script],
             cwd=tmp_path,
-            env=dict(PATH=str(programs)),
+            env=dict(PATH=str(programs), **variables),
             capture_output=True,
             text=True,
         )
@@ -49,7 +49,8 @@ def test_missing_python_is_explained(source):
     assert 'Python 3.11, 3.12 or 3.13 is needed' in result.stderr
 
 
-def test_venv_is_made_and_requirements_installed(source, tmp_path):
+@pytest.mark.parametrize('stack', ['', 'onedl'])
+def test_venv_is_made_and_requirements_installed(source, tmp_path, stack):
     """The stand-in has no torch; its venv is a script that notes what pip is asked to install."""
     fake = f"""
 case "$*" in
@@ -60,10 +61,26 @@ esac
 """
     for program in ('mkdir', 'cp'):
         (tmp_path / 'bin' / program).symlink_to(shutil.which(program))
-    result = source(('python3', interpreter(fake)))
+    result = source(('python3', interpreter(fake)), KMAX_STACK=stack)
     assert result.returncode == 0, result.stderr
-    assert (tmp_path / 'pip').read_text().rstrip().endswith(f'-r {tmp_path}/requirements.txt')
-    assert result.stdout.splitlines()[-1] == f'PYTHON={tmp_path}/.venv/bin/python'
+    suffix = f'-{stack}' if stack else ''
+    asked = (tmp_path / 'pip').read_text().rstrip()
+    assert asked.endswith(f'-r {tmp_path}/requirements{suffix}.txt')
+    assert 'PIP_EXTRA_INDEX_URL' in result.stdout
+    assert result.stdout.splitlines()[-1] == f'PYTHON={tmp_path}/.venv{suffix}/bin/python'
+
+
+def test_fork_is_not_taken_from_the_active_environment(source, tmp_path):
+    (tmp_path / '.venv-onedl' / 'bin').mkdir(parents=True)
+    (tmp_path / '.venv-onedl' / 'bin' / 'python').symlink_to(shutil.which(sys.executable))
+    result = source(('python', interpreter('')), KMAX_STACK='onedl')
+    assert result.stdout.splitlines()[-1] == f'PYTHON={tmp_path}/.venv-onedl/bin/python'
+
+
+def test_unknown_stack_is_refused(source):
+    result = source(('python', interpreter('')), KMAX_STACK='onedI')
+    assert result.returncode == 1
+    assert result.stderr == 'env: KMAX_STACK is onedl or empty, not onedI\n'
 
 
 @pytest.mark.parametrize('missing', ['cityscapesscripts', 'pytest'])

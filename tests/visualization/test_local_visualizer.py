@@ -105,3 +105,14 @@ def test_missing_classes_are_named(visualizer, image):
     sample = DetDataSample(pred_sem_seg=PixelData(sem_seg=torch.zeros(1, 600, 520)))
     with pytest.raises(ValueError, match='dataset_meta names no classes'):
         draw(visualizer, image, sample)
+
+
+def test_annotations_are_drawn_from_arrays_as_from_tensors(visualizer, image):
+    sample = DetDataSample(metainfo=dict(ori_shape=(600, 520), img_shape=(600, 520)))
+    ids = torch.zeros(1, 600, 520, dtype=torch.int16)
+    ids[:, :200, :200] = 1
+    sample.gt_panoptic_seg = PixelData(ids=ids)
+    sample.gt_segments = InstanceData(labels=torch.tensor([1]))
+    drawn = draw(visualizer, image, sample, draw_pred=False)
+    as_arrays = draw(visualizer, image, sample.numpy(), draw_pred=False)
+    np.testing.assert_array_equal(drawn, as_arrays)

@@ -11,11 +11,10 @@ from argparse import (
     Namespace,
     RawDescriptionHelpFormatter,
 )
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 
@@ -24,6 +23,7 @@ from kmax_deeplab.configs import find_config
 
 from ..engine.settings import check_settings
 from ..evaluation.destinations import check_destinations
+from .config_file import read_config_file
 
 OTHERS_NAMED = {'tools/test.py': 'test', 'tools/pseudo_label.py': 'label'}
 """Subcommand for each tool that the description of another one names."""
@@ -48,7 +48,7 @@ def make_parser(description: str | None, prog: str | None) -> ArgumentParser:
     """
     text = description or ''
     raw = '\n' in text
-    kind: type[ArgumentParser] = ArgumentParser
+    kind: type[ArgumentParser] = cli.Parser
     if prog is not None:
         kind, text = SubcommandParser, re.sub(r'(python tools/)?\w+\.py', prog, text, count=1)
         for tool, name in OTHERS_NAMED.items():
@@ -56,16 +56,11 @@ def make_parser(description: str | None, prog: str | None) -> ArgumentParser:
     formatter: type[HelpFormatter] = RawDescriptionHelpFormatter if raw else HelpFormatter
     parser = kind(prog=prog, description=text, formatter_class=formatter)
     parser.set_defaults(prog=parser.prog)
+    # Read by kmax_deeplab.cli, before and after the others are.
+    parser.add_argument(
+        '--traceback', action='store_true', help='print more of an error than one line'
+    )
     return parser
-
-
-@contextmanager
-def stop_on(prog: str, *expected: type[Exception]) -> Iterator[None]:
-    """End the process with status 1 and a line on stderr where one of these is raised."""
-    try:
-        yield
-    except expected as error:
-        raise SystemExit(f'{prog}: error: {error}') from error
 
 
 def existing_file(path: str) -> str:
@@ -107,9 +102,22 @@ def add_options_of_config(
     parser.add_argument('--cfg-options', nargs='+', action=Overrides, help=text)
 
 
+def device(name: str) -> str:
+    """Check a device's name, and that the machine has it."""
+    try:
+        torch.empty(0, device=name)
+    # Of other kinds of devices torch says in several ways that it was built without them.
+    except Exception as error:
+        reason = str(error).partition('\n')[0]
+        raise ArgumentTypeError(f'{name} cannot be used here: {reason}') from error
+    return name
+
+
 def add_device(parser: ArgumentParser) -> None:
     """Add where a model runs."""
-    parser.add_argument('--device', default=get_device(), help='default: a GPU where there is one')
+    parser.add_argument(
+        '--device', type=device, default=get_device(), help='default: a GPU where there is one'
+    )
 
 
 def add_workers(parser: ArgumentParser) -> None:
@@ -145,7 +153,7 @@ def read_config(args: Namespace, **settings: str) -> Config:
     Raises:
         KeyError: If it holds a misspelt setting.
     """
-    cfg = Config.fromfile(args.config)
+    cfg = read_config_file(args.config)
     own_names = list(cfg)
     cfg.update(settings)
     cfg.merge_from_dict(args.cfg_options or {})

@@ -21,7 +21,6 @@ from .arguments import (
     check_least,
     make_parser,
     read_config,
-    stop_on,
 )
 from .progress import show_progress
 
@@ -79,9 +78,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     args = parse_args(argv, prog)
     cfg = read_config(args)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
-    with stop_on(args.prog, OSError, ValueError):
-        inspection = inspect_config(cfg, args.workers, show_progress)
-        print_summary(inspection)
-        write_report(args.out, Path(args.config).name, inspection, args.num_pictures)
+    inspection = inspect_config(cfg, args.workers, show_progress)
+    print_summary(inspection)
+    write_report(args.out, Path(args.config).name, inspection, args.num_pictures)
     print(f'report: {args.out}')
     return 1 if inspection.faults else 0

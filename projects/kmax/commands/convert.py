@@ -37,7 +37,8 @@ from ..converters.recognition import looks_like
 from ..converters.tensorflow_checkpoint import without_ending
 from ..engine.model_cost import build_on_meta
 from ..models import KMaXDeepLab
-from .arguments import config_file, make_parser, stop_on
+from .arguments import config_file, make_parser
+from .config_file import read_config_file
 from .progress import show_progress
 
 RECIPES = dict(deeplab2='the original', port='the PyTorch port')
@@ -144,7 +145,7 @@ def convert_file(
 
 def run(args: Namespace) -> Conversion:
     """Convert as the command line says."""
-    config = Config.fromfile(args.config)
+    config = read_config_file(args.config)
     init_default_scope(config.get('default_scope', 'mmdet'))
     model = build_on_meta(config.model)
     if not isinstance(model, KMaXDeepLab):
@@ -159,6 +160,5 @@ def run(args: Namespace) -> Conversion:
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     args = parse_args(argv, prog)
-    with stop_on(args.prog, ConversionError):
-        result = run(args)
+    result = run(args)
     print('\n'.join(report(args, result)))

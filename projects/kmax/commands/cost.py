@@ -4,11 +4,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from ..engine.model_cost import model_cost
-from .arguments import config_file, make_parser, stop_on
+from .arguments import config_file, make_parser
+from .config_file import read_config_file
 
 COLUMNS = ('config', 'input (h x w)', 'parameters', 'with auxiliary head', 'GMACs')
 
@@ -35,10 +35,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     size = tuple(args.size) if args.size else None
     print(f'| {" | ".join(COLUMNS)} |\n{"|---" * len(COLUMNS)}|')
     for path in args.configs:
-        config = Config.fromfile(path)
+        config = read_config_file(path)
         init_default_scope(config.get('default_scope', 'mmdet'))
-        with stop_on(args.prog, ValueError):
-            cost = model_cost(config, size)
+        cost = model_cost(config, size)
         print(
             f'| {Path(path).stem} | {cost.size[0]} x {cost.size[1]} '
             f'| {cost.parameters / 1e6:.2f} M | {cost.parameters_in_training / 1e6:.2f} M '

@@ -5,9 +5,16 @@ from collections.abc import Sequence
 
 from mmdet.apis import init_detector
 
-from ..engine.weights import check_weights, read_weights
 from ..visualization.comparison import write_comparisons
-from .arguments import add_config, add_device, add_options_of_config, make_parser
+from .arguments import (
+    add_config,
+    add_device,
+    add_options_of_config,
+    check_least,
+    existing_file,
+    make_parser,
+    read_config,
+)
 from .progress import show_progress
 
 
@@ -15,21 +22,20 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     """Parse the command line."""
     parser = make_parser(__doc__, prog)
     add_config(parser)
-    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('checkpoint', type=existing_file, help='its weights')
     parser.add_argument('out_dir', help='folder for the pictures')
     parser.add_argument('--num', type=int, default=12, help='number of images (default: 12)')
     add_options_of_config(parser)
     add_device(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    check_least(parser, args, num=1)
+    return args
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Draw as the command line says."""
     args = parse_args(argv, prog)
-    weights = read_weights(args.checkpoint)
-    model = init_detector(
-        args.config, args.checkpoint, device=args.device, cfg_options=args.cfg_options or {}
-    )
-    check_weights(model, weights, args.checkpoint)
+    cfg = read_config(args)
+    model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options={})
     files = write_comparisons(model, args.out_dir, args.num, show_progress)
     print(f'{len(files)} pictures in {args.out_dir}')

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from mmdet.apis import init_detector
 
-from ..engine.weights import check_weights, read_weights
 from ..pseudo_labels import Selection, Shard, label_images
 from .arguments import (
     add_config,
@@ -22,7 +21,7 @@ from .arguments import (
     add_options_of_config,
     existing_file,
     make_parser,
-    stop_on,
+    read_config,
 )
 from .progress import show_progress
 
@@ -97,21 +96,18 @@ def describe_weights(path: str) -> str:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Label as the command line says."""
     args = parse_args(argv, prog)
-    with stop_on(args.prog, OSError, ValueError):
-        weights = read_weights(args.checkpoint)
-        options = {**(args.cfg_options or {}), **ONLY_PANOPTIC}
-        model = init_detector(args.config, args.checkpoint, device=args.device, cfg_options=options)
-        check_weights(model, weights, args.checkpoint)
-        counts, finished = label_images(
-            model,
-            args.images,
-            args.out,
-            Selection(args.min_score, args.min_area, args.min_labelled),
-            describe_weights(args.checkpoint),
-            args.workers,
-            show_progress,
-            args.shard,
-        )
+    cfg = read_config(args)
+    model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC))
+    counts, finished = label_images(
+        model,
+        args.images,
+        args.out,
+        Selection(args.min_score, args.min_area, args.min_labelled),
+        describe_weights(args.checkpoint),
+        args.workers,
+        show_progress,
+        args.shard,
+    )
     place = f'{args.out}.json' if finished else 'this shard'
     if finished and args.shard is not None:
         print(f'{place} is already there and whole: a shard has nothing left to do')

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..dataset_preparation.image_files import list_images, measure_all, number_images
 from ..panoptic.files import read_panoptic_json, write_panoptic_json
-from .arguments import add_workers, make_parser, stop_on
+from .arguments import add_workers, make_parser
 from .preparation import finish
 from .progress import show_progress
 
@@ -32,21 +32,20 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Write the JSON."""
     args = parse_args(argv, prog)
-    with stop_on(args.prog, OSError, ValueError):
-        categories = (
-            read_panoptic_json(args.categories, ('categories',))['categories']
-            if args.categories
-            else []
-        )
-        names = list_images(args.src)
-        paths = [args.src / name for name in names]
-        sizes, faults = measure_all(paths, args.workers, show_progress, 'reading images')
-        if not faults:
-            images = [
-                dict(id=number, file_name=name, width=width, height=height)
-                for (name, number), (width, height) in zip(
-                    number_images(names).items(), sizes, strict=True
-                )
-            ]
-            write_panoptic_json(args.out, images=images, categories=categories)
+    categories = (
+        read_panoptic_json(args.categories, ('categories',))['categories']
+        if args.categories
+        else []
+    )
+    names = list_images(args.src)
+    paths = [args.src / name for name in names]
+    sizes, faults = measure_all(paths, args.workers, show_progress, 'reading images')
+    if not faults:
+        images = [
+            dict(id=number, file_name=name, width=width, height=height)
+            for (name, number), (width, height) in zip(
+                number_images(names).items(), sizes, strict=True
+            )
+        ]
+        write_panoptic_json(args.out, images=images, categories=categories)
     finish(args.prog, faults, f'{len(names)} images are listed in {args.out}')

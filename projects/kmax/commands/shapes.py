@@ -23,7 +23,7 @@ from kmax_deeplab.atomic_file import write_atomically
 from ..datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene
 from ..panoptic.files import write_panoptic_json, write_panoptic_png
 from ..parallel import run_parallel
-from .arguments import add_workers, check_least, make_parser, stop_on
+from .arguments import add_workers, check_least, make_parser
 from .progress import show_progress
 
 VERSION = 2  # raise it whenever the same arguments would give other pictures
@@ -58,12 +58,11 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     recipe = dict(
         version=VERSION, seed=args.seed, size=list(args.size), train=args.train, val=args.val
     )
-    with stop_on(args.prog, OSError):
-        if not claim_folder(args.out_dir, recipe, args.force):
-            print(f'{args.out_dir} already holds this data set, nothing to draw')
-            return
-        for split in SPLITS:
-            draw_split(args.out_dir, split, recipe, args.workers)
+    if not claim_folder(args.out_dir, recipe, args.force):
+        print(f'{args.out_dir} already holds this data set, nothing to draw')
+        return
+    for split in SPLITS:
+        draw_split(args.out_dir, split, recipe, args.workers)
     print(f'{args.train} training and {args.val} validation scenes are in {args.out_dir}')
 
 
@@ -153,6 +152,6 @@ def draw_files(
 
 
 def write_image(path: Path, image: np.ndarray, flags: list[int]) -> None:
-    """Write an image; OpenCV reports failure by its return value only."""
-    if not cv2.imwrite(str(path), image, flags):
-        raise OSError(f'could not write {path}: is the folder writable and the disk not full?')
+    """Write an image, which appears whole or not at all."""
+    _, encoded = cv2.imencode(path.suffix, image, flags)
+    write_atomically(path, encoded.tobytes())

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pickle
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from kmax_deeplab.atomic_file import write_atomically
 
 from .arguments import make_parser
 
@@ -97,6 +100,15 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     parser = make_parser(__doc__, prog)
     parser.add_argument('work_dir', type=Path, help='folder of the run')
     work_dir = parser.parse_args(argv).work_dir
-    results = summarize(work_dir)
-    (work_dir / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
+    if not (work_dir / 'last_checkpoint').is_file():
+        parser.error(f'{work_dir} is not the folder of a training: it holds no last_checkpoint')
+    try:
+        results = summarize(work_dir)
+    except (LookupError, TypeError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f'{work_dir} holds other figures than tools/quickstart.sh writes, or half of them '
+            f'({type(error).__name__}: {str(error).partition(chr(10))[0]}); run it again'
+        ) from error
+    text = json.dumps(results, indent=2) + '\n'
+    write_atomically(work_dir / 'results.json', text.encode())
     print(report(work_dir, results))

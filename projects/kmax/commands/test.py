@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet.engine.hooks.utils import trigger_visualization_hook
-from mmdet.evaluation import DumpDetResults
-from mmengine.runner import Runner
+from mmengine.config import Config
 
 from ..engine.tta import use_tta
 from ..engine.weights import check_weights, read_weights
 from ..evaluation.all_tasks import add_all_tasks
+from ..evaluation.dump import DumpResults
 from ..evaluation.format_only import without_annotations
+from ..runtime.brief_runner import BriefRunner
 from ..runtime.machine import adapt_to_machine, leave_group
 from .arguments import add_common_arguments, existing_file, load_config, make_parser
+from .leftovers import removed_if_nothing_done
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
@@ -56,6 +58,12 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 def test(args: Namespace) -> None:
     """Test as the command line says."""
     cfg = load_config(args)
+    with removed_if_nothing_done(cfg.work_dir):
+        test_with(cfg, args)
+
+
+def test_with(cfg: Config, args: Namespace) -> None:
+    """Test with a config and the options that change it."""
     cfg.load_from = args.checkpoint
     if args.all_tasks:
         add_all_tasks(cfg, args.format_only)
@@ -69,10 +77,10 @@ def test(args: Namespace) -> None:
         use_tta(cfg)
     adapt_to_machine(cfg)
     weights = read_weights(args.checkpoint)
-    runner = Runner.from_cfg(cfg)
+    runner = BriefRunner.from_cfg(cfg)
     check_weights(runner.model, weights, args.checkpoint)
     if args.out is not None:
-        runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     runner.test()
 
 

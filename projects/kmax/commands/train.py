@@ -6,13 +6,17 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
+
+from kmax_deeplab.locks import hold_folder
 
 from ..engine.weights import check_weights, continues_with_new_classes, read_weights
 from ..runtime.batch_size import accumulate, scale_learning_rate
+from ..runtime.brief_runner import BriefRunner
+from ..runtime.hooks import CheckResumeHook
 from ..runtime.latest_checkpoint import choose_start
-from ..runtime.machine import adapt_to_machine, leave_group
+from ..runtime.machine import adapt_to_machine, leads, leave_group
 from .arguments import add_common_arguments, load_config, make_parser
+from .leftovers import removed_if_nothing_done
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
@@ -80,10 +84,20 @@ def apply_options(cfg: Config, args: Namespace) -> None:
 def train(args: Namespace) -> None:
     """Train as the command line says."""
     cfg = load_config(args)
+    with removed_if_nothing_done(cfg.work_dir):
+        train_with(cfg, args)
+
+
+def train_with(cfg: Config, args: Namespace) -> None:
+    """Train with a config and the options that change it."""
     apply_options(cfg, args)
+    if leads(cfg):
+        # Before anything is written there.
+        hold_folder(Path(cfg.work_dir))
     weights = read_weights(cfg.load_from) if cfg.load_from is not None else None
     adapt_to_machine(cfg)
-    runner = Runner.from_cfg(cfg)
+    runner = BriefRunner.from_cfg(cfg)
+    runner.register_hook(CheckResumeHook())
     if weights is not None:
         check_weights(
             runner.model,

@@ -6,8 +6,13 @@ matters: ``mmcv_ext`` and ``panopticapi`` must be in place before mmdet is first
 """
 
 from . import (
+    checked_weights,
     cityscapes_scripts,
     det_inferencer,
+    det_predictions,
+    image_inputs,
+    inferencer_files,
+    metric_rules,
     mmcv_ext,
     mmdet_import,
     mmengine_configs,
@@ -15,6 +20,7 @@ from . import (
     mmpretrain_models,
     panopticapi,
     seg_inferencer,
+    semseg_metric,
     torch_load,
 )
 
@@ -23,8 +29,14 @@ panopticapi.apply()
 mmengine_packages.apply()
 mmengine_configs.apply()
 torch_load.apply()
+metric_rules.apply()
 mmpretrain_models.apply()
 mmdet_import.apply()
 cityscapes_scripts.apply()
+checked_weights.apply()
 det_inferencer.apply()
+det_predictions.apply()
+image_inputs.apply()
+inferencer_files.apply()
 seg_inferencer.apply()
+semseg_metric.apply()

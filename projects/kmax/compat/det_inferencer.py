@@ -12,8 +12,10 @@ Delete when both take the classes from the config and ``DetInferencer`` handles 
 
 import copy
 import importlib
+import re
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,8 @@ import numpy as np
 
 from ..classes import numbered_classes
 from .rebind import rebind
+
+GUESSES = re.compile('use COCO classes by default|palette does not exist, random is used')
 
 
 def correct_classes(model: Any, cfg: Any) -> None:
@@ -43,6 +47,19 @@ def correct_classes(model: Any, cfg: Any) -> None:
         metainfo = numbered_classes(num_classes)
     if 'classes' in metainfo:
         model.dataset_meta = {'palette': model.dataset_meta['palette'], **metainfo}
+
+
+@contextmanager
+def hidden_guesses() -> Iterator[None]:
+    """Leave out what mmdet warns of classes and colours, which are corrected afterwards."""
+    # mmdet puts a filter of its own before any other.
+    with warnings.catch_warnings(record=True) as caught:
+        yield
+    for warning in caught:
+        if not GUESSES.search(str(warning.message)):
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
 
 
 def read_metainfo(dataset_cfg: Any) -> dict:
@@ -83,13 +100,15 @@ def name_classes(apis: Any) -> None:
 
     @wraps(init_detector)
     def init_detector_with_classes(*args: Any, **kwargs: Any) -> Any:
-        model = init_detector(*args, **kwargs)
+        with hidden_guesses():
+            model = init_detector(*args, **kwargs)
         correct_classes(model, model.cfg)
         return model
 
     @wraps(load_weights)
     def load_weights_with_classes(self: Any, model: Any, checkpoint: Any, cfg: Any) -> None:
-        load_weights(self, model, checkpoint, cfg)
+        with hidden_guesses():
+            load_weights(self, model, checkpoint, cfg)
         correct_classes(model, cfg)
 
     rebind('mmdet', 'init_detector', init_detector, init_detector_with_classes)

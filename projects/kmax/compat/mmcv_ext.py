@@ -17,6 +17,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
 
+from ..package_families import mmcv_to_install
+
 EXTENSION = 'mmcv._ext'
 
 
@@ -47,8 +49,8 @@ def apply() -> None:
     mmcv_spec = importlib.util.find_spec('mmcv')
     if mmcv_spec is None or mmcv_spec.origin is None:
         raise ImportError(
-            'mmcv is not installed, or uninstalling mmcv-lite left only a remnant of it: run '
-            '"pip uninstall mmcv mmcv-lite", then "pip install mmcv-lite==2.1.0"'
+            'mmcv is not installed, or uninstalling mmcv-lite left only a remnant of it: run "pip '
+            f'uninstall mmcv mmcv-lite onedl-mmcv", then "pip install {mmcv_to_install()}"'
         )
     if EXTENSION in sys.modules or importlib.util.find_spec(EXTENSION) is not None:
         return

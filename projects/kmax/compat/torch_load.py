@@ -2,17 +2,21 @@
 
 ``mmengine/runner/checkpoint.py`` calls ``torch.load`` without ``weights_only``, whose default
 became True, and the checkpoints hold ``HistoryBuffer`` objects and numpy arrays. These are declared
-safe, so that loading stays restricted to data.
+safe, so that loading stays restricted to data. The fork onedl-mmengine answers the refusal with
+``weights_only=False``, which runs whatever code a checkpoint holds: it no longer does.
 
 Upstream: https://github.com/open-mmlab/mmengine (``mmengine/runner/checkpoint.py``).
-Delete when a released mmengine loads its own checkpoints with the supported torch.
+Delete when a released mmengine loads its own checkpoints with the supported torch, and the fork
+does without ``_safe_torch_load``.
 """
 
+from functools import wraps
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint
 
 STATISTICS = ('min', 'max', 'mean', 'current')
 
@@ -25,7 +29,8 @@ def history_buffer_getattr(owner: Any, name: str) -> Any:
 
 
 def apply() -> None:
-    """Declare what mmengine stores beside weights as safe to load."""
+    """Declare what mmengine stores beside weights as safe to load, and nothing else."""
+    refuse_code()
     reconstruct: Any = np.empty(0).__reduce__()[0]
     scalar: Any = np.float64(0).__reduce__()[0]
     dtypes = {type(np.dtype(code)) for code in np.typecodes['AllInteger'] + '?efdg'}
@@ -43,3 +48,16 @@ def apply() -> None:
             *dtypes,
         ]
     )
+
+
+def refuse_code() -> None:
+    """Let the fork's mmengine load as ``torch.load`` does, without a second try that runs code."""
+    original = getattr(checkpoint, '_safe_torch_load', None)
+    if original is None:
+        return
+
+    @wraps(original)
+    def load(file: Any, map_location: Any = None, weights_only: bool | None = None) -> Any:
+        return torch.load(file, map_location=map_location, weights_only=weights_only)
+
+    vars(checkpoint)['_safe_torch_load'] = load

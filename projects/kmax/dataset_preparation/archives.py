@@ -1,6 +1,7 @@
 """Unpacking of downloads; interrupted, it goes on where it stopped."""
 
 import os
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -12,9 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kmax_deeplab.atomic_file import remove_temporaries, write_atomically
+from kmax_deeplab.paths import place_within
 
 from ..panoptic.faults import Fault, FaultKind
 from ..parallel import Progress
+
+MAX_MEMBER = 2 * 2**30
+"""Bytes of the largest file in an archive, which is unpacked in memory."""
 
 
 @dataclass
@@ -32,18 +37,25 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
     Files appear in ``out_dir`` when all are unpacked, a new folder at once: a folder of images
     would not tell that a part of them is missing. What is in the archive's folder ``strip`` goes to
     ``out_dir`` itself. A ValueError says that the archive is damaged, names files outside of
-    ``out_dir``, or would write through a link in it.
+    ``out_dir``, would write through a link in it, or holds a file of more than ``MAX_MEMBER``; an
+    OSError, that the disk has no room for what it says it holds.
     """
     unpacked = out_dir / f'.{archive.name}.unfinished'
     with _open(archive) as members:
+        places = {member.name: _place(member, strip, archive) for member in members}
+
+        def is_there(member: Member) -> bool:
+            place = places[member.name]
+            return any(_is_whole(folder / place, member) for folder in (out_dir, unpacked))
+
+        needed = sum(member.size for member in members if not is_there(member))
+        _refuse_lack_of_room(needed, archive, out_dir)
         for member in progress(members, f'unpacking {archive.name}', len(members)):
-            path = PurePosixPath(member.name)
-            if path.is_absolute() or '..' in path.parts:
-                raise ValueError(f'archive {archive} names {member.name}, outside of its folder')
-            place = path.relative_to(strip) if path.is_relative_to(strip) else path
-            if not any(_is_whole(folder / place, member) for folder in (out_dir, unpacked)):
-                _refuse_links(out_dir, place, archive)
-                write_atomically(unpacked / place, member.read())
+            if not is_there(member):
+                place = str(places[member.name])
+                place_within(out_dir, place, f'archive {archive}')
+                target = place_within(unpacked, place, f'archive {archive}')
+                write_atomically(target, member.read())
     for folder, _, _ in os.walk(unpacked):
         remove_temporaries(Path(folder))
     if unpacked.is_dir():
@@ -52,13 +64,25 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
         _merge(unpacked, out_dir)
 
 
-def _refuse_links(out_dir: Path, place: PurePosixPath, archive: Path) -> None:
-    for folder in place.parents[:-1]:
-        if (out_dir / folder).is_symlink():
-            raise ValueError(
-                f'{out_dir / folder} is a link, through which archive {archive} would be unpacked '
-                'into another folder: remove the link or the archive'
-            )
+def _place(member: Member, strip: str, archive: Path) -> PurePosixPath:
+    """Return where a file goes in the folder; a ValueError refuses it."""
+    path = PurePosixPath(member.name)
+    if member.size > MAX_MEMBER:
+        raise ValueError(
+            f'archive {archive} holds {member.name} of {member.size} bytes, more than the '
+            f'{MAX_MEMBER} that a file of a data set may have: download it again'
+        )
+    return path.relative_to(strip) if path.is_relative_to(strip) else path
+
+
+def _refuse_lack_of_room(needed: int, archive: Path, out_dir: Path) -> None:
+    folder = next(folder for folder in (out_dir, *out_dir.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f'archive {archive} unpacks to {needed} bytes, but the disk of {out_dir} has {free} '
+            'free: make room, or give another folder'
+        )
 
 
 def _is_whole(path: Path, member: Member) -> bool:

@@ -7,6 +7,8 @@ import torch
 from mmengine.registry import OPTIMIZERS
 from torch.optim import Optimizer
 
+from ..runtime.values import check_number
+
 
 @OPTIMIZERS.register_module()
 class KMaXAdamW(Optimizer):
@@ -37,6 +39,10 @@ class KMaXAdamW(Optimizer):
         eps: float = 1e-7,
         weight_decay: float = 0.0,
     ) -> None:
+        for name, value in (('lr', lr), ('eps', eps), ('weight_decay', weight_decay)):
+            check_number(f'optimizer.{name}', value, 0)
+        for beta in betas:
+            check_number('optimizer.betas', beta, 0, 1)
         defaults = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, step=0)
         super().__init__(params, defaults)
 

@@ -7,6 +7,8 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from ..runtime.values import check_number
+
 PARAMWISE = dict(backbone_lr_mult=0.1)
 
 
@@ -33,6 +35,7 @@ class KMaXOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         if unknown:
             raise ValueError(f'paramwise_cfg knows only backbone_lr_mult, but holds {unknown}')
         super().__init__(optim_wrapper_cfg, {**PARAMWISE, **(paramwise_cfg or {})})
+        check_number('paramwise_cfg.backbone_lr_mult', self.paramwise_cfg['backbone_lr_mult'], 0)
         if self.base_lr is None or self.base_wd is None:
             raise ValueError('optim_wrapper.optimizer must give lr and weight_decay')
 

@@ -6,6 +6,8 @@ from mmengine.optim.scheduler.lr_scheduler import LRSchedulerMixin
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.registry import PARAM_SCHEDULERS
 
+from ..runtime.values import check_number
+
 POWER = 0.9
 
 
@@ -45,10 +47,8 @@ class WarmupPolyLR(LRSchedulerMixin, _ParamScheduler):
     ) -> None:
         if by_epoch:
             raise ValueError('WarmupPolyLR counts iterations: set by_epoch=False')
-        if warmup < 0:
-            raise ValueError(f'param_scheduler.warmup is {warmup}, but cannot be negative')
-        if not 0 <= start_factor <= 1:
-            raise ValueError(f'param_scheduler.start_factor is {start_factor}, but must be 0 to 1')
+        check_number('param_scheduler.warmup', warmup, 0)
+        check_number('param_scheduler.start_factor', start_factor, 0, 1)
         self.warmup = warmup
         self.start_factor = start_factor
         super().__init__(optimizer, end=end, by_epoch=by_epoch, **kwargs)

@@ -1,6 +1,7 @@
 """The weights that a model gets from a checkpoint."""
 
 import logging
+import re
 from typing import Any
 
 import torch
@@ -8,11 +9,14 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 
+from ..runtime.checked_loader import DamagedCheckpointError
 from .class_rows import CLASS_LAYERS
 from .model_parts import rename_for_model, unwrap_model
 
-# The share of a model's weights that a checkpoint may lack: parts used in training only, or added.
+# The share of a model's weights that a training may start without: parts that were added.
 MAX_MISSING = 0.1
+# Parts that predict nothing: a model is used without their weights.
+ONLY_TRAINED = re.compile(r'(.*\.)?semantic_decoder\..*')
 SHOWN_KEYS = 5
 NEW_CLASSES_HINT = (
     '; only the numbers of classes differ: correct num_things_classes, num_stuff_classes and '
@@ -38,7 +42,9 @@ def read_weights(path: str) -> dict[str, Any]:
     """
     try:
         content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    # A damaged pickle can raise nearly any exception.
+    except DamagedCheckpointError:
+        raise
+    # That of a URL can raise nearly any exception.
     except Exception as error:
         raise ValueError(f'checkpoint {path} cannot be read, it may be damaged: {error}') from error
     weights = content.get('state_dict', content) if isinstance(content, dict) else None
@@ -58,13 +64,13 @@ def check_weights(
     """Raise a ValueError if weights are not a model's; mmengine only warns.
 
     Where a training ``starts`` from them, whole parts of the model, as all but the backbone, may
-    be missing. With ``new_classes`` layers whose shapes depend on the number of classes may differ
-    and are warned of; MapClassesHook fills them from the checkpoint as far as it can.
+    be missing, and a few weights of the others, which are warned of. With ``new_classes`` layers
+    whose shapes depend on the number of classes may differ and are warned of; MapClassesHook fills
+    them from the checkpoint as far as it can.
     """
     model = unwrap_model(model)
     rename_for_model(weights, model)
-    own = model.state_dict()
-    own = {name: value for name, value in own.items() if 'num_batches_tracked' not in name}
+    own = _weights_of(model)
     other = [name for name in own if name in weights and weights[name].shape != own[name].shape]
     shapes = {
         name: f'{name}: {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}'
@@ -83,13 +89,39 @@ def check_weights(
     parts = {name.partition('.')[0] for name in own if name in weights or not starts}
     expected = [name for name in own if name.partition('.')[0] in parts] or list(own)
     missing = [name for name in expected if name not in weights]
-    if len(missing) > MAX_MISSING * len(expected):
+    if not starts:
+        missing = [name for name in missing if not ONLY_TRAINED.fullmatch(name)]
+    if len(missing) > MAX_MISSING * len(expected) * starts:
         raise ValueError(_mismatch(path, 'weights are missing', missing, len(expected)))
+    if missing:
+        print_log(
+            f'checkpoint {path} lacks {_count(missing, len(expected))} weights, which start anew: '
+            + _list(missing),
+            logger='current',
+            level=logging.WARNING,
+        )
+
+
+def _weights_of(model: Any) -> dict[str, Any]:
+    """Return what is learnt, and statistics; other buffers are as the model makes them."""
+    learnt = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    return {
+        name: value
+        for name, value in model.state_dict().items()
+        if name in learnt or name.endswith(('running_mean', 'running_var'))
+    }
+
+
+def _count(names: list[str], total: int) -> str:
+    return f'{len(names)} of {total}'
+
+
+def _list(names: list[str]) -> str:
+    return ', '.join(names[:SHOWN_KEYS]) + (', ...' if len(names) > SHOWN_KEYS else '')
 
 
 def _mismatch(path: str, fault: str, names: list[str], total: int) -> str:
-    shown = ', '.join(names[:SHOWN_KEYS]) + (', ...' if len(names) > SHOWN_KEYS else '')
     return (
-        f'checkpoint {path} is not one of the model in the config: {len(names)} of {total} '
-        f'{fault}: {shown}'
+        f'checkpoint {path} is not one of the model in the config: {_count(names, total)} {fault}: '
+        + _list(names)
     )

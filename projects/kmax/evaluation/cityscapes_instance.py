@@ -19,6 +19,7 @@ from mmengine.logging import print_log
 from numpy.typing import NDArray
 
 from kmax_deeplab.atomic_file import write_atomically
+from kmax_deeplab.paths import refuse_shared_names
 
 from . import cityscapes_scripts
 from .export import PendingFolder
@@ -82,7 +83,9 @@ class KMaXCityscapesInstanceMetric(FileMetric):
     def publish(self, outcomes: dict[Any, tuple[list[str], dict]]) -> None:
         """Give the folder its name."""
         folder = PendingFolder(self.destinations[0])
-        folder.publish([name for names, _ in outcomes.values() for name in names])
+        named = [(name, f'image {i}') for i, (names, _) in outcomes.items() for name in names]
+        refuse_shared_names(named, str(folder.path))
+        folder.publish([name for name, _ in named])
         print_log(f'predictions are in {folder.path}/', logger='current')
 
     def figures(self, outcomes: dict[Any, tuple[list[str], dict]]) -> dict[str, float]:
@@ -99,7 +102,7 @@ class KMaXCityscapesInstanceMetric(FileMetric):
         self, stem: str, ids: list[int], scores: list[float], masks: NDArray[np.bool_]
     ) -> tuple[list[str], dict]:
         if self.destinations:
-            folder = PendingFolder(self.destinations[0]).file('')
+            folder = PendingFolder(self.destinations[0]).file(stem).parent
             names = write_instances(folder, stem, ids, scores, masks)
             return names, self._match(folder, stem, masks.shape[1:])
         with tempfile.TemporaryDirectory() as temporary:

@@ -1,7 +1,7 @@
 """Predictions on disk, which appear complete or not at all."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,13 @@ import numpy as np
 from mmengine.logging import print_log
 from numpy.typing import NDArray
 
+from kmax_deeplab.paths import place_within
+
 from ..panoptic.files import write_panoptic_json, write_panoptic_png
+
+PARTIAL, OUTDATED = '.partial', '.outdated'
+WRITTEN = ('.png', '.txt', PARTIAL)
+"""Endings of the files that folders of predictions hold, those half-written included."""
 
 
 class PendingFolder:
@@ -21,11 +27,11 @@ class PendingFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._partial = self.path.with_name(f'{self.path.name}.partial')
+        self._partial = self.path.with_name(f'{self.path.name}{PARTIAL}')
 
     def file(self, name: str) -> Path:
-        """Return where a file of the folder is to be written."""
-        return self._partial / name
+        """Return where a file of the folder is to be written; a ValueError refuses its name."""
+        return place_within(self._partial, name, f'the result {self.path}')
 
     def publish(self, names: Collection[str]) -> None:
         """Give the folder its name, in the place of an earlier one.
@@ -48,7 +54,7 @@ class PendingFolder:
     def withdraw(self) -> None:
         """Remove an earlier result."""
         if self.path.exists():
-            outdated = self.path.with_name(f'{self.path.name}.outdated')
+            outdated = self.path.with_name(f'{self.path.name}{OUTDATED}')
             shutil.rmtree(outdated, ignore_errors=True)
             self.path.rename(outdated)
             shutil.rmtree(outdated)
@@ -77,3 +83,43 @@ class PanopticExport:
             f'{len(annotations)} predictions are in {self.json_file} and {self.folder.path}/',
             logger='current',
         )
+
+
+def refuse_foreign(destinations: Iterable[Path]) -> None:
+    """Refuse to replace what is no earlier result of predictions.
+
+    A folder that holds other files, or is a link, may be the user's: it is refused before anything
+    is predicted.
+    """
+    for path in destinations:
+        for place in (path, *(path.with_name(path.name + end) for end in (PARTIAL, OUTDATED))):
+            if not place.is_dir():
+                continue
+            if place.is_symlink():
+                raise ValueError(
+                    f'{place} is a link to a folder, which a result would replace: remove the link '
+                    'or give another outfile_prefix'
+                )
+            files = (file for file in place.rglob('*') if not file.is_dir())
+            strange = next((file for file in files if file.suffix not in WRITTEN), None)
+            if strange is not None:
+                raise ValueError(
+                    f'{strange} is no prediction, but its folder would be replaced: give another '
+                    'outfile_prefix'
+                )
+
+
+def refuse_overwriting(destinations: Iterable[Path], *truths: str | None) -> None:
+    """Refuse to write over the annotations, files or folders, that are compared with."""
+    for path in destinations:
+        for truth in truths:
+            if truth and '://' not in truth and _would_lose(path.resolve(), Path(truth).resolve()):
+                raise ValueError(
+                    f'predictions would be written to {path} over the annotations {truth}: give '
+                    'another outfile_prefix'
+                )
+
+
+def _would_lose(written: Path, kept: Path) -> bool:
+    """Tell whether what is kept is replaced, or lies in a folder that is."""
+    return kept.is_relative_to(written)

@@ -1,9 +1,15 @@
 """Metrics that write predictions to files."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mmengine.dist import is_main_process
+
+from kmax_deeplab.locks import LOCK_NAME, hold, release
+
+from .export import refuse_foreign
 from .image_metric import ImageMetric
 
 
@@ -24,7 +30,11 @@ class FileMetric(ImageMetric):
         prefix: First part of the names of the results.
 
     Raises:
-        ValueError: When there is nowhere to write to with ``format_only``.
+        ValueError: When there is nowhere to write to with ``format_only``, or what would be
+            replaced is no earlier result.
+
+    Attributes:
+        destinations: The path of each of ``suffixes``; none where nothing is written.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
@@ -43,13 +53,16 @@ class FileMetric(ImageMetric):
             raise ValueError('format_only=True needs outfile_prefix: where to write predictions')
         self.format_only = format_only
         self.outfile_prefix = outfile_prefix
+        suffixes = self.suffixes if outfile_prefix else ()
+        self.destinations = [Path(f'{outfile_prefix}{suffix}') for suffix in suffixes]
+        refuse_foreign(self.destinations)
 
-    @property
-    def destinations(self) -> list[Path]:
-        """The path of each of ``suffixes``; none where nothing is written."""
-        if not self.outfile_prefix:
-            return []
-        return [Path(f'{self.outfile_prefix}{suffix}') for suffix in self.suffixes]
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Begin to examine a batch; a ValueError says that another run writes to the same files."""
+        if is_main_process():
+            for path, lock_file in self._lock_files():
+                hold(path, lock_file)
+        super().process(data_batch, data_samples)
 
     @abstractmethod
     def publish(self, outcomes: dict[Any, Any]) -> None:
@@ -63,4 +76,9 @@ class FileMetric(ImageMetric):
         """Write where asked; return the figures, none with ``format_only``."""
         if self.destinations:
             self.publish(outcomes)
+            release(lock_file for _, lock_file in self._lock_files())
         return {} if self.format_only else self.figures(outcomes)
+
+    def _lock_files(self) -> list[tuple[Path, Path]]:
+        """Return what is written, each with the file that tells which run writes it."""
+        return [(path, path.with_name(path.name + LOCK_NAME)) for path in self.destinations]

@@ -9,10 +9,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from ..panoptic.categories import find_category_faults
 from ..panoptic.comparison import orientation_hint
 from ..panoptic.faults import refuse
+from ..panoptic.field_types import IMAGE_TYPES, fits
 from ..panoptic.files import read_panoptic_json, read_panoptic_png
 from ..panoptic.records import COMPARED_FIELDS, find_segment_faults, index_annotations
+from .doubts import Doubts
 from .recent_maps import RECENT_MAPS
 
 
@@ -27,10 +30,17 @@ class PanopticGroundTruth:
     def __init__(self, owner: str, ann_file: str, seg_prefix: str | None) -> None:
         self.ann_file = ann_file
         self.seg_prefix = seg_prefix
+        self.doubts = Doubts(ann_file)
         fields = ('categories',) if seg_prefix is None else ('categories', 'annotations')
         content = read_panoptic_json(ann_file, fields)
+        refuse(find_category_faults(content['categories'], {}, ann_file))
         self.categories = {category['id']: category for category in content['categories']}
         self.annotations = index_annotations(content.get('annotations', ()), ann_file)
+        self.image_names = {
+            image['id']: image['file_name']
+            for image in content.get('images', ())
+            if fits(image, IMAGE_TYPES, ('id', 'file_name'))
+        }
         if seg_prefix is not None:
             self._check_annotations()
             self._check_folder(owner, Path(seg_prefix))
@@ -54,7 +64,7 @@ class PanopticGroundTruth:
         if img_id not in self.annotations:
             raise ValueError(f'image {img_id} has no annotation in {self.ann_file}')
         annotation = self.annotations[img_id]
-        path = Path(self.seg_prefix or '') / annotation['file_name']
+        path = self.png_of(img_id)
         read = partial(read_panoptic_png, path, f'image {img_id}')
         ids = RECENT_MAPS.get((path, _version(path)), read)
         if ids.shape != tuple(shape):
@@ -63,6 +73,10 @@ class PanopticGroundTruth:
                 f'has {ids.shape}{orientation_hint(ids.shape, tuple(shape))}'
             )
         return ids, annotation['segments_info'], f'image {img_id} ({path})'
+
+    def png_of(self, img_id: Any) -> Path:
+        """Return the annotated PNG of an image that has one."""
+        return Path(self.seg_prefix or '') / self.annotations[img_id]['file_name']
 
     def _check_annotations(self) -> None:
         """Find faults when the run starts, not at the first validation hours later."""

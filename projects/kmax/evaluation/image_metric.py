@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, ClassVar
 
 from mmengine.dist import get_world_size
@@ -13,6 +14,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 from terminaltables import AsciiTable
 
+from ..panoptic.field_types import id_order
 from .recent_maps import RECENT_MAPS
 
 MAX_THREADS = 4
@@ -36,6 +38,9 @@ class ImageMetric(BaseMetric):
 
     format_only = False
     """Whether predictions are only written, see :class:`FileMetric`."""
+
+    destinations: Sequence[Path] = ()
+    """What is written, likewise."""
 
     _busy: ClassVar[weakref.WeakSet['ImageMetric']] = weakref.WeakSet()
 
@@ -99,7 +104,7 @@ class ImageMetric(BaseMetric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Average over pairs of image id and outcome, a list per process."""
         outcomes = {image: outcome for part in results for image, outcome in part}
-        return self.average({image: outcomes[image] for image in sorted(outcomes)})
+        return self.average({image: outcomes[image] for image in sorted(outcomes, key=id_order)})
 
     def _finish_oldest(self) -> None:
         image, future = self._pending.popleft()

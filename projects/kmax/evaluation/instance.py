@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,10 @@ try:
 except ImportError:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
+
+from ..panoptic.field_types import id_order
+from ..panoptic.json_files import read_json
+from .instance_files import find_result_faults, find_truth_faults
 
 STATISTICS = (
     'AP',
@@ -44,20 +48,30 @@ def mask_ap(gt_json_file: str | Path, pred_json_file: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: When a file is missing.
-        ValueError: When a file is not JSON, or a prediction's image or category is unknown.
+        ValueError: When a file is not JSON or holds what no evaluation could make sense of, or a
+            prediction's image or category is unknown.
     """
-    gt_content, predictions = _read(gt_json_file), _read(pred_json_file)
+    gt_content, predictions = (
+        read_json(path, str(path)) for path in (gt_json_file, pred_json_file)
+    )
+    _refuse(find_truth_faults(gt_content, str(gt_json_file)))
+    _refuse(find_result_faults(predictions, gt_content['images'], str(pred_json_file)))
     for field in ('image', 'category'):
         known = {
             entry['id'] for entry in gt_content['images' if field == 'image' else 'categories']
         }
         unknown = {entry[f'{field}_id'] for entry in predictions} - known
         if unknown:
+            named = sorted(unknown, key=id_order)
             raise ValueError(
-                f'{pred_json_file} has predictions of {field} {sorted(unknown)}, unknown to '
-                f'{gt_json_file}'
+                f'{pred_json_file} has predictions of {field} {named}, unknown to {gt_json_file}'
             )
     return evaluate_instances(gt_content, predictions)
+
+
+def _refuse(messages: Iterable[str]) -> None:
+    for message in messages:
+        raise ValueError(message)
 
 
 def evaluate_instances(gt_content: dict[str, Any], predictions: list[dict]) -> dict:
@@ -79,12 +93,3 @@ def evaluate_instances(gt_content: dict[str, Any], predictions: list[dict]) -> d
     return dict(zip(STATISTICS, map(float, evaluation.stats), strict=True)) | dict(
         per_class=per_class
     )
-
-
-def _read(path: str | Path) -> Any:
-    try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f'{path} does not exist') from error
-    except ValueError as error:
-        raise ValueError(f'{path} is not valid JSON: {error}') from error

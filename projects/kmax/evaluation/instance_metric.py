@@ -98,7 +98,7 @@ class KMaXInstanceMetric(AnnotatedMetric, FileMetric):
                 dict(
                     category_id=thing['category_id'],
                     segmentation=segmentation,
-                    area=thing['area'],
+                    area=coco_mask.area(segmentation) if thing['area'] is None else thing['area'],
                     bbox=coco_mask.toBbox(segmentation).tolist(),
                     iscrowd=thing.get('iscrowd', 0),
                 )
@@ -131,7 +131,8 @@ class KMaXInstanceMetric(AnnotatedMetric, FileMetric):
 def read_instances(sample: dict, owner: str) -> tuple[list[int], list[float], NDArray[np.bool_]]:
     """Return labels, scores and masks ``(n, H, W)`` of a data sample's ``pred_instances``.
 
-    A ValueError in the name of the metric ``owner`` says when the model predicts none.
+    A ValueError in the name of the metric ``owner`` says when the model predicts none, or scores
+    that are not finite.
     """
     if 'pred_instances' not in sample or 'masks' not in sample['pred_instances']:
         raise ValueError(f'{owner} needs instance predictions: set model.test_cfg.instance_on=True')
@@ -139,6 +140,10 @@ def read_instances(sample: dict, owner: str) -> tuple[list[int], list[float], ND
     labels, scores, masks = (
         torch.as_tensor(instances[name]).cpu() for name in ('labels', 'scores', 'masks')
     )
+    if not torch.isfinite(scores).all():
+        raise ValueError(
+            f'{owner}: a score of image {sample.get("img_id")} is not finite: check the weights'
+        )
     return labels.tolist(), scores.double().tolist(), masks.bool().numpy()
 
 

@@ -43,14 +43,16 @@ def match_segments(
     A pair matches when its categories agree, the annotated one is no crowd and their IoU, without
     the prediction's void pixels, exceeds 0.5. An unmatched prediction is not counted when more
     than half of it is void or crowd of its category; of several such crowds the last one counts.
-    The areas of COCO's ``segments_info`` are trusted; pixels of predicted ids without a category
-    are void.
+    The areas of COCO's ``segments_info`` are trusted, null ones counted; pixels of predicted ids
+    without a category are void.
     """
     gt = {segment['id']: segment for segment in gt_segments}
     matches: dict[int, Matches] = defaultdict(Matches)
     matched_gt, matched_pred = set(), set()
     pred_areas: dict[int, int] = defaultdict(int)
-    for (_, pred_id), pixels in overlaps.items():
+    gt_areas: dict[int, int] = defaultdict(int)
+    for (gt_id, pred_id), pixels in overlaps.items():
+        gt_areas[gt_id] += pixels
         pred_areas[pred_id] += pixels
     for (gt_id, pred_id), pixels in overlaps.items():
         segment = gt.get(gt_id)
@@ -58,10 +60,11 @@ def match_segments(
             continue
         if pred_categories.get(pred_id) != segment['category_id']:
             continue
-        union = segment['area'] + pred_areas[pred_id] - pixels - overlaps.get((VOID_ID, pred_id), 0)
+        area = gt_areas[gt_id] if segment['area'] is None else segment['area']
+        union = area + pred_areas[pred_id] - pixels - overlaps.get((VOID_ID, pred_id), 0)
         if union == 0:
             warnings.warn(
-                f'segment {gt_id} of {image} has area {segment["area"]} in the JSON, so its union '
+                f'segment {gt_id} of {image} has area {area} in the JSON, so its union '
                 f'with segment {pred_id} of the prediction is empty; they do not match',
                 stacklevel=2,
             )

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,15 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
+from kmax_deeplab.paths import refuse_shared_names
+
 from ..panoptic.id_runs import Overlaps, count_overlaps
 from ..panoptic.segments import measure_segments, prediction_ids
 from ..void import is_void
 from .annotated_metric import AnnotatedMetric
 from .export import PanopticExport
 from .file_metric import FileMetric
+from .file_names import own_name, prediction_names
 from .ground_truth import PanopticGroundTruth
 from .matching import Matches, match_segments, sum_matches, summarise
 
@@ -50,11 +52,17 @@ class KMaXPanopticMetric(AnnotatedMetric, FileMetric):
 
     Takes the arguments of :class:`AnnotatedMetric` and :class:`FileMetric`. What is written, as the
     test servers of COCO and Cityscapes take it, is ``{outfile_prefix}.panoptic.json`` and the
-    folder ``{outfile_prefix}.panoptic``. ``prefix`` is ``'coco_panoptic'`` by default.
+    folder ``{outfile_prefix}.panoptic``. Its PNGs have the names of the annotations, or of the
+    images where there are none, with their folders where several have one name. ``prefix`` is
+    ``'coco_panoptic'`` by default.
     """
 
     default_prefix = 'coco_panoptic'
     suffixes = PanopticExport.suffixes
+
+    def __init__(self, ann_file: str, seg_prefix: str | None = None, **options: Any) -> None:
+        super().__init__(ann_file, seg_prefix, **options)
+        self._names = prediction_names(self.ground_truth) if self.destinations else {}
 
     def examine(self, sample: dict) -> Callable[[], PanopticOutcome]:
         """Take ``pred_panoptic_seg``, see :func:`predicted_map`, and return the matching."""
@@ -64,6 +72,8 @@ class KMaXPanopticMetric(AnnotatedMetric, FileMetric):
     def publish(self, outcomes: dict[Any, PanopticOutcome]) -> None:
         """Write the JSON and give the folder of the PNGs its name."""
         entries = [o.exported for o in outcomes.values() if o.exported is not None]
+        owners = ((entry['file_name'], f'image {entry["image_id"]}') for entry in entries)
+        refuse_shared_names(owners, self.ground_truth.ann_file)
         PanopticExport(str(self.outfile_prefix)).publish(entries)
 
     def figures(self, outcomes: dict[Any, PanopticOutcome]) -> dict[str, float]:
@@ -83,8 +93,7 @@ class KMaXPanopticMetric(AnnotatedMetric, FileMetric):
 
     def _write(self, img_id: Any, img_path: str, pred: NDArray[np.int32]) -> dict[str, Any]:
         """Write one PNG; return its entry in the JSON."""
-        annotation = self.ground_truth.annotations.get(img_id)
-        name = annotation['file_name'] if annotation else Path(img_path).stem + '.png'
+        name = self._names.get(img_id) or own_name(img_path)
         ids = prediction_ids(pred, ~is_void(pred, len(self.category_of_label)))
         PanopticExport(str(self.outfile_prefix)).add(name, ids)
         segments = measure_segments(ids, self._describe)
@@ -115,6 +124,7 @@ def match_prediction(
     """Match a predicted map ``(H, W)`` with its annotation, which is read; raises as that does."""
     gt_ids, segments, image = truth.read(img_id, pred.shape)
     overlaps = count_overlaps(gt_ids, pred)
+    truth.doubts.look(overlaps, segments, truth.png_of(img_id), img_id)
     pred_categories = {
         pred_id: category_of_label[pred_id % INSTANCE_OFFSET]
         for pred_id in sorted({pred_id for _, pred_id in overlaps})

@@ -4,11 +4,13 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..panoptic.categories import find_category_faults
 from ..panoptic.comparison import find_id_faults
 from ..panoptic.faults import refuse
 from ..panoptic.files import read_panoptic_json, read_panoptic_png
 from ..panoptic.id_runs import count_overlaps
 from ..panoptic.records import COMPARED_FIELDS, find_segment_faults, index_annotations
+from .doubts import Doubts
 from .matching import Matches, match_segments, sum_matches, summarise
 
 
@@ -32,8 +34,12 @@ def pq_compute(
 
     Raises:
         FileNotFoundError: When a file is missing.
-        ValueError: When a file cannot be read, an image has no prediction, a category is unknown,
-            sizes differ, or the ids of a prediction's PNG are not those of its JSON.
+        ValueError: When a file cannot be read or holds impossible values, an image has no
+            prediction, a category is unknown, sizes differ, or the ids of a prediction's PNG are
+            not those of its JSON.
+
+    Annotations with an area that differs from the PNG, or with an id that only the PNG or only the
+    JSON has, give panopticapi's figures and a warning.
     """
     per_image, categories = match_files(gt_json_file, pred_json_file, gt_folder, pred_folder)
     return summarise(sum_matches(per_image.values()), categories)
@@ -48,6 +54,7 @@ def match_files(
     """Match all images, as :func:`pq_compute` does; return outcomes by PNG name, and categories."""
     gt_json = read_panoptic_json(gt_json_file, ('annotations', 'categories'))
     pred_json = read_panoptic_json(pred_json_file, ('annotations',))
+    refuse(find_category_faults(gt_json['categories'], {}, str(gt_json_file)))
     categories = {category['id']: category for category in gt_json['categories']}
     annotations = index_annotations(gt_json['annotations'], gt_json_file)
     predictions = index_annotations(pred_json['annotations'], pred_json_file)
@@ -64,9 +71,11 @@ def match_files(
             )
         refuse(find_segment_faults(predictions[image_id], categories, pred_json_file))
 
+    doubts = Doubts(gt_json_file)
+
     def match(annotation: dict) -> dict[int, Matches]:
         prediction = predictions[annotation['image_id']]
-        return _match_image(annotation, prediction, folders, Path(pred_json_file))
+        return _match_image(annotation, prediction, folders, Path(pred_json_file), doubts)
 
     # Decoding PNGs, most of the work, runs outside of Python's lock.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -76,7 +85,11 @@ def match_files(
 
 
 def _match_image(
-    annotation: dict, prediction: dict, folders: tuple[Path, Path], pred_json_file: Path
+    annotation: dict,
+    prediction: dict,
+    folders: tuple[Path, Path],
+    pred_json_file: Path,
+    doubts: Doubts,
 ) -> dict[int, Matches]:
     image_id = annotation['image_id']
     gt_file, pred_file = folders[0] / annotation['file_name'], folders[1] / prediction['file_name']
@@ -89,6 +102,7 @@ def _match_image(
             f'{gt_file} has {gt_ids.shape}'
         )
     overlaps = count_overlaps(gt_ids, pred_ids)
+    doubts.look(overlaps, annotation['segments_info'], gt_file, image_id)
     pred_categories = {s['id']: s['category_id'] for s in prediction['segments_info']}
     present = (pred_id for _, pred_id in overlaps)
     image = f'image {image_id} in {pred_json_file}'

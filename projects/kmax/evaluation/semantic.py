@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..panoptic.local_files import check_image
 from ..void import IGNORED_LABEL
 
 
@@ -29,11 +30,14 @@ def mean_iou(
 
     Raises:
         FileNotFoundError: When there is no annotation, or an annotation has no prediction.
-        ValueError: When a file is no label map or sizes differ.
+        ValueError: When a file is no label map, sizes differ, or a label is neither a class nor
+            ``ignore_index``.
     """
     gt_files = sorted(Path(gt_folder).glob('*.png'))
     if not gt_files:
         raise FileNotFoundError(f'folder {gt_folder} holds no PNG')
+    if num_classes < 1:
+        raise ValueError(f'num_classes={num_classes} must be at least 1')
     areas = np.zeros((3, num_classes), np.int64)
     for path in gt_files:
         pred_file = Path(pred_folder) / path.name
@@ -43,6 +47,8 @@ def mean_iou(
                 f'prediction {pred_file} has size {pred.shape}, but annotation {path} has '
                 f'{gt.shape}'
             )
+        for file, labels in ((path, gt), (pred_file, pred)):
+            _check_labels(labels, file, num_classes, ignore_index)
         areas += _areas(gt, pred, num_classes, ignore_index)
     return summarise_areas(areas)
 
@@ -79,14 +85,28 @@ def _areas(
     )
 
 
+def _check_labels(
+    labels: NDArray[np.integer], path: Path, num_classes: int, ignore_index: int
+) -> None:
+    unknown = labels[((labels < 0) | (labels >= num_classes)) & (labels != ignore_index)]
+    if unknown.size:
+        raise ValueError(
+            f'label map {path} holds the label {unknown[0]}, but num_classes={num_classes}: labels '
+            f'count from 0, and only ignore_index={ignore_index} may be above'
+        )
+
+
 def _read_labels(path: Path) -> NDArray:
     try:
+        check_image(path)
         with Image.open(path) as image:
             labels = np.asarray(image)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'label map {path} does not exist') from error
     except OSError as error:
         raise ValueError(f'label map {path} cannot be read: {error}') from error
+    if labels.ndim == 2 and labels.dtype.kind not in 'iu':
+        raise ValueError(f'label map {path} must hold whole numbers, but holds {labels.dtype}')
     if labels.ndim != 2:
         raise ValueError(f'label map {path} must have one channel, but has shape {labels.shape}')
     return labels

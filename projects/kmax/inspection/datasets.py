@@ -49,7 +49,11 @@ def inspect_dataset(
     results = run_parallel(inspect, found.records, workers)
     images = list(progress(results, f'reading {name}', len(found.records)))
     survey = survey_records(
-        found.ann_file, found.classes, (image.record for image in images), num_queries
+        found.ann_file,
+        found.classes,
+        (image.record for image in images),
+        num_queries,
+        is_whole=not any(fault.kind.loses_records for fault in found.faults),
     )
     misread = {fault.image_id for fault in found.faults}
     misread |= {image.record['img_id'] for image in images if image.void is None}

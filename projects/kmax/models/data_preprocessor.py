@@ -48,10 +48,16 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
             ``pad_shape`` in addition.
 
         Raises:
-            ValueError: If an image is larger than ``pad_size``.
+            ValueError: If an image is larger than ``pad_size``, or has neither 1 nor 3 channels.
         """
         data = self.cast_data(data)
         images, samples = data['inputs'], data.get('data_samples')
+        for image in images:
+            if image.shape[0] not in (1, 3):
+                raise ValueError(
+                    f'an image has {image.shape[0]} channels, expected are 3, or 1 for a grey one: '
+                    'check color_type of LoadImageFromFile, or what was given for an image'
+                )
         shape = self._batch_shape(images)
         # Padded before it is normalised: the passes over the batch are in place.
         batch = self.mean.expand(len(images), 3, 1, 1).repeat(1, 1, *shape)
@@ -61,6 +67,13 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
         for sample in samples or ():
             sample.set_metainfo({'batch_input_shape': shape, 'pad_shape': shape})
         return {'inputs': batch, 'data_samples': samples}
+
+    def group_by_shape(self, images: Sequence[Tensor]) -> list[list[int]]:
+        """Return the indices of the images that are padded alike when each is on its own."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, image in enumerate(images):
+            groups.setdefault(self._batch_shape([image]), []).append(index)
+        return list(groups.values())
 
     def _batch_shape(self, images: Sequence[Tensor]) -> tuple[int, int]:
         height = max(image.shape[-2] for image in images)

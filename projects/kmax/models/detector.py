@@ -9,6 +9,8 @@ from mmdet.structures import SampleList
 from mmengine.config import ConfigDict
 from torch import Tensor
 
+from .data_preprocessor import KMaXDataPreprocessor
+
 CLASS_COUNTS = ('num_things_classes', 'num_stuff_classes')
 
 
@@ -35,6 +37,34 @@ class KMaXDeepLab(MaskFormer):
         )
         # Convolutions in this layout are faster on CPUs and on tensor cores.
         self.to(memory_format=torch.channels_last)
+
+    def val_step(self, data: Any) -> SampleList:
+        """Predict as :meth:`test_step`."""
+        return self.test_step(data)
+
+    def test_step(self, data: Any) -> SampleList:
+        """Predict the images of a batch, of any sizes, as each is predicted alone.
+
+        Padding is part of the input: images that would be padded to another size alone are
+        predicted apart.
+        """
+        groups = self._groups(data)
+        if len(groups) <= 1:
+            return super().test_step(data)
+        samples: dict[int, Any] = {}
+        for group in groups:
+            part = {
+                name: None if values is None else [values[index] for index in group]
+                for name, values in data.items()
+            }
+            samples.update(zip(group, super().test_step(part), strict=True))
+        return [samples[index] for index in sorted(samples)]
+
+    def _groups(self, data: Any) -> list[list[int]]:
+        padded = isinstance(self.data_preprocessor, KMaXDataPreprocessor)
+        if not padded or not isinstance(data, dict):
+            return []
+        return self.data_preprocessor.group_by_shape(data['inputs'])
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the backbone's features of ``(B, 3, H, W)``, finest first."""

@@ -4,12 +4,15 @@ This is imported together with mmseg's own models, when one of them is first ask
 :mod:`.seg_head`.
 """
 
+import math
 from typing import Any
 
 from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from .postprocess import image_name, refuse_infinite, sum_logits
 from .seg_head import rename_panoptic_head
 
 
@@ -26,3 +29,16 @@ class KMaXEncoderDecoder(EncoderDecoder):
         # Before the head is asked: it is only shown weights that have its name already.
         rename_panoptic_head(state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def postprocess_result(self, seg_logits: Tensor, data_samples: Any = None) -> Any:
+        """Make samples of evidence ``(B, K, H, W)`` as mmseg does, if it is finite.
+
+        Raises:
+            ValueError: With the name of an image whose evidence is not.
+        """
+        if not math.isfinite(sum_logits(seg_logits).item()):
+            totals = [sum_logits(evidence).item() for evidence in seg_logits]
+            samples = data_samples or [SegDataSample()] * len(totals)
+            for total, sample in zip(totals, samples, strict=True):
+                refuse_infinite(total, image_name(sample))
+        return super().postprocess_result(seg_logits, data_samples)

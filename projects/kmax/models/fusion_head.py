@@ -9,8 +9,10 @@ from mmdet.registry import MODELS
 from mmdet.structures import SampleList
 from torch import Tensor
 
+from ..runtime.values import check_number
+from ..void import MAX_CLASSES
 from .layers import at_least_float32
-from .postprocess import RULES, Frame, ImagePrediction, PostprocessConfig
+from .postprocess import RULES, Frame, ImagePrediction, PostprocessConfig, image_name
 
 
 @MODELS.register_module()
@@ -23,7 +25,8 @@ class KMaXFusionHead(BasePanopticFusionHead):
         test_cfg: Fields of :class:`~projects.kmax.models.postprocess.PostprocessConfig`.
 
     Raises:
-        ValueError: When ``test_cfg`` names unknown fields or rules.
+        ValueError: When ``test_cfg`` names unknown fields or rules, or there are more classes than
+            panoptic maps can hold.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class KMaXFusionHead(BasePanopticFusionHead):
         test_cfg: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(num_things_classes, num_stuff_classes, test_cfg=test_cfg)
+        _check_classes(num_things_classes, num_stuff_classes)
         self._read_test_cfg()
 
     def loss(self, **kwargs: Any) -> dict:
@@ -62,15 +66,17 @@ class KMaXFusionHead(BasePanopticFusionHead):
             number of classes.
 
         Raises:
-            ValueError: When the sizes in a metainfo are missing or contradict each other.
+            ValueError: When the sizes in a metainfo are missing or contradict each other, or logits
+                are not finite.
         """
         cfg = self._read_test_cfg()
         rule = RULES[cfg.postprocess]
         frames = [Frame.from_metainfo(sample.metainfo, rescale) for sample in data_samples]
         logits = at_least_float32(cls_logits), at_least_float32(mask_logits)
+        names = [image_name(sample) for sample in data_samples]
         return [
-            rule(ImagePrediction(classes, masks, frame, cfg, self.num_things_classes))
-            for classes, masks, frame in zip(*logits, frames, strict=True)
+            rule(ImagePrediction(classes, masks, frame, cfg, self.num_things_classes, name))
+            for classes, masks, frame, name in zip(*logits, frames, names, strict=True)
         ]
 
     def _read_test_cfg(self) -> PostprocessConfig:
@@ -80,3 +86,14 @@ class KMaXFusionHead(BasePanopticFusionHead):
                 f'test_cfg.postprocess is {cfg.postprocess!r}; choose one of {sorted(RULES)}'
             )
         return cfg
+
+
+def _check_classes(num_things: int, num_stuff: int) -> None:
+    for name, number in (('things', num_things), ('stuff', num_stuff)):
+        check_number(f'panoptic_head.num_{name}_classes', number, 0, whole=True)
+    if not 0 < num_things + num_stuff <= MAX_CLASSES:
+        raise ValueError(
+            f'panoptic_head.num_things_classes {num_things} and num_stuff_classes {num_stuff} make '
+            f'{num_things + num_stuff} classes, but panoptic maps, which hold label + 1000 * '
+            f'instance, have room for 1 to {MAX_CLASSES}'
+        )

@@ -8,6 +8,7 @@ from mmcv.cnn.bricks import DropPath
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from ..runtime.values import check_number
 from .kmeans_attention import KMeansCrossAttention
 from .layers import BN, ConvBN1d, float32_under_autocast, mark_std, norm_1d, recompute, start_silent
 from .predictor import Predictor
@@ -138,6 +139,8 @@ class KMaXTransformerDecoder(nn.Module):
                 f'num_layers {tuple(num_layers)} names more stages than the pixel decoder has '
                 f'({len(pixel_channels)})'
             )
+        check_number('transformer_decoder.num_queries', num_queries, 1, whole=True)
+        check_number('transformer_decoder.drop_path_rate', drop_path_rate, 0, 1)
         self.embed_dims = embed_dims
         self.mask_channels = mask_channels
         self.norm_eps = norm_eps

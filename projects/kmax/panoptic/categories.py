@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..void import MAX_CLASSES
 from .faults import Fault, FaultKind
-from .field_types import CATEGORY_TYPES, find_wrong_types, usable_id
+from .field_types import CATEGORY_TYPES, OPTIONAL_CATEGORY_TYPES, find_wrong_types, usable_id
 
 Categories = list[dict[str, Any]]
 
@@ -80,7 +81,7 @@ def _find_wrong_fields(categories: Categories, path: str) -> Iterator[str]:
         missing = [field for field in CATEGORY_TYPES if field not in category]
         for field in missing:
             yield f'a category of {path} has no field "{field}": {category}'
-        for text in find_wrong_types(category, CATEGORY_TYPES):
+        for text in find_wrong_types(category, CATEGORY_TYPES | OPTIONAL_CATEGORY_TYPES):
             yield f'category {category.get("id")} of {path} {text}'
 
 
@@ -89,12 +90,21 @@ def _find_shared_values(categories: Categories, path: str) -> Iterator[str]:
         for value, count in Counter(category[field] for category in categories).items():
             if count > 1:
                 yield f'{path} has several categories with the {field} {value!r}'
+    first_of_type = {type(category['id']): category['id'] for category in reversed(categories)}
+    if len(first_of_type) > 1:
+        found = ' and '.join(repr(value) for value in first_of_type.values())
+        yield f'{path} has category ids of two types, such as {found}: make all of them numbers'
 
 
 def _find_contradictions(
     categories: Categories, metainfo: Mapping[str, Any], path: str
 ) -> Iterator[str]:
     classes, things = _name_classes(metainfo, categories)
+    if len(classes) > MAX_CLASSES:
+        yield (
+            f'{path} has {len(classes)} classes, but panoptic predictions can tell no more than '
+            f'{MAX_CLASSES}: merge or leave out classes'
+        )
     if classes != things + _without(things, classes):
         yield f'classes must begin with the things {things}, but are {classes}'
     for category in categories:

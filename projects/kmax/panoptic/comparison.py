@@ -1,7 +1,8 @@
 """A panoptic PNG compared with its image and with what the JSON says of both."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..void import VOID_ID
 from .faults import Fault, FaultKind
@@ -98,14 +99,31 @@ def _find_measure_faults(
         area, bbox = given.get(segment_id, (None, None))
         described = f'segment {segment_id} of {image}'
         if area is not None and area != pixels:
-            message = (
-                f'{described} has area {area}, but {pixels} pixels in {png}; panoptic quality is '
-                f'computed from the former{remedy}'
-            )
+            message = _tell_areas(described, area, pixels, png) + remedy
             yield Fault(FaultKind.AREA, message, record['img_id'], tolerated)
         if bbox is not None and not _is_near(bbox, box):
             message = f'{described} has bbox {bbox}, but is at {box} in {png}{remedy}'
             yield Fault(FaultKind.BBOX, message, record['img_id'], tolerated)
+
+
+def _tell_areas(described: str, area: float, pixels: int, png: str | Path) -> str:
+    return (
+        f'{described} has area {area}, but {pixels} pixels in {png}; panoptic quality is computed '
+        'from the former'
+    )
+
+
+def find_count_faults(
+    areas: Mapping[int, int], segments: Iterable[Mapping[str, Any]], png: str | Path, image: str
+) -> Iterator[Fault]:
+    """Yield where the pixels of each id of a PNG are not those of its ``segments_info``."""
+    given = {segment['id']: segment.get('area') for segment in segments}
+    yield from find_id_faults(areas, given, png, image)
+    for segment_id, area in given.items():
+        pixels = areas.get(segment_id, 0)
+        if pixels and area is not None and area != pixels:
+            described = f'segment {segment_id} of {image}'
+            yield Fault(FaultKind.AREA, _tell_areas(described, area, pixels, png))
 
 
 def _is_near(bbox: list[float], box: list[int]) -> bool:

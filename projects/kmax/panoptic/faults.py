@@ -43,7 +43,21 @@ class FaultKind(Enum):
         """Whether training stops with the same message when it meets one; else its log has it."""
         return self not in _WARNINGS
 
+    @property
+    def loses_records(self) -> bool:
+        """Whether an inspection leaves out what has such a fault, in which classes may occur."""
+        return self in _LOSSES
 
+
+_LOSSES = {
+    FaultKind.BROKEN_JSON,
+    FaultKind.CATEGORIES,
+    FaultKind.MISSING_FIELD,
+    FaultKind.WRONG_TYPE,
+    FaultKind.NO_ANNOTATION,
+    FaultKind.NO_IMAGE,
+    FaultKind.UNKNOWN_CATEGORY,
+}
 _WARNINGS = {
     FaultKind.MANY_SEGMENTS,
     FaultKind.VOID_ONLY,

@@ -1,6 +1,7 @@
 """Types of the fields of a panoptic JSON."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,26 +14,70 @@ def _one_of(*types: type) -> Callable[[Any], bool]:
     return lambda value: type(value) in types
 
 
-def _is_list_of_numbers(value: Any) -> bool:
-    return type(value) is list and all(type(number) in (int, float) for number in value)
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number."""
+    # JSON as Python reads it knows NaN and infinity.
+    return type(value) is int or (type(value) is float and value - value == 0)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_flag(value: Any) -> bool:
+    return (type(value) is int or type(value) is bool) and 0 <= value <= 1
+
+
+_WHOLE = {int}
+
+
+def _is_area(value: Any) -> bool:
+    # Asked of every segment of a data set: no call in the ordinary case.
+    return (type(value) is int and value >= 0) or value is None or (is_number(value) and value >= 0)
+
+
+def _is_box(value: Any) -> bool:
+    if type(value) is not list:
+        return value is None
+    return {*map(type, value)} == _WHOLE or all(map(is_number, value))
+
+
+def _is_color(value: Any) -> bool:
+    return value is None or (
+        type(value) is list
+        and len(value) == 3
+        and all(type(part) is int and 0 <= part <= 255 for part in value)
+    )
+
+
+_NO_FILE_NAME = re.compile(r'^$|[\\\0]|^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
+
+
+def _is_file_name(value: Any) -> bool:
+    return type(value) is str and _NO_FILE_NAME.search(value) is None
 
 
 ID: FieldType = (_one_of(int, str), 'a whole number or a string')
-WHOLE: FieldType = (_one_of(int), 'a whole number')
-TEXT: FieldType = (_one_of(str), 'a string')
-FLAG: FieldType = (_one_of(int, bool), '0 or 1')
-
-IMAGE_TYPES = dict(id=ID, file_name=TEXT, height=WHOLE, width=WHOLE)
-CATEGORY_TYPES = dict(id=ID, name=TEXT, isthing=FLAG)
-ANNOTATION_TYPES = dict(
-    image_id=ID, file_name=TEXT, segments_info=(_one_of(list), 'a list of objects')
+SIZE: FieldType = (_is_size, 'a whole number above 0')
+FLAG: FieldType = (_is_flag, '0 or 1')
+FILE_NAME: FieldType = (
+    _is_file_name,
+    'a string: the name of a file, with "/" between folders, and no URL',
 )
+
+IMAGE_TYPES = dict(id=ID, file_name=FILE_NAME, height=SIZE, width=SIZE)
+CATEGORY_TYPES = dict(id=ID, name=(_one_of(str), 'a string'), isthing=FLAG)
+OPTIONAL_CATEGORY_TYPES = dict(color=(_is_color, 'a list of three whole numbers from 0 to 255'))
+ANNOTATION_TYPES = dict(
+    image_id=ID, file_name=FILE_NAME, segments_info=(_one_of(list), 'a list of objects')
+)
+# Null areas and boxes, as COCONut has them, are none.
 SEGMENT_TYPES = dict(
-    id=WHOLE,
+    id=(_one_of(int), 'a whole number'),
     category_id=ID,
     iscrowd=FLAG,
-    area=(_one_of(int, float), 'a number'),
-    bbox=(_is_list_of_numbers, 'a list of numbers'),
+    area=(_is_area, 'a number from 0 on'),
+    bbox=(_is_box, 'a list of numbers'),
 )
 
 
@@ -60,3 +105,8 @@ def usable_id(value: Any) -> int | str | None:
 def _show(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f'{text[:60]}...'
+
+
+def id_order(value: int | str) -> tuple[bool, int | str]:
+    """Return the key that sorts ids of both types: numbers, then strings."""
+    return isinstance(value, str), value

@@ -7,10 +7,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.fileio import get, get_text
+from mmengine.fileio import get
 from numpy.typing import NDArray
 
 from kmax_deeplab.atomic_file import write_atomically
+
+from .json_files import read_json
+from .local_files import HEADER_BYTES, check_regular, check_size
 
 MAX_ID = 256**3 - 1
 """Largest id a panoptic PNG can hold."""
@@ -22,14 +25,9 @@ def read_panoptic_json(
     """Read a JSON that must hold the given fields.
 
     Its lists hold objects or are refused here; what is wrong with the objects,
-    :func:`..records.find_record_faults` says. Raises a FileNotFoundError or a ValueError.
+    :func:`..records.find_record_faults` says. Raises an OSError or a ValueError.
     """
-    try:
-        content = json.loads(get_text(path, backend_args=backend_args))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f'panoptic JSON {path} does not exist') from error
-    except ValueError as error:
-        raise ValueError(f'panoptic JSON {path} is not valid JSON: {error}') from error
+    content = read_json(path, f'panoptic JSON {path}', backend_args)
     if not isinstance(content, dict):
         raise ValueError(f'panoptic JSON {path} must hold an object with the fields {list(fields)}')
     missing = [field for field in fields if field not in content]
@@ -98,9 +96,13 @@ def read_panoptic_png(
     """
     described = f'panoptic PNG {path} of {image}'
     try:
+        check_regular(path)
         content = np.frombuffer(get(path, backend_args=backend_args), np.uint8)
+        check_size(content[:HEADER_BYTES].tobytes(), path)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{described} does not exist') from error
+    except OSError as error:
+        raise ValueError(f'{described} cannot be read: {error}') from error
     colors = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
     if colors is None:
         raise ValueError(f'{described} is truncated or not an image')

@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice, zip_longest
-from os.path import basename
+from os.path import basename, realpath
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -29,12 +29,21 @@ def find_leaks(
 ) -> Iterator[Fault]:
     """Yield images of validation that training has as well, by their path or as a copy.
 
-    A file that is deliberately given as both is no leak. Copies are told by ``digests``, those of
+    A file that is deliberately given as both, and nothing else trained on, is no leak; among other
+    files it is one. Copies are told by ``digests``, those of
     all images by path. Without them, as training has no time to read all images, a few are made
     here, see :func:`_digest_equal_sizes`.
     """
-    given = {ann_file for ann_file, _ in train}
-    held_out = [(ann_file, images) for ann_file, images in val if ann_file not in given]
+    given = {realpath(ann_file): ann_file for ann_file, _ in train}
+    held_out = [(ann_file, images) for ann_file, images in val if realpath(ann_file) not in given]
+    if not given.keys() <= {realpath(ann_file) for ann_file, _ in val}:
+        for ann_file, _ in val:
+            if realpath(ann_file) in given:
+                message = (
+                    f'{ann_file} is among the files of training, {", ".join(given.values())}: '
+                    'figures of validation are of images that are trained on'
+                )
+                yield Fault(FaultKind.LEAK, message)
     by_path = {path: (img_id, path) for _, images in train for img_id, path in images}
     depth = 'compared by path and content'
     if digests is None:

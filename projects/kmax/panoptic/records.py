@@ -15,6 +15,7 @@ from .field_types import (
     SEGMENT_TYPES,
     find_wrong_types,
     fits,
+    id_order,
     usable_id,
 )
 from .files import MAX_ID
@@ -133,13 +134,25 @@ def find_unpaired(
             yield Fault(
                 FaultKind.NO_IMAGE,
                 f'the annotation {annotation["file_name"]} of {path} belongs to image {image_id}, '
-                'which is not among its images',
+                f'which is not among its images{_type_hint(image_id, ids)}',
                 image_id,
             )
     for image in images:
         if image['id'] not in annotations:
-            message = f'image {image["id"]} ({image["file_name"]}) of {path} has no annotation'
+            message = (
+                f'image {image["id"]} ({image["file_name"]}) of {path} has no annotation'
+                + _type_hint(image['id'], annotations)
+            )
             yield Fault(FaultKind.NO_ANNOTATION, message, image['id'])
+
+
+def _type_hint(image_id: int | str, ids: Collection[Any]) -> str:
+    """Explain an id that is a number in one place and text in the other."""
+    text = str(image_id)
+    other = int(text) if isinstance(image_id, str) and text.isdecimal() else text
+    if other == image_id or other not in ids:
+        return ''
+    return f': the id is {image_id!r} here and {other!r} there, a number and a string'
 
 
 def find_segment_faults(
@@ -174,7 +187,7 @@ def _segment_faults(
         yield FaultKind.MISSING_FIELD, f'lacks the fields {missing}'
     category = segment.get('category_id')
     if category is not None and category not in categories:
-        known = f'known are {sorted(categories)}'
+        known = f'known are {sorted(categories, key=id_order)}'
         yield FaultKind.UNKNOWN_CATEGORY, f'has the unknown category {category}; {known}'
     segment_id = segment.get('id')
     if segment_id is None:

@@ -24,6 +24,7 @@ class Survey:
         counts: ``(K, 3)`` images with each class, segments of it and, where known, their pixels.
         images: Id and path of each image.
         warnings: What single images give reason for.
+        is_whole: Whether all of the JSON could be read.
     """
 
     ann_file: str
@@ -31,6 +32,7 @@ class Survey:
     counts: NDArray[np.int64]
     images: list[Image]
     warnings: list[Fault]
+    is_whole: bool = True
 
 
 def survey_records(
@@ -38,12 +40,13 @@ def survey_records(
     classes: tuple[str, ...],
     records: Iterable[dict],
     num_queries: int | None = None,
+    is_whole: bool = True,
 ) -> Survey:
     """Look through the records of a data set, as it makes them, once.
 
     An annotated one has ``segment_labels`` and, where its PNG was read, the ``segment_pixels`` of
     each and whether all of it ``is_void``. ``num_queries`` is the most segments that the model can
-    learn from in one image.
+    learn from in one image, ``is_whole`` whether nothing of the JSON had to be left out.
     """
     images: list[Image] = []
     warnings: list[Fault] = []
@@ -56,7 +59,8 @@ def survey_records(
         labels.append(record['segment_labels'])
         pixels.append(record.get('segment_pixels', [0] * len(record['segment_labels'])))
         warnings += find_image_warnings(record, num_queries)
-    return Survey(ann_file, classes, _count(labels, pixels, len(classes)), images, warnings)
+    counts = _count(labels, pixels, len(classes))
+    return Survey(ann_file, classes, counts, images, warnings, is_whole)
 
 
 def _count(labels: list[list[int]], pixels: list[list[int]], num_classes: int) -> NDArray[np.int64]:
@@ -114,6 +118,8 @@ def find_common_warnings(
 
 def _find_never_annotated(train: list[Survey]) -> Iterator[Fault]:
     """Yield classes without a segment in all the training data of the same classes."""
+    if not all(survey.is_whole for survey in train):
+        return  # What could not be read may hold them.
     alike: dict[tuple[str, ...], list[Survey]] = {}
     for survey in train:
         alike.setdefault(survey.classes, []).append(survey)

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from .locks import lock
+from kmax_deeplab.atomic_file import naming
+from kmax_deeplab.locks import lock
 
 
 class Journal:
@@ -48,9 +49,10 @@ class Journal:
         self.entries.append(entry)
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line).encode() + b'\n')
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self.path):
+            self._file.write(json.dumps(line).encode() + b'\n')
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def __enter__(self) -> Self:
         return self

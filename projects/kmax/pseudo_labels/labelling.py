@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kmax_deeplab.atomic_file import remove_temporaries
+from kmax_deeplab.paths import place_within
 
 from ..classes import numbered_classes
 from ..dataset_preparation.image_files import list_images, number_images
@@ -111,6 +112,8 @@ def _check_place(
     remedy = 'give another place to write to'
     if out.resolve().is_relative_to(images_dir.resolve()):
         raise ValueError(f'{out} is in the folder of the images, {images_dir}: {remedy}')
+    for png in pngs.values():
+        place_within(out, png, f'the folder {images_dir}')
     if _json_of(out).exists():
         info = _read_info(out)
         if 'weights' not in info:

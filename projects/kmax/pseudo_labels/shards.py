@@ -6,8 +6,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from kmax_deeplab.locks import one_at_a_time
+
 from .journal import Journal, read_entries
-from .locks import one_at_a_time
 
 Shard = tuple[int, int]
 """Which of how many parts of the work, from 0."""

@@ -1,10 +1,12 @@
 """What hardens mmengine: exact resume, atomic checkpoints, checked settings, and the machine."""
 
 from .atomic_backend import AtomicBackend
+from .checked_loader import DamagedCheckpointError
 from .hooks import (
     AtomicCheckpointHook,
     AverageNormStatisticsHook,
     CheckFiniteHook,
+    CheckResumeHook,
     GradientNormHook,
 )
 from .latest_checkpoint import find_whole_checkpoint
@@ -18,6 +20,8 @@ __all__ = [
     'AtomicCheckpointHook',
     'AverageNormStatisticsHook',
     'CheckFiniteHook',
+    'CheckResumeHook',
+    'DamagedCheckpointError',
     'GradientNormHook',
     'KMaXLogProcessor',
     'ResumableBatchSampler',

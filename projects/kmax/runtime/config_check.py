@@ -44,8 +44,8 @@ def check_keys(
     """Check the names of settings.
 
     A name at the top level is refused in two cases only, as configs keep variables of their own
-    there: if the command line gives it, but it is not in the config file and nothing reads it; and
-    if nothing reads it, but its spelling is close to that of a name that is read.
+    there: if the command line gives it, but nothing reads it once the files are read; and if
+    nothing reads it, but its spelling is close to that of a name that is read.
 
     A name below the top level is refused if the class that ``type`` names has no such argument. If
     that class takes any argument, it is refused only if its spelling is close to one of those
@@ -66,6 +66,8 @@ def check_keys(
         name = override.partition('.')[0]
         if name not in top_level and name not in own_names:
             raise KeyError(_message(override, name, top_level))
+        if name not in known_settings.overridable() | own.top_level:
+            raise KeyError(_refuse_variable(name, cfg))
     for name in cfg:
         is_free = name in top_level or name in VARIABLES
         if not is_free and get_close_matches(name, top_level, 1, SIMILAR):
@@ -147,6 +149,36 @@ def _accepted(kind: Any) -> tuple[set[str], bool]:
             if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
                 return names, False
     return names, True
+
+
+def _refuse_variable(name: str, cfg: Config) -> str:
+    """Say of an override that only the files of a config read it, and what may be meant."""
+    before = Config.fromfile(cfg.filename) if cfg.filename else cfg
+    sections = known_settings.sections()
+    paths = [
+        path
+        for section in sections
+        for path in _places(section, before.get(section), name, before.get(name))
+    ]
+    named = f'override {", ".join(paths)}' if paths else 'override the settings made of it'
+    return (
+        f'--cfg-options {name}: only the config files read this variable, so that to override it '
+        f'changes nothing: {named}, or set it in a config file'
+    )
+
+
+def _places(path: str, value: Any, name: str, held: Any) -> Iterator[str]:
+    """Yield the settings that have the name of a variable, or hold what it does or begins with."""
+    begins = isinstance(held, str) and isinstance(value, str) and held and value.startswith(held)
+    is_same = isinstance(held, (dict, list, tuple)) and held and value == held
+    if path.rpartition('.')[2] == name or begins or is_same:
+        yield path
+        return
+    items: Any = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, (list, tuple)):
+        items = enumerate(value)
+    for key, child in items:
+        yield from _places(f'{path}.{key}', child, name, held)
 
 
 def _message(path: str, name: str, known: Iterable[str]) -> str:

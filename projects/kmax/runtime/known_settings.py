@@ -35,10 +35,16 @@ def read_all() -> None:
 
 @cache
 def top_level() -> frozenset[str]:
-    """Return the names at the top level of a config that are read."""
+    """Return the names at the top level of a config that are read, in the end or in its files."""
+    return frozenset(SHARED | overridable() | names_read(Config.fromfile, 'cfg_dict'))
+
+
+@cache
+def overridable() -> frozenset[str]:
+    """Return the names at the top level that are still read when all files are."""
     read = names_read(Runner, 'self.cfg') | names_read(Runner.resume, 'config')
-    read |= names_read(Config.fromfile, 'cfg_dict') | names_read(build_runner_from_cfg, 'args')
-    return frozenset(SHARED | (arguments(Runner) - {'cfg'}) | read)
+    read |= names_read(build_runner_from_cfg, 'args')
+    return frozenset((arguments(Runner) - {'cfg'}) | read)
 
 
 @cache

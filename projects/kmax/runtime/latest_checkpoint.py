@@ -8,6 +8,8 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 LAST = 'last_checkpoint'
+# How files of torch before 1.6 begin: a pickled number.
+OLD_FORMAT = b'\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.'
 NAME = re.compile(r'(?:iter|epoch)_(\d+)\.pth')
 
 
@@ -67,8 +69,14 @@ def find_whole_checkpoint(folder: str) -> str | None:
 
 
 def find_fault(path: Path) -> str | None:
-    """Say what is wrong with a checkpoint file: it is absent, cut short or changed."""
+    """Say what is wrong with a checkpoint file: it is absent, cut short or changed.
+
+    The format of torch before 1.6 has no checksums: nothing is found in it.
+    """
     try:
+        with path.open('rb') as stream:
+            if stream.read(len(OLD_FORMAT)) == OLD_FORMAT:
+                return None
         with zipfile.ZipFile(path) as file:
             broken = file.testzip()
     # A damaged directory of the archive raises nearly any exception.

@@ -1,12 +1,17 @@
 """What a config and a process need on the machine that they meet."""
 
 import gc
+import os
 
 import torch
 from mmengine.config import Config
 from torch import distributed
 
+from .installed import check_tracking, use_no_workers
 from .malloc import keep_freed_memory
+
+RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+"""Where launchers tell a process its number."""
 
 
 def adapt_to_machine(cfg: Config) -> None:
@@ -18,9 +23,12 @@ def adapt_to_machine(cfg: Config) -> None:
     On every machine the host's allocator keeps what is freed, for the data workers too.
 
     Raises:
+        ValueError: If experiments are to be tracked by a package that is not installed.
         RuntimeError: If the launcher is one that cannot do without GPUs.
     """
     keep_freed_memory()
+    check_tracking(cfg)
+    use_no_workers(cfg)
     if torch.cuda.is_available():
         return
     cfg.pop('sync_bn', None)
@@ -36,6 +44,12 @@ def adapt_to_machine(cfg: Config) -> None:
     )
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='AverageNormStatisticsHook')]
     distributed.init_process_group('gloo')
+
+
+def leads(cfg: Config) -> bool:
+    """Tell whether this process is the first of its run, before the others are met."""
+    numbers = (os.environ.get(name) for name in RANKS)
+    return cfg.launcher == 'none' or next((n for n in numbers if n is not None), '0') == '0'
 
 
 def leave_group() -> None:

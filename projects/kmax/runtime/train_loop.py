@@ -1,17 +1,23 @@
 """Training by iterations that continues exactly where it stopped."""
 
+import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from mmengine.dist import broadcast_object_list, get_rank, master_only
+from mmengine.dist import barrier, broadcast_object_list, get_rank, is_distributed, master_only
+from mmengine.hooks import CheckpointHook
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
 from kmax_deeplab.atomic_file import write_atomically
 
+from .hooks.average_norm_statistics import AverageNormStatisticsHook, saves_after_iter
 from .random_state import seed_step
 from .resumable_data import make_resumable
+from .stop_signals import Broken, StopSignals, ignore_first
+from .values import check_number
 
 LAST_VALIDATED = 'last_validated'
 """File of the work folder that holds the iteration whose validation was completed last."""
@@ -29,14 +35,40 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         runner: The runner.
         dataloader: Config of the data loader.
         **kwargs: ``max_iters``, ``val_begin``, ``val_interval``, ``dynamic_intervals``.
+
+    Raises:
+        ValueError: If ``max_iters`` or ``val_interval`` is no number of iterations.
     """
 
     def __init__(self, runner: Any, dataloader: dict, **kwargs: Any) -> None:
+        count = kwargs.get('max_iters')
+        # As mmengine, which takes 1e5.
+        count = int(count) if isinstance(count, float) and count.is_integer() else count
+        check_number('train_cfg.max_iters', count, 1, whole=True)
+        check_number('train_cfg.val_interval', kwargs.get('val_interval', 1), 1, whole=True)
         super().__init__(runner, make_resumable(dataloader), **kwargs)
         del self.dataloader_iterator
+        self.dataloader.worker_init_fn = partial(ignore_first, self.dataloader.worker_init_fn)
+        self._signals = StopSignals()
+        self._loading: Any = None
 
     def run(self) -> Any:
-        """Train from the current iteration on and return the model."""
+        """Train from the current iteration on and return the model.
+
+        Raises:
+            SystemExit: If a signal ended it; a checkpoint was saved, and all processes stopped
+                after the same iteration.
+        """
+        with self._signals.taken():
+            try:
+                self._run()
+            except Broken:
+                self._stop()
+            finally:
+                self._end_workers()
+        return self.runner.model
+
+    def _run(self) -> None:
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         batches = self._batches()
@@ -50,15 +82,51 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             batch = next(batches)
             seed_step(self._seed(), get_rank(), self._iter)
             self.run_iter(batch)
+            if self._must_stop():
+                self._stop()
             self._validate_if_due()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
-        return self.runner.model
+
+    def _must_stop(self) -> bool:
+        # Half of the gradients of a step are in no checkpoint.
+        counts = getattr(self.runner.optim_wrapper, '_accumulative_counts', 1)
+        last = self._signals.last_step(self._iter, counts)
+        return last is not None and last <= self._iter < self._max_iters
+
+    def _stop(self) -> NoReturn:
+        """Save a checkpoint, unless one has just been, and end the process as the signal says."""
+        number = self._signals.received or signal.SIGTERM
+        hook = next((hook for hook in self.runner.hooks if isinstance(hook, CheckpointHook)), None)
+        place = 'no checkpoint was saved, as default_hooks has no checkpoint hook'
+        if hook is not None:
+            # mmengine counts an iteration when its hooks have run.
+            self._iter -= 1
+            if self._iter >= 0 and not saves_after_iter(hook, self.runner):
+                for other in self.runner.hooks:
+                    if isinstance(other, AverageNormStatisticsHook):
+                        other.after_train_epoch(self.runner)
+                hook._save_checkpoint(self.runner)
+            self._iter += 1
+            place = f'saved {hook.last_ckpt}; start it with --resume to go on'
+        self.runner.logger.warning(
+            f'{number.name}: stopped after iteration {self._iter} of {self._max_iters}, {place}'
+        )
+        # One that ended now would have its launcher end the one that is saving.
+        barrier()
+        raise SystemExit(128 + number)
 
     def _batches(self) -> Iterator[Any]:
         # Started only now: a resumed run has its iteration, and its seed from the checkpoint.
         self.dataloader.batch_sampler.start_at(self._iter, self._seed())
-        return iter(self.dataloader)
+        self._loading = iter(self.dataloader)
+        return self._loading
+
+    def _end_workers(self) -> None:
+        """End the data workers, which would outlive the one signal that Python ends them by."""
+        end = getattr(self._loading, '_shutdown_workers', None)
+        if end is not None:
+            end()
 
     def _seed(self) -> int:
         """Return the seed that all processes share."""
@@ -69,7 +137,10 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self._decide_current_val_interval()
         is_due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
         if self.runner.val_loop is not None and self._iter >= self.val_begin and is_due:
+            # Processes that wait for one another's results finish it.
+            self._signals.may_break_off = not is_distributed()
             self.runner.val_loop.run()
+            self._signals.may_break_off = False
             self._note_validated()
 
     @master_only

@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import mmcv
 import numpy as np
 import torch
 from mmdet.registry import DATASETS
 from mmdet.visualization.palette import get_palette
 from mmengine.dataset import BaseDataset, Compose, pseudo_collate
+
+from kmax_deeplab.atomic_file import write_atomically
+from kmax_deeplab.paths import distinct_names, place_within, refuse_replacing
 
 from ..parallel import Progress
 from .clusters import assign_pixels, draw_clusters, upsample_nearest
@@ -92,15 +96,20 @@ def write_comparisons(
         progress: Shows the progress of an iterable with a title and a length.
 
     Returns:
-        The files written.
+        The files written, with the folders of the images where several have one name.
+
+    Raises:
+        ValueError: If a picture would replace an image.
     """
     dataset = DATASETS.build(model.cfg.test_dataloader.dataset)
     count = min(num_images, len(dataset))
-    files = []
     indices = np.linspace(0, len(dataset) - 1, count).astype(int).tolist()
-    for index in progress(indices, 'drawing', count):
-        name = Path(dataset.get_data_info(index)['img_path']).stem
-        files.append(Path(out_dir) / f'{name}.png')
+    paths = [dataset.get_data_info(index)['img_path'] for index in indices]
+    names = distinct_names(paths, '.png')
+    files = [place_within(Path(out_dir), name, 'the data set') for name in names]
+    refuse_replacing(files, paths)
+    for index, file in zip(progress(indices, 'drawing', count), files, strict=True):
         sheet = draw_comparison(model, dataset, index)
-        mmcv.imwrite(sheet[..., ::-1], str(files[-1]))
+        _, encoded = cv2.imencode('.png', sheet[..., ::-1])
+        write_atomically(file, encoded.tobytes())
     return files

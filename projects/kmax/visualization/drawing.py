@@ -3,16 +3,14 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from ..void import VOID_ID
 from .colors import VOID_COLOR, Color, instance_color
+from .fonts import load_font
 from .segments import Segments
 
 FILL = 0.6
@@ -21,13 +19,6 @@ SMALLEST_LABELLED = 1e-3
 READABLE_SIZE = 512
 
 Box = tuple[float, float, float, float]
-
-
-@lru_cache(maxsize=32)
-def load_font(size: int) -> ImageFont.FreeTypeFont:
-    """Load the DejaVu font that matplotlib ships, ``size`` pixels high."""
-    folder = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
-    return ImageFont.truetype(str(folder / 'DejaVuSans.ttf'), size)
 
 
 def enlarge(image: np.ndarray, size: int = READABLE_SIZE) -> np.ndarray:
@@ -112,7 +103,7 @@ def write_names(image: np.ndarray, segments: Segments, classes: Sequence[str]) -
     """
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas, 'RGBA')
-    font = load_font(max(11, round(min(image.shape[:2]) / 30)))
+    font = load_font(max(11, round(min(image.shape[:2]) / 30)), ' '.join(classes))
     line = sum(font.getmetrics())
     areas = np.bincount(segments.ids.ravel(), minlength=len(segments.labels) + 1)[1:]
     taken: list[Box] = []

@@ -1,21 +1,20 @@
 """The visualizer of training, testing and inference."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmdet.registry import VISUALIZERS
 from mmdet.structures import DetDataSample
 from mmdet.visualization import DetLocalVisualizer
 from mmdet.visualization.palette import get_palette
 from mmengine.structures import PixelData
 
+from kmax_deeplab.atomic_file import write_staged
+from kmax_deeplab.paths import refuse_replacing
+
 from .drawing import draw_segments, enlarge
-from .segments import Segments
-
-
-def _to_numpy(array: Any) -> np.ndarray:
-    return array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+from .segments import Segments, to_numpy
 
 
 @VISUALIZERS.register_module()
@@ -36,13 +35,24 @@ class KMaXVisualizer(DetLocalVisualizer):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Draw a sample and hand it to the backends, a window or a file, as upstream does."""
+        """Draw a sample and hand it to the backends, a window or a file, as upstream does.
+
+        The file appears whole or not at all. A ValueError says that it is the image itself.
+        """
         if data_sample is not None:
             num_classes = len(self.dataset_meta.get('classes') or ())
             data_sample = _drawable(data_sample.cpu(), num_classes)
             if 'pred_panoptic_seg' in data_sample or 'gt_panoptic_seg' in data_sample:
                 image = enlarge(np.clip(image, 0, 255).astype(np.uint8))
-        super().add_datasample(name, image, data_sample, *args, **kwargs)
+        out_file = kwargs.pop('out_file', None)
+        if out_file is None:
+            super().add_datasample(name, image, data_sample, *args, **kwargs)
+            return
+        if data_sample is not None:
+            refuse_replacing([Path(out_file)], [data_sample.get('img_path') or ''])
+        with write_staged(Path(out_file)) as staged:
+            kwargs['out_file'] = str(staged)
+            super().add_datasample(name, image, data_sample, *args, **kwargs)
 
     def _draw_panoptic_seg(
         self,
@@ -55,7 +65,7 @@ class KMaXVisualizer(DetLocalVisualizer):
             raise ValueError(
                 "the visualizer's dataset_meta names no classes; set it before drawing"
             )
-        segments = Segments.from_panoptic(_to_numpy(pixels.sem_seg)[0], len(classes))
+        segments = Segments.from_panoptic(to_numpy(pixels.sem_seg)[0], len(classes))
         return draw_segments(image, segments, classes, get_palette(palette, len(classes)))
 
     _draw_sem_seg = _draw_panoptic_seg

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .drawing import load_font
+from .fonts import load_font
 
 GAP = 12
 BACKGROUND = (255, 255, 255)
@@ -27,7 +27,8 @@ class Panel:
 def compose_sheet(panels: Sequence[Panel], columns: int = 3) -> np.ndarray:
     """Set panels of one size in rows, each below its caption, as an RGB image ``(H, W, 3)``."""
     height, width = panels[0].image.shape[:2]
-    font = load_font(max(12, round(width / 26)))
+    texts = [text for panel in panels for text in (panel.title, panel.detail)]
+    font = load_font(max(12, round(width / 26)), ' '.join(texts))
     caption = round(1.5 * sum(font.getmetrics()))
     rows = -(-len(panels) // columns)
     columns = min(columns, len(panels))

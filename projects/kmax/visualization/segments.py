@@ -1,11 +1,18 @@
 """One form for the ground truth and the prediction of an image, ready to be drawn."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from mmdet.evaluation import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """Return a tensor on any device, or what is an array already, as an array."""
+    return array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
 
 
 @dataclass
@@ -38,7 +45,7 @@ class Segments:
         ids = sample.gt_panoptic_seg.ids
         whole = tuple(ids.shape[-2:]) == tuple(sample.ori_shape)
         height, width = sample.ori_shape if whole else sample.img_shape
-        ids = ids[0, :height, :width].cpu().numpy()
+        ids = to_numpy(ids[0, :height, :width])
         return cls(ids.astype(np.int32), sample.gt_segments.labels.tolist())
 
     def to_panoptic(self, num_classes: int) -> np.ndarray:

@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kmax_deeplab.atomic_file import open_atomically
+
 QUALITIES = {'PQ': 'PQ', 'PQ_th': 'PQ of things', 'PQ_st': 'PQ of stuff', 'mIoU': 'mIoU'}
 LINES: dict[str, Any] = {'PQ': '-', 'mIoU': '--'}
 """What trainings are compared by, and how it is drawn."""
@@ -148,7 +150,7 @@ def draw_training_curve(work_dir: Path | str, out_file: Path | str) -> None:
         _plot_losses(left, log.train)
         _plot_quality(right, log.val)
         left.set_xlim(left=0)
-        figure.savefig(out_file, dpi=120)
+        _save(figure, out_file)
 
 
 def compare_trainings(work_dirs: Sequence[Path | str], out_file: Path | str) -> None:
@@ -180,13 +182,19 @@ def compare_trainings(work_dirs: Sequence[Path | str], out_file: Path | str) -> 
         # The legend on the left tells the colours.
         styles = [Line2D([], [], color='black', linestyle=line) for line in LINES.values()]
         right.legend(styles, list(LINES), frameon=False, loc='upper left')
-        figure.savefig(out_file, dpi=120)
+        _save(figure, out_file)
 
 
 def _labels(work_dirs: Sequence[Path | str]) -> list[str]:
     paths = [Path(work_dir).absolute() for work_dir in work_dirs]
     names = [path.name for path in paths]
     return names if len(set(names)) == len(names) else [str(path) for path in work_dirs]
+
+
+def _save(figure: Figure, out_file: Path | str) -> None:
+    with open_atomically(Path(out_file), sync=False) as file:
+        ending = Path(out_file).suffix.removeprefix('.') or None
+        figure.savefig(file, dpi=120, format=ending)
 
 
 def _new_figure() -> tuple[Figure, Axes, Axes]:

@@ -6,6 +6,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 from numpy.typing import DTypeLike
 
+from ...runtime.values import check_size
 from ...void import IGNORED_LABEL, VOID_ID
 
 MID_GREY = 127.5
@@ -29,6 +30,7 @@ class KMaXRandomPadCrop(BaseTransform):
     """
 
     def __init__(self, crop_size: tuple[int, int]) -> None:
+        check_size('KMaXRandomPadCrop.crop_size', crop_size)
         self.crop_size = crop_size
 
     @cache_randomness
@@ -59,6 +61,7 @@ class KMaXPad(BaseTransform):
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
+        check_size('KMaXPad.size', size)
         self.size = size
 
     def transform(self, results: dict) -> dict:

@@ -7,6 +7,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
 from ...resampling import nearest_index
+from ...runtime.values import check_number, check_range, check_size
 from .arrays import with_fourth_channel
 
 
@@ -65,6 +66,7 @@ class KMaXResize(BaseTransform):
     """
 
     def __init__(self, crop_size: tuple[int, int]) -> None:
+        check_size('KMaXResize.crop_size', crop_size)
         self.crop_size = crop_size
 
     def transform(self, results: dict) -> dict:
@@ -99,6 +101,8 @@ class KMaXRandomScale(BaseTransform):
     """
 
     def __init__(self, scale_range: tuple[float, float], num_scales: int) -> None:
+        check_range('KMaXRandomScale.scale_range', scale_range)
+        check_number('KMaXRandomScale.num_scales', num_scales, 1, whole=True)
         self.scales = np.linspace(*scale_range, num_scales, dtype=np.float32)
 
     @cache_randomness

@@ -7,6 +7,7 @@ from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
 from ...resampling import pillow_nearest_index
+from ...runtime.values import check_range, check_size
 
 
 @TRANSFORMS.register_module()
@@ -25,6 +26,8 @@ class KMaXResizeScale(BaseTransform):
     """
 
     def __init__(self, target_size: tuple[int, int], scale_range: tuple[float, float]) -> None:
+        check_size('KMaXResizeScale.target_size', target_size)
+        check_range('KMaXResizeScale.scale_range', scale_range)
         self.target_size = target_size
         self.scale_range = scale_range
 

@@ -1,7 +1,8 @@
 """Hooks that know kMaX."""
 
 from .check_classes import CheckClassesHook
+from .draw_results import KMaXVisualizationHook
 from .map_classes import MapClassesHook
 from .warn_about_data import WarnAboutDataHook
 
-__all__ = ['CheckClassesHook', 'MapClassesHook', 'WarnAboutDataHook']
+__all__ = ['CheckClassesHook', 'KMaXVisualizationHook', 'MapClassesHook', 'WarnAboutDataHook']

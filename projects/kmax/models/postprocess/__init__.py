@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .finite import image_name, refuse_infinite, sum_logits
 from .maps import Frame, ImagePrediction, PostprocessConfig
 from .maskwise import maskwise_results
 from .pixelwise import pixelwise_results
@@ -19,7 +20,10 @@ __all__ = [
     'Frame',
     'ImagePrediction',
     'PostprocessConfig',
+    'image_name',
     'maskwise_results',
     'pixelwise_results',
     'port_results',
+    'refuse_infinite',
+    'sum_logits',
 ]

@@ -10,6 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...resampling import nearest_index
+from ...runtime.values import check_number
+
+FRACTIONS = (
+    'pixel_confidence_threshold',
+    'class_threshold_thing',
+    'class_threshold_stuff',
+    'class_threshold',
+    'overlap_threshold',
+)
 
 
 @dataclass(frozen=True)
@@ -52,16 +61,24 @@ class PostprocessConfig:
 
     @classmethod
     def from_test_cfg(cls, test_cfg: Mapping[str, Any] | None) -> Self:
-        """Check the names in ``test_cfg`` and fill in the defaults.
+        """Check the names and values in ``test_cfg`` and fill in the defaults.
 
         Raises:
-            ValueError: For a field that does not exist.
+            ValueError: For a field that does not exist, or a value that it cannot have.
         """
         known = [known.name for known in fields(cls)]
         unknown = sorted(set(test_cfg or {}) - set(known))
         if unknown:
             raise ValueError(f'test_cfg has unknown fields {unknown}; it may have {known}')
-        return cls(**(test_cfg or {}))
+        cfg = cls(**(test_cfg or {}))
+        for name in FRACTIONS:
+            check_number(f'test_cfg.{name}', getattr(cfg, name), 0, 1)
+        for name in ('reorder_class_weight', 'reorder_mask_weight'):
+            check_number(f'test_cfg.{name}', getattr(cfg, name), 0)
+        for name in ('thing_area_limit', 'stuff_area_limit'):
+            check_number(f'test_cfg.{name}', getattr(cfg, name), 0)
+        check_number('test_cfg.max_per_image', cfg.max_per_image, 1, whole=True)
+        return cfg
 
     @property
     def segments_on(self) -> bool:
@@ -140,6 +157,7 @@ class ImagePrediction:
         frame: Sizes of the image.
         cfg: Thresholds and what is asked for.
         num_things_classes: Number of thing classes, which come first.
+        name: What messages call the image.
     """
 
     cls_logits: Tensor
@@ -147,6 +165,7 @@ class ImagePrediction:
     frame: Frame
     cfg: PostprocessConfig
     num_things_classes: int
+    name: str = ''
 
     @property
     def num_classes(self) -> int:

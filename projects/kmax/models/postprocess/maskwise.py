@@ -11,6 +11,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
 from .merging import claim_limit, look_up_table, merge
 from .results import pack_results
@@ -73,8 +74,11 @@ def _candidates(image: ImagePrediction, scores: Tensor, labels: Tensor) -> Candi
     ranking = scores**cfg.reorder_class_weight
     ranking = ranking * _mask_scores(image.mask_logits, cfg) ** cfg.reorder_mask_weight
     order = ranking.argsort(descending=True, stable=True)
-    host = torch.stack([order.to(scores.dtype), labels[order].to(scores.dtype), scores[order]])
-    query, label, score = host.cpu().numpy()
+    total = sum_logits(image.cls_logits, image.mask_logits).to(scores.dtype)
+    host = [order.to(scores.dtype), labels[order].to(scores.dtype), scores[order], total[None]]
+    sent = torch.cat(host).cpu().numpy()
+    refuse_infinite(sent[-1], image.name)
+    query, label, score = sent[:-1].reshape(3, -1)
     threshold = image.class_threshold(label < image.num_things_classes)
     position = np.flatnonzero(score >= threshold.astype(score.dtype))
     return Candidates(

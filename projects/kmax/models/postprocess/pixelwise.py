@@ -4,6 +4,7 @@ import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from torch import Tensor
 
+from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, SegmentMaps, large_enough
 from .results import pack_results
 from .slots import class_scores, first_index, resized_rows
@@ -22,7 +23,10 @@ def pixelwise_results(image: ImagePrediction) -> dict:
     """
     cfg, frame = image.cfg, image.frame
     scores, labels = class_scores(image.cls_logits)
+    total = sum_logits(image.cls_logits, image.mask_logits)
     remaining = (scores >= cfg.class_threshold).nonzero()[:, 0]
+    # The indices have made the host wait already.
+    refuse_infinite(total.item(), image.name)
     strongest, sure, probability = _full_resolution(image, remaining)
     maps = PanopticMaps()
     if cfg.semantic_on:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .composed_resize import output_rows
+from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, SegmentMaps
 from .merging import claim_limit, look_up_table, merge
 from .results import bounding_boxes, pack_maps
@@ -91,8 +92,11 @@ def _on_host(
 ) -> tuple[_Candidates, NDArray]:
     """Return the candidates and the queries of the pairs, with one transfer."""
     score, label = class_probs.max(-1)
-    sent = torch.cat([score, label.to(score.dtype), pairs.query.to(score.dtype)]).cpu().numpy()
-    scores, labels, listed = np.split(sent, [len(score), 2 * len(score)])
+    total = sum_logits(image.cls_logits, image.mask_logits)[None]
+    parts = [score, *(part.to(score.dtype) for part in (label, pairs.query, total))]
+    sent = torch.cat(parts).cpu().numpy()
+    refuse_infinite(sent[-1], image.name)
+    scores, labels, listed = np.split(sent[:-1], [len(score), 2 * len(score)])
     is_thing = labels < image.num_things_classes
     sure = scores > image.class_threshold(is_thing).astype(scores.dtype)
     query = np.flatnonzero(sure & image.cfg.panoptic_on)

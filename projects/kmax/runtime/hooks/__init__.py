@@ -3,11 +3,13 @@
 from .atomic_checkpoint import AtomicCheckpointHook
 from .average_norm_statistics import AverageNormStatisticsHook
 from .check_finite import CheckFiniteHook
+from .check_resume import CheckResumeHook
 from .gradient_norm import GradientNormHook
 
 __all__ = [
     'AtomicCheckpointHook',
     'AverageNormStatisticsHook',
     'CheckFiniteHook',
+    'CheckResumeHook',
     'GradientNormHook',
 ]

@@ -10,6 +10,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
 from kmax_deeplab.atomic_file import remove_temporaries
+from kmax_deeplab.locks import hold_folder, release_folders
 
 
 @HOOKS.register_module()
@@ -27,10 +28,11 @@ class AtomicCheckpointHook(CheckpointHook):
     file_backend: Any
 
     def before_train(self, runner: Any) -> None:
-        """Choose the folder and clear it of what a killed run left half-written.
+        """Choose the folder, hold it and clear it of what a killed run left half-written.
 
         Raises:
-            ValueError: If checkpoints would fall between two accumulated iterations: their
+            ValueError: If another training writes to the folder, which the main process finds; or
+                if checkpoints would fall between two accumulated iterations: their
                 gradients would be lost.
         """
         self._check_interval(runner)
@@ -40,9 +42,17 @@ class AtomicCheckpointHook(CheckpointHook):
             self.backend_args = dict(backend='atomic')
         super().before_train(runner)
         if is_local and is_main_process():
-            for place in {Path(self.out_dir), Path(runner.work_dir)}:
+            for place in self._places(runner):
+                hold_folder(place)
                 remove_temporaries(place, '*.pth')
                 remove_temporaries(place, 'last_checkpoint')
+
+    def after_run(self, runner: Any) -> None:
+        """Let other trainings write to the folder."""
+        release_folders(self._places(runner))
+
+    def _places(self, runner: Any) -> list[Path]:
+        return sorted({Path(self.out_dir or runner.work_dir), Path(runner.work_dir)})
 
     def _check_interval(self, runner: Any) -> None:
         counts = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
@@ -76,6 +86,13 @@ class AtomicCheckpointHook(CheckpointHook):
                 self._remove(old)
 
     def _save_best_checkpoint(self, runner: Any, metrics: dict) -> None:
+        asked = [] if self.save_best is None else self.save_best
+        absent = [name for name in asked if name != 'auto' and name not in metrics]
+        if absent:
+            raise ValueError(
+                f'default_hooks.checkpoint.save_best is {", ".join(absent)}, which validation does '
+                f'not report: choose among {", ".join(metrics)}'
+            )
         # mmengine removes the former best before it writes the new one.
         backend = self.file_backend
         removed: list[str] = []

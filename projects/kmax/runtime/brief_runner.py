@@ -1,0 +1,33 @@
+"""A runner that says on the terminal what it does, and all that it was given in its log file."""
+
+import logging
+from typing import Any
+
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+
+AT_LENGTH = (
+    'Config:\n',
+    'Hooks will be executed in the following order',
+    'Distributed training is not used, all SyncBatchNorm',
+)
+
+
+class BriefRunner(Runner):
+    """mmengine's runner; environment, config and order of hooks, some 300 lines, are in the log."""
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger, whose handler of the terminal leaves out what is long."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler):
+                logger.info(f'environment, config and hooks are in {handler.baseFilename}')
+            else:
+                handler.addFilter(is_brief)
+        return logger
+
+
+def is_brief(record: logging.LogRecord) -> bool:
+    """Tell whether a line is one for the terminal."""
+    message = record.getMessage()
+    return not (message.startswith(AT_LENGTH) or 'System environment:' in message)

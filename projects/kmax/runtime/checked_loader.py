@@ -1,0 +1,51 @@
+"""Reads checkpoints from disk as mmengine does, but tests their checksums and names the file."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import load_from_local
+
+from .latest_checkpoint import find_fault
+
+ZIP = b'PK'
+
+
+class DamagedCheckpointError(ValueError):
+    """A checkpoint cannot be read, or is not what was written."""
+
+
+def load_whole(filename: str, map_location: Any) -> Any:
+    """Read a local checkpoint.
+
+    torch tests no checksum: a changed bit would be a changed weight.
+
+    Raises:
+        DamagedCheckpointError: If it cannot be read, or a checksum is wrong.
+    """
+    path = Path(filename).expanduser()
+    start = f'checkpoint {filename} cannot be read, it may be damaged'
+    if path.is_file():
+        status = path.stat()
+        fault = _fault_of_archive(path, status.st_size, status.st_mtime_ns)
+        if fault is not None:
+            raise DamagedCheckpointError(f'{start}: {fault}')
+    try:
+        return load_from_local(filename, map_location)
+    except OSError:
+        raise
+    # A damaged pickle can raise nearly any exception.
+    except Exception as error:
+        raise DamagedCheckpointError(f'{start}: {error}') from error
+
+
+@lru_cache
+def _fault_of_archive(path: Path, size: int, written: int) -> str | None:
+    """Test a file once as long as it is not written again."""
+    with path.open('rb') as stream:
+        is_archive = stream.read(len(ZIP)) == ZIP
+    return find_fault(path) if is_archive else None
+
+
+CheckpointLoader.register_scheme(prefixes='', loader=load_whole, force=True)

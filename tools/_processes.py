@@ -1,0 +1,49 @@
+"""Starts processes as ``python -m torch.distributed.run`` does, but leaves what failed to them.
+
+torch prints a report and a traceback of its own, some forty lines, below what the process said that
+failed. Only what a process cannot say itself is said here: that a signal ended it.
+"""
+
+import logging
+import os
+import signal
+import sys
+
+SIGNALS = 'SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1'
+"""Handed on to the processes; SIGUSR1 is how schedulers warn of a job's end."""
+
+
+def main() -> int:
+    """Start the processes that the command line describes and return their exit status."""
+    # Torch is imported with this set; newer ones take an option.
+    os.environ.setdefault('TORCHELASTIC_SIGNALS_TO_HANDLE', SIGNALS)
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.run import parse_args, run
+
+    args = parse_args(sys.argv[1:])
+    if hasattr(args, 'signals_to_handle'):
+        args.signals_to_handle = SIGNALS
+    # Those of failed processes, and of what their end does to others.
+    logging.disable(logging.ERROR)
+    try:
+        run(args)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        if failure.exitcode >= 0:
+            return failure.exitcode
+        name = signal.Signals(-failure.exitcode).name
+        hint = ': is there enough memory?' if name == 'SIGKILL' else ''
+        print(f'dist_run.sh: error: process {rank} was ended by {name}{hint}', file=sys.stderr)
+        return 128 - failure.exitcode
+    except SignalException as error:
+        return 128 + error.sigval
+    except (OSError, RuntimeError, ValueError) as error:
+        text = ' '.join(str(error).split())
+        print(f'dist_run.sh: error: the processes cannot be started: {text}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
