@@ -1,0 +1,6 @@
+"""All kinds, by importing the files that enter them."""
+
+import annotation_kinds  # noqa: F401
+import kinds
+
+KINDS = kinds.KINDS
