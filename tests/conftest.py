@@ -16,6 +16,8 @@ from helpers import free_port, run_command
 from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
+from projects.kmax.visualization.local_visualizer import KMaXVisualizer
+
 ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = ROOT / 'tests' / 'data' / 'oracle'
 
@@ -77,7 +79,9 @@ def _plain_configs():
 def _fresh_visualizers():
     """Keep mmengine from handing the visualizer of one test to the next."""
     yield
-    Visualizer._instance_dict.clear()
+    # Each class has its own.
+    for kind in (Visualizer, KMaXVisualizer):
+        kind._instance_dict.clear()
 
 
 @pytest.fixture(scope='module', autouse=True)

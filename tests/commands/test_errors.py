@@ -10,14 +10,12 @@ from helpers import NANO
 from mmengine.logging import MMLogger
 
 from kmax_deeplab import cli, errors
-from projects.kmax.visualization.local_visualizer import KMaXVisualizer
 
 
 @pytest.fixture(autouse=True)
 def _fresh_loggers():
-    """Loggers and visualizers of earlier tests write elsewhere."""
+    """Loggers of earlier tests write elsewhere."""
     MMLogger._instance_dict.clear()
-    KMaXVisualizer._instance_dict.clear()
 
 
 @pytest.fixture

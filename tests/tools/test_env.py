@@ -72,7 +72,9 @@ esac
 
 def test_fork_is_not_taken_from_the_active_environment(source, tmp_path):
     (tmp_path / '.venv-onedl' / 'bin').mkdir(parents=True)
-    (tmp_path / '.venv-onedl' / 'bin' / 'python').symlink_to(shutil.which(sys.executable))
+    python = tmp_path / '.venv-onedl' / 'bin' / 'python'
+    python.write_text(interpreter(''))
+    python.chmod(0o755)
     result = source(('python', interpreter('')), KMAX_STACK='onedl')
     assert result.stdout.splitlines()[-1] == f'PYTHON={tmp_path}/.venv-onedl/bin/python'
 

@@ -22,7 +22,7 @@ def load_whole(filename: str, map_location: Any) -> Any:
     torch tests no checksum: a changed bit would be a changed weight.
 
     Raises:
-        DamagedCheckpointError: If it cannot be read, or a checksum is wrong.
+        DamagedCheckpointError: If it cannot be read, a checksum is wrong, or it is no dict.
     """
     path = Path(filename).expanduser()
     start = f'checkpoint {filename} cannot be read, it may be damaged'
@@ -32,12 +32,16 @@ def load_whole(filename: str, map_location: Any) -> Any:
         if fault is not None:
             raise DamagedCheckpointError(f'{start}: {fault}')
     try:
-        return load_from_local(filename, map_location)
+        content = load_from_local(filename, map_location)
     except OSError:
         raise
     # A damaged pickle can raise nearly any exception.
     except Exception as error:
         raise DamagedCheckpointError(f'{start}: {error}') from error
+    # Every reader takes a dict, and some would say so without the name.
+    if not isinstance(content, dict):
+        raise DamagedCheckpointError(f'checkpoint {filename} holds no weights')
+    return content
 
 
 @lru_cache
