@@ -12,11 +12,15 @@ import sys
 SIGNALS = 'SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1'
 """Handed on to the processes; SIGUSR1 is how schedulers warn of a job's end."""
 
+SECONDS = '1800'
+"""Time in which a process that was told to stop may end its iteration or validation, and save."""
+
 
 def main() -> int:
     """Start the processes that the command line describes and return their exit status."""
     # Torch is imported with this set; newer ones take an option.
     os.environ.setdefault('TORCHELASTIC_SIGNALS_TO_HANDLE', SIGNALS)
+    os.environ.setdefault('TORCH_ELASTIC_SHUTDOWN_TIMEOUT', SECONDS)
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run

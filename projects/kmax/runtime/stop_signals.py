@@ -3,12 +3,15 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmengine.dist import is_distributed, is_main_process
+from mmengine.hooks import Hook
 from torch import distributed
 
 SIGNALS = [
@@ -17,11 +20,14 @@ SIGNALS = [
 """The last is what schedulers send some time before they end a job."""
 
 KEY = 'kmax_stop_after'
+GRACE = 1.0
+"""Seconds in which the same signal again is the same request: launchers hand on what all got."""
+
 DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
 
 class StopSignals:
-    """Notes the first signal that asks for an end; the second ends the process at once.
+    """Notes the first signal that asks for an end; a later one ends the process at once.
 
     Attributes:
         received: The signal, or None.
@@ -75,20 +81,53 @@ class StopSignals:
 
     def _note(self, number: int, frame: Any) -> None:
         for taken in self._taken:
-            signal.signal(taken, signal.SIG_DFL)
+            signal.signal(taken, signal.SIG_IGN)
         if _another_failed():
+            signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         self.received = signal.Signals(number)
         if is_main_process():
             # The logger may be in the middle of a line.
             text = f'{self.received.name}: stopping soon, with a checkpoint; again ends at once\n'
             os.write(2, text.encode())
+        time.sleep(GRACE)
+        for taken in self._taken:
+            # Not a function, which would wait for the end of what hangs.
+            signal.signal(taken, signal.SIG_DFL)
         if self.may_break_off:
             raise Broken
 
 
 class Broken(BaseException):
     """Raised by a signal in what may be broken off."""
+
+
+class BreakOff(Hook):
+    """Lets a signal break off a validation while its images are predicted.
+
+    Not before and after: other hooks exchange the weights there, or save the best.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, signals: StopSignals) -> None:
+        self._signals = signals
+
+    def before_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Break off what was asked to stop, or let a signal do so."""
+        # Processes that wait for one another's results finish it.
+        self._signals.may_break_off = not is_distributed()
+        if self._signals.received is not None and self._signals.may_break_off:
+            raise Broken
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, float] | None = None) -> None:
+        """Let the other hooks finish."""
+        self._signals.may_break_off = False
+
+
+def let_workers_survive(loader: Any) -> None:
+    """Keep the data workers of a loader from ending by what all processes of a job get."""
+    loader.worker_init_fn = partial(ignore_first, loader.worker_init_fn)
 
 
 def ignore_first(init: Callable[[int], None] | None, worker: int) -> None:

@@ -2,12 +2,11 @@
 
 import signal
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mmengine.dist import barrier, broadcast_object_list, get_rank, is_distributed, master_only
-from mmengine.hooks import CheckpointHook
+from mmengine.dist import barrier, broadcast_object_list, get_rank, master_only
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
@@ -16,7 +15,7 @@ from kmax_deeplab.atomic_file import write_atomically
 from .hooks.average_norm_statistics import AverageNormStatisticsHook, saves_after_iter
 from .random_state import seed_step
 from .resumable_data import make_resumable
-from .stop_signals import Broken, StopSignals, ignore_first
+from .stop_signals import BreakOff, Broken, StopSignals, let_workers_survive
 from .values import check_number
 
 LAST_VALIDATED = 'last_validated'
@@ -48,7 +47,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         check_number('train_cfg.val_interval', kwargs.get('val_interval', 1), 1, whole=True)
         super().__init__(runner, make_resumable(dataloader), **kwargs)
         del self.dataloader_iterator
-        self.dataloader.worker_init_fn = partial(ignore_first, self.dataloader.worker_init_fn)
+        let_workers_survive(self.dataloader)
         self._signals = StopSignals()
         self._loading: Any = None
 
@@ -59,14 +58,26 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             SystemExit: If a signal ended it; a checkpoint was saved, and all processes stopped
                 after the same iteration.
         """
+        if self.runner.val_loop is not None:
+            let_workers_survive(self.runner.val_loop.dataloader)
+            self.runner.register_hook(BreakOff(self._signals))
         with self._signals.taken():
             try:
-                self._run()
-            except Broken:
-                self._stop()
+                self._run_or_stop()
             finally:
                 self._end_workers()
         return self.runner.model
+
+    def _run_or_stop(self) -> None:
+        try:
+            return self._run()
+        except Broken:
+            self._signals.may_break_off = False
+        # Here, where nothing holds the broken validation and its data workers any more.
+        for hook in self.runner.hooks:
+            if isinstance(hook, EMAHook):
+                hook.after_val_epoch(self.runner)
+        self._stop()
 
     def _run(self) -> None:
         self.runner.call_hook('before_train')
@@ -124,9 +135,14 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     def _end_workers(self) -> None:
         """End the data workers, which would outlive the one signal that Python ends them by."""
-        end = getattr(self._loading, '_shutdown_workers', None)
-        if end is not None:
-            end()
+        loaders = [self._loading]
+        if self.runner.val_loop is not None:
+            # There only where workers stay between validations.
+            loaders.append(self.runner.val_loop.dataloader._iterator)
+        for loader in loaders:
+            end = getattr(loader, '_shutdown_workers', None)
+            if end is not None:
+                end()
 
     def _seed(self) -> int:
         """Return the seed that all processes share."""
@@ -137,10 +153,7 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self._decide_current_val_interval()
         is_due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
         if self.runner.val_loop is not None and self._iter >= self.val_begin and is_due:
-            # Processes that wait for one another's results finish it.
-            self._signals.may_break_off = not is_distributed()
             self.runner.val_loop.run()
-            self._signals.may_break_off = False
             self._note_validated()
 
     @master_only
