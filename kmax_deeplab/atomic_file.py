@@ -2,7 +2,10 @@
 
 import errno
 import os
+import re
 import shutil
+import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +15,7 @@ from typing import BinaryIO
 from .locks import is_alive
 
 TEMPORARY_SUFFIX = '.partial'
+_TEMPORARY = re.compile(r'\.\d+\.\d+\.partial$')
 _WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -28,9 +32,26 @@ def open_atomically(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
 
     Raises:
         OSError: If it cannot be written, as on a full disk; names the file.
+        ValueError: If it is there and no regular file. What a link leads to is written.
     """
-    with naming(path), _open_temporary(path, sync) as file:
+    with naming(path), _open_temporary(_target(path), sync) as file:
         yield file
+
+
+def check_writable(path: Path) -> None:
+    """Find out before long work whether a file could be written at its end.
+
+    Raises:
+        OSError: If not; names it, or the folder that it would be in.
+        ValueError: If it is there and no regular file.
+    """
+    folder = _target(path).parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
 
 
 @contextmanager
@@ -59,6 +80,7 @@ def write_staged(path: Path) -> Iterator[Path]:
     Yields:
         A path of that file name in a folder that is there meanwhile.
     """
+    path = _target(path)
     folder = _temporary_name(path)
     try:
         with naming(path):
@@ -75,6 +97,8 @@ def _open_temporary(path: Path, sync: bool) -> Iterator[BinaryIO]:
     temporary = _temporary_name(path)
     try:
         with temporary.open('wb') as file:
+            if path.exists():
+                os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
             yield file
             if sync:
                 file.flush()
@@ -106,8 +130,18 @@ def remove_temporaries(folder: Path, name: str = '*') -> None:
         name: Pattern of the files' names in the end; others may be in the making.
     """
     for path in folder.glob(f'{name}.*{TEMPORARY_SUFFIX}'):
-        if path.is_file() and not _is_being_written(path):
+        if path.is_file() and _TEMPORARY.search(path.name) and not _is_being_written(path):
             path.unlink(missing_ok=True)
+
+
+def _target(path: Path) -> Path:
+    """Follow links to what is written, and refuse what a file would replace unasked."""
+    path = path.resolve() if path.is_symlink() else path
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise ValueError(f'{path} is no regular file, which it would be replaced by: give another')
+    return path
 
 
 def _temporary_name(path: Path) -> Path:
@@ -117,8 +151,8 @@ def _temporary_name(path: Path) -> Path:
 
 def _is_being_written(path: Path) -> bool:
     """Tell whether the process that made a temporary file, which its name tells, is alive."""
-    pid = path.name.split('.')[-3]
-    return pid.isascii() and pid.isdigit() and int(pid) != os.getpid() and is_alive(int(pid))
+    pid = int(path.name.split('.')[-3])
+    return pid != os.getpid() and is_alive(pid)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -58,7 +58,12 @@ def explain(error: BaseException) -> str | None:
     of_users = (
         isinstance(error, ALWAYS_OF_USERS)
         or bool(OF_THE_MACHINE.search(text))
-        or (not isinstance(error, OF_PROGRAM) and _was_said(error.__traceback__))
+        # An assertion without words says nothing to a user.
+        or (
+            bool(str(error))
+            and not isinstance(error, OF_PROGRAM)
+            and _was_said(error.__traceback__)
+        )
     )
     if isinstance(error, MemoryError) or type(error).__name__ == 'OutOfMemoryError':
         return f'out of memory: {text.partition(chr(10))[0]}'.removesuffix(': MemoryError')

@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-MAX_NAME = 255
-"""Bytes that the name of a file or folder may have, on all usual file systems."""
+MAX_NAME = 215
+"""Bytes that the name of a file or folder may have: usual file systems take 255, of which the name
+of a file that is being written needs some."""
 
 
 def find_name_fault(name: str) -> str | None:
@@ -17,6 +18,8 @@ def find_name_fault(name: str) -> str | None:
     path = PurePosixPath(name)
     if '\0' in name:
         return 'holds a null character'
+    if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in name):
+        return 'holds a control character, or half of a character'
     if '\\' in name:
         return 'holds a backslash: folders are separated by /'
     if path.is_absolute() or PureWindowsPath(name).is_absolute():

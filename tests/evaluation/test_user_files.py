@@ -8,7 +8,10 @@ from subprocess import PIPE, Popen
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
+from projects.kmax.evaluation.destinations import check_destinations
+from projects.kmax.evaluation.export import PanopticExport
 from projects.kmax.panoptic.files import write_panoptic_png
 
 CATEGORIES = [dict(id=7, name='sky', isthing=0)]
@@ -184,3 +187,31 @@ def test_another_run_that_writes_the_same_result(evaluate, tmp_path, truth):
     evaluate('KMaXPanopticMetric', ['sky'], samples(), **options)
     written = {path.name for path in tmp_path.glob('r.*')}
     assert written == {'r.panoptic', 'r.panoptic.json'}
+
+
+@pytest.mark.parametrize('place', ['val', 'train'])
+def test_data_of_the_config_are_no_place_to_write_to(place):
+    data = dict(
+        type='D', data_root='data/', ann_file='train.panoptic.json', data_prefix=dict(a='b')
+    )
+    written = dict(type='KMaXInstanceMetric', ann_file='gt.json', outfile_prefix=f'data/{place}')
+    panoptic = written | dict(type='KMaXPanopticMetric')
+    cfg = Config(dict(default_scope='mmdet', train_dataloader=dict(dataset=data)))
+    for metric in (written, panoptic):
+        cfg.test_evaluator = metric
+        if place == 'train' and metric is panoptic:
+            with pytest.raises(ValueError, match='over the annotations data/train.panoptic.json'):
+                check_destinations(cfg)
+        else:
+            check_destinations(cfg)
+
+
+def test_files_that_came_while_predicting_stay(tmp_path):
+    made = PanopticExport(str(tmp_path / 'r'))
+    made.add('a.png', np.ones((2, 2), int))
+    (tmp_path / 'r.panoptic').mkdir()
+    (tmp_path / 'r.panoptic' / 'thesis.docx').write_text('mine')
+    with pytest.raises(ValueError, match='thesis.docx is no prediction, but its folder would be'):
+        made.publish([dict(file_name='a.png')])
+    assert (tmp_path / 'r.panoptic' / 'thesis.docx').read_text() == 'mine'
+    assert (tmp_path / 'r.panoptic.partial' / 'a.png').exists()

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from kmax_deeplab.atomic_file import naming, open_atomically, write_atomically, write_staged
+from kmax_deeplab.atomic_file import (
+    check_writable,
+    naming,
+    open_atomically,
+    write_atomically,
+    write_staged,
+)
 
 
 def full_disk(*_):
@@ -61,3 +67,26 @@ def test_errors_of_others_remain(error):
     with pytest.raises(type(error)) as caught, naming(Path('a.png')):
         raise error
     assert caught.value is error
+
+
+def test_what_a_link_leads_to_is_written(tmp_path):
+    (tmp_path / 'old').write_bytes(b'old')
+    (tmp_path / 'old').chmod(0o640)
+    (tmp_path / 'link').symlink_to('old')
+    write_atomically(tmp_path / 'link', b'new')
+    assert (tmp_path / 'link').is_symlink()
+    assert (tmp_path / 'old').read_bytes() == b'new'
+    assert (tmp_path / 'old').stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    (tmp_path / 'folder').mkdir()
+    os.mkfifo(tmp_path / 'pipe')
+    for name, error in (('folder', IsADirectoryError), ('pipe', ValueError)):
+        for function in (check_writable, lambda path: write_atomically(path, b'')):
+            with pytest.raises(error, match=name):
+                function(tmp_path / name)
+    with pytest.raises(OSError, match='/proc/x/y.pkl'):
+        check_writable(Path('/proc/x/y.pkl'))
+    check_writable(tmp_path / 'a' / 'b')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['folder', 'pipe']

@@ -14,7 +14,9 @@ BAD = {
     '': 'names no file',
     '.': 'names no file',
     'a/': 'names no file',
-    'x' * 256: 'is longer than 255 bytes',
+    'x' * 216: 'is longer than 215 bytes',
+    'a\n.png': 'holds a control character',
+    'a\ud800.png': 'holds a control character, or half of a character',
 }
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmengine.config import Config
 
+from kmax_deeplab.atomic_file import check_writable
+
 from ..engine.tta import use_tta
 from ..engine.weights import check_weights, read_weights
 from ..evaluation.all_tasks import add_all_tasks
+from ..evaluation.destinations import check_destinations
 from ..evaluation.dump import DumpResults
 from ..evaluation.format_only import without_annotations
 from ..runtime.brief_runner import BriefRunner
@@ -71,6 +74,9 @@ def test_with(cfg: Config, args: Namespace) -> None:
         prefix = args.outfile_prefix or f'{cfg.work_dir}/results'
         scope = cfg.get('default_scope') or 'mmengine'
         cfg.test_evaluator = without_annotations(cfg.test_evaluator, prefix, scope)
+        check_destinations(cfg)
+    if args.out is not None:
+        check_writable(Path(args.out))
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     if args.tta:

@@ -1,7 +1,8 @@
 """Where the metrics of a config write predictions to."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from mmdet.evaluation import CocoMetric, CocoPanopticMetric
 from mmdet.registry import METRICS
 from mmengine.config import Config
 
-from .export import PanopticExport
+from .export import PanopticExport, refuse_overwriting
 from .file_metric import FileMetric
 
 DESTINATIONS = ('outfile_prefix', 'output_dir')
@@ -21,11 +22,14 @@ UPSTREAM: dict[type, tuple[str, ...]] = {
 
 
 def check_destinations(cfg: Config) -> None:
-    """Refuse metrics of ``val_evaluator`` or ``test_evaluator`` that would write the same files."""
+    """Refuse metrics that would write the same files, or over what data sets of the config read."""
+    data = list(_data_files(dict(cfg.items())))
     for section in ('val_evaluator', 'test_evaluator'):
         configs = as_list(cfg.get(section) or [])
         metrics = find_metrics(configs, cfg.get('default_scope') or 'mmengine')
         refuse_shared_destinations(section, zip(configs, metrics, strict=True))
+        for config, metric in zip(configs, metrics, strict=True):
+            refuse_overwriting(_written(config, metric) if metric else (), *data)
 
 
 def as_list(evaluators: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -70,6 +74,22 @@ def refuse_shared_destinations(
                     f'give them different {" or ".join(DESTINATIONS)}, or leave one out'
                 )
         writer_of |= dict.fromkeys(paths, config['type'])
+
+
+def _data_files(value: Any) -> Iterator[str]:
+    """Yield the files and folders of all data sets below a config's value."""
+    if isinstance(value, Mapping):
+        root = value.get('data_root') or ''
+        prefixes = value.get('data_prefix')
+        names = [value.get('ann_file'), *(prefixes.values() if isinstance(prefixes, dict) else ())]
+        if 'type' in value:
+            yield from (
+                os.path.join(root, name) for name in names if isinstance(name, str) and name
+            )
+        value = value.values()
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        for part in value:
+            yield from _data_files(part)
 
 
 def _find(registry: Any, kind: Any) -> type | None:

@@ -1,5 +1,6 @@
 """Predictions on disk, which appear complete or not at all."""
 
+import json
 import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -54,6 +55,8 @@ class PendingFolder:
     def withdraw(self) -> None:
         """Remove an earlier result."""
         if self.path.exists():
+            # It may have got other files since that was asked first.
+            refuse_foreign([self.path])
             outdated = self.path.with_name(f'{self.path.name}{OUTDATED}')
             shutil.rmtree(outdated, ignore_errors=True)
             self.path.rename(outdated)
@@ -92,6 +95,8 @@ def refuse_foreign(destinations: Iterable[Path]) -> None:
     is predicted.
     """
     for path in destinations:
+        if path.suffix == '.json' and path.is_file():
+            _refuse_annotations(path)
         for place in (path, *(path.with_name(path.name + end) for end in (PARTIAL, OUTDATED))):
             if not place.is_dir():
                 continue
@@ -101,12 +106,34 @@ def refuse_foreign(destinations: Iterable[Path]) -> None:
                     'or give another outfile_prefix'
                 )
             files = (file for file in place.rglob('*') if not file.is_dir())
-            strange = next((file for file in files if file.suffix not in WRITTEN), None)
+            strange = next((file for file in files if not _may_be_written(file)), None)
             if strange is not None:
                 raise ValueError(
                     f'{strange} is no prediction, but its folder would be replaced: give another '
                     'outfile_prefix'
                 )
+
+
+def _may_be_written(file: Path) -> bool:
+    # Hidden ones are the system's: .DS_Store, .nfs...
+    return file.suffix in WRITTEN or file.name.startswith('.')
+
+
+def _refuse_annotations(path: Path) -> None:
+    """Refuse to replace a JSON that holds more than predictions do."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError:
+        content = None
+    if isinstance(content, dict) and {'images', 'categories'} & content.keys():
+        raise ValueError(
+            f'predictions would be written over the annotations {path}: give another outfile_prefix'
+        )
+    if not isinstance(content, list) and (content is None or set(content) != {'annotations'}):
+        raise ValueError(
+            f'{path} is no earlier result of predictions, which would replace it: give another '
+            'outfile_prefix, or remove it'
+        )
 
 
 def refuse_overwriting(destinations: Iterable[Path], *truths: str | None) -> None:

@@ -1,5 +1,6 @@
 """Reads checkpoints from disk as mmengine does, but tests their checksums and names the file."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from mmengine.runner.checkpoint import load_from_local
 from .latest_checkpoint import find_fault
 
 ZIP = b'PK'
+OF_MEMORY = re.compile(r"can't allocate memory|out of memory")
+FOREIGN = re.compile(r'GLOBAL (\S+) was not an allowed global')
 
 
 class DamagedCheckpointError(ValueError):
@@ -33,10 +36,18 @@ def load_whole(filename: str, map_location: Any) -> Any:
             raise DamagedCheckpointError(f'{start}: {fault}')
     try:
         content = load_from_local(filename, map_location)
-    except OSError:
+    except (OSError, MemoryError):
         raise
     # A damaged pickle can raise nearly any exception.
     except Exception as error:
+        if OF_MEMORY.search(str(error)):
+            raise
+        foreign = FOREIGN.search(str(error))
+        if foreign is not None:
+            raise DamagedCheckpointError(
+                f'checkpoint {filename} holds objects other than data ({foreign[1]}), whose code '
+                'would be run: it is not read, save its weights as tensors alone'
+            ) from error
         raise DamagedCheckpointError(f'{start}: {error}') from error
     # Every reader takes a dict, and some would say so without the name.
     if not isinstance(content, dict):

@@ -9,6 +9,8 @@ import torch
 from mmengine.logging import print_log
 
 SHOWN = 3
+MOMENTS = ('exp_avg', 'exp_avg_sq', 'max_exp_avg_sq', 'momentum_buffer', 'square_avg', 'grad_avg')
+"""What torch's optimisers call those of each weight."""
 
 
 def check_optimizer_state(
@@ -51,7 +53,11 @@ def _check_moments(
     saved = checkpoint['optimizer']
     places = [place for group in saved['param_groups'] for place in group['params']]
     weights = [weight for group in optimizer.param_groups for weight in group['params']]
-    states, fields = saved['state'], {key for state in saved['state'].values() for key in state}
+    states = saved['state']
+    # Some keep other moments of matrices than of vectors.
+    fields: dict[int, set[str]] = {}
+    for place, weight in zip(places, weights, strict=True):
+        fields.setdefault(weight.dim(), set()).update(states.get(place) or ())
     missing = []
     for place, weight in zip(places, weights, strict=True):
         name = names.get(id(weight), str(place))
@@ -59,11 +65,13 @@ def _check_moments(
         if not state:
             missing.append(name)
             continue
-        if set(state) != fields:
-            raise ValueError(f'{start} lacks {sorted(fields - set(state))} of {name}')
+        if set(state) != fields[weight.dim()]:
+            lacking = sorted(fields[weight.dim()] - set(state))
+            raise ValueError(f'{start} lacks {lacking} of {name}')
         for key, value in state.items():
-            is_tensor = torch.is_tensor(value) and value.dim() > 0
-            if is_tensor and value.shape != weight.shape:
+            # Not those that sum up rows or columns.
+            is_moment = torch.is_tensor(value) and key in MOMENTS
+            if is_moment and value.shape != weight.shape:
                 raise ValueError(
                     f'{start} has {key} of {name} with shape {tuple(value.shape)}, not '
                     f'{tuple(weight.shape)} as the model'

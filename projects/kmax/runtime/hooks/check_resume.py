@@ -58,7 +58,7 @@ def check_parts(checkpoint: Any, path: str, *, has_schedule: bool = True) -> Non
             f'training from them with --cfg-options load_from={path}, without --resume'
         )
     needed = [name for name in PARTS if has_schedule or name != 'param_schedulers']
-    lacking = [f'{PARTS[name]} ({name})' for name in needed if not checkpoint.get(name)]
+    lacking = [f'{PARTS[name]} ({name})' for name in needed if checkpoint.get(name) is None]
     if lacking:
         raise ValueError(
             f'--resume: checkpoint {path} of iteration {meta["iter"]} lacks {", ".join(lacking)}, '
