@@ -19,6 +19,7 @@ REPLACED = {
     'mmdet.apis.det_inferencer.DetInferencer.visualize',
     'mmdet.evaluation.metrics.semseg_metric.imwrite',
     'mmengine.infer.infer.BaseInferencer._init_model',
+    'mmengine.model.weight_init.PretrainedInit.__call__',
     'mmengine.infer.infer.BaseInferencer.__init_subclass__',
 }
 STAND_INS = {'mmcv._ext', 'panopticapi', 'panopticapi.utils', 'panopticapi.evaluation'}

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from forked import Training
+from mmdet.registry import MODELS
 from torch import nn
 
 from projects.kmax.engine.weights import check_weights
@@ -72,3 +73,12 @@ def test_resuming_from_weights_alone_is_refused(toy, tmp_path):
     assert training.wait() != 0
     assert f'checkpoint {checkpoint} holds weights only' in training.output.splitlines()[-1]
     assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+@pytest.mark.parametrize(('prefix', 'key'), [(None, 'foreign'), ('neck.', 'backbone.conv1.weight')])
+def test_a_backbone_refuses_another_models_weights(prefix, key, tmp_path):
+    torch.save({key: torch.ones(3)}, tmp_path / 'other.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'other.pth'), prefix=prefix)
+    backbone = MODELS.build(dict(type='mmdet.KMaXResNet', depth=18, init_cfg=init_cfg))
+    with pytest.raises(ValueError, match='other.pth is not one of the model .*weights are missing'):
+        backbone.init_weights()

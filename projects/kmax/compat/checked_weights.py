@@ -1,7 +1,8 @@
 """mmdet's and mmseg's inference API takes any checkpoint, and predicts with random weights.
 
 ``init_detector``, ``init_model`` and the inferencers only warn in the log where weights are missing
-or have other shapes. A model of this package refuses them, as the commands do.
+or have other shapes, and so does ``init_cfg`` with ``Pretrained``. A model of this package refuses
+them, as the commands do.
 
 Upstream: https://github.com/open-mmlab/mmengine (``load_state_dict`` of
 ``mmengine/runner/checkpoint.py``).
@@ -14,9 +15,11 @@ from inspect import signature
 from typing import Any
 
 from mmengine.infer import BaseInferencer
+from mmengine.model import PretrainedInit
 
 from .rebind import rebind
 
+_initialise_unchecked = PretrainedInit.__call__
 PACKAGE = __name__.partition('.compat')[0] + '.'
 
 
@@ -41,6 +44,21 @@ def checked(build: Any, argument: str) -> Any:
     return build_checked
 
 
+def check_pretrained(init: PretrainedInit, module: Any) -> None:
+    """Raise a ValueError if ``init_cfg`` gives a part of this package another part's weights."""
+    if type(module).__module__.startswith(PACKAGE):
+        weights = importlib.import_module('..engine.weights', __package__)
+        content = weights.read_weights(init.checkpoint)
+        prefix = f'{init.prefix.rstrip(".")}.' if init.prefix else ''
+        own = {k.removeprefix(prefix): v for k, v in content.items() if k.startswith(prefix)}
+        weights.check_weights(module, own, init.checkpoint, starts=True)
+
+
+def _initialise(init: PretrainedInit, module: Any) -> None:
+    check_pretrained(init, module)
+    _initialise_unchecked(init, module)
+
+
 def check_init_model(apis: Any) -> None:
     """Let mmseg's ``init_model`` check its weights."""
     init_model = apis.init_model
@@ -52,3 +70,4 @@ def apply() -> None:
     init_detector = importlib.import_module('mmdet.apis').init_detector
     rebind('mmdet', 'init_detector', init_detector, checked(init_detector, 'checkpoint'))
     BaseInferencer._init_model = checked(BaseInferencer._init_model, 'weights')
+    PretrainedInit.__call__ = _initialise
