@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,12 @@ def kind(area: str, name: str):
         return function
 
     return enter
+
+
+def kinds(area: str, table: Iterable[tuple], run: Callable) -> None:
+    """Enter a kind per row: its name, and what ``run`` gets after the place."""
+    for name, *given in table:
+        kind(area, name)(lambda place, given=given: run(place, *given))
 
 
 class Outcome(Exception):

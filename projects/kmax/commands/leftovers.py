@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mmengine.dist import is_main_process
 
+from kmax_deeplab.locks import LOCK_NAME
+
 
 @contextmanager
 def removed_if_nothing_done(folder: str) -> Iterator[None]:
@@ -24,8 +26,8 @@ def removed_if_nothing_done(folder: str) -> Iterator[None]:
 
 
 def _holds_nothing(folder: Path) -> bool:
-    """Tell whether there are only copies of the config and logs of no iteration."""
-    files = [path for path in folder.rglob('*') if not path.is_dir()]
+    """Tell whether there are only copies of the config, logs of no iteration, and our lock."""
+    files = [path for path in folder.rglob('*') if not path.is_dir() and path.name != LOCK_NAME]
     return all(
         path.suffix == '.py' or path.suffix == '.log' and 'Iter(' not in path.read_text('utf-8')
         for path in files
