@@ -92,6 +92,8 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
         SystemExit: If it fails: with status 2 for wrong use or bad input, 130 where Ctrl-C ends it.
     """
     called = prog or Path(sys.argv[0]).name
+    # Of a damaged image it says less than the line that names the file. Read by its first import.
+    os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
     full = '--traceback' in (sys.argv[1:] if argv is None else argv)
     try:
         register()

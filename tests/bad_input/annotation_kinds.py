@@ -4,7 +4,9 @@ import os
 
 from kinds import kind, kinds
 from panoptic_data import (
+    CHECK,
     PATH,
+    TEST,
     TRAIN,
     VAL,
     edit_both,
@@ -244,18 +246,30 @@ kinds(
         ('isthing that is text', set_category(isthing='yes'), CATEGORY + 'has "isthing": "yes"'),
         ('a name that is a number', set_category(name=3), CATEGORY + 'has "name": 3'),
         ('a colour by its name', set_category(color='blue'), CATEGORY + 'has "color": "blue"'),
-        ('a colour from 0 to 1', set_category(color=[0, 0.5, 1]), CATEGORY + r'has "color": \[0, 0'),
+        (
+            'a colour from 0 to 1',
+            set_category(color=[0, 0.5, 1]),
+            CATEGORY + r'has "color": \[0, 0',
+        ),
         ('a colour above 255', set_category(color=[0, 0, 256]), CATEGORY + 'has "color"'),
         ('a colour of four parts', set_category(color=[0, 0, 1, 1]), CATEGORY + 'has "color"'),
         ('two categories of one id', set_category(id=2), 'several categories with the id 2'),
         ('two categories of one name', set_category(name='person'), "with the name 'person'"),
         ('names that differ in spaces', set_category(name=' person '), "with the name 'person'"),
         ('category ids of two types', set_category(id='1'), 'category ids of two types'),
-        ('more classes than the model', lambda c: c['categories'].append(
-            dict(id=20, name='tree', isthing=0)), 'has 2 thing and 3 stuff classes'),
+        (
+            'more classes than the model',
+            lambda c: c['categories'].append(dict(id=20, name='tree', isthing=0)),
+            'has 2 thing and 3 stuff classes',
+        ),
         ('things taken for stuff', set_category(isthing=0), 'has 1 thing and 3 stuff classes'),
-        ('more than 999 classes', lambda c: c['categories'].extend(
-            dict(id=n, name=f'tree {n}', isthing=0) for n in range(20, 1020)), 'no more than 999'),
+        (
+            'more than 999 classes',
+            lambda c: c['categories'].extend(
+                dict(id=n, name=f'tree {n}', isthing=0) for n in range(20, 1020)
+            ),
+            'no more than 999',
+        ),
     ],
     change_content,
 )
@@ -280,9 +294,12 @@ def string_ids(place):
 
 @kind(AREA, 'no area, which validation needs and training does not')
 def no_area(place):
-    message = SEGMENT + r"lacks the fields \['area'\]"
     drop_area = drop('annotations', 0, 'segments_info', 0, 'area')
     place.edit_json(TRAIN, drop_area)
     works_everywhere(place)
     place.edit_json(VAL, drop_area)
-    refused_everywhere(place, message)
+    message = SEGMENT + r"lacks the fields \['area'\]"
+    place.command(*TEST, '--work-dir', 'again').refused(message)
+    place.command(*CHECK).reported(message)
+    with place.raises(ValueError, message):
+        pq_compute(VAL, VAL)

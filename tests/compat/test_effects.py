@@ -18,6 +18,7 @@ REPLACED = {
     'mmdet.apis.det_inferencer.DetInferencer.pred2dict',
     'mmdet.apis.det_inferencer.DetInferencer.visualize',
     'mmdet.evaluation.metrics.semseg_metric.imwrite',
+    'mmengine.fileio.backends.local_backend.LocalBackend.get',
     'mmengine.infer.infer.BaseInferencer._init_model',
     'mmengine.infer.infer.BaseInferencer.__init_subclass__',
 }
