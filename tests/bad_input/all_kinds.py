@@ -3,5 +3,6 @@
 import annotation_kinds  # noqa: F401
 import image_kinds  # noqa: F401
 import kinds
+import split_kinds  # noqa: F401
 
 KINDS = kinds.KINDS

@@ -17,6 +17,7 @@ REPLACED = {
     'mmdet.apis.det_inferencer.DetInferencer._load_weights_to_model',
     'mmdet.apis.det_inferencer.DetInferencer.pred2dict',
     'mmdet.apis.det_inferencer.DetInferencer.visualize',
+    'mmdet.evaluation.metrics.semseg_metric.SemSegMetric.process',
     'mmdet.evaluation.metrics.semseg_metric.imwrite',
     'mmengine.fileio.backends.local_backend.LocalBackend.get',
     'mmengine.infer.infer.BaseInferencer._init_model',

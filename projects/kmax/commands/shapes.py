@@ -24,6 +24,7 @@ from ..datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene
 from ..panoptic.files import write_panoptic_json, write_panoptic_png
 from ..parallel import run_parallel
 from .arguments import add_workers, check_least, make_parser
+from .preparation import held
 from .progress import show_progress
 
 VERSION = 2  # raise it whenever the same arguments would give other pictures
@@ -58,11 +59,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     recipe = dict(
         version=VERSION, seed=args.seed, size=list(args.size), train=args.train, val=args.val
     )
-    if not claim_folder(args.out_dir, recipe, args.force):
-        print(f'{args.out_dir} already holds this data set, nothing to draw')
-        return
-    for split in SPLITS:
-        draw_split(args.out_dir, split, recipe, args.workers)
+    with held(args.out_dir):
+        if not claim_folder(args.out_dir, recipe, args.force):
+            print(f'{args.out_dir} already holds this data set, nothing to draw')
+            return
+        for split in SPLITS:
+            draw_split(args.out_dir, split, recipe, args.workers)
     print(f'{args.train} training and {args.val} validation scenes are in {args.out_dir}')
 
 

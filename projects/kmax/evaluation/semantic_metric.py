@@ -68,9 +68,13 @@ class KMaXSemanticMetric(AnnotatedMetric):
             gt_label = label_of_id.get(gt_id)
             if gt_label is None:
                 continue
+            if pred_label >= areas.shape[1]:
+                raise ValueError(
+                    f'{type(self).__name__}: the prediction of image {img_id} holds the label '
+                    f'{pred_label}, but the {areas.shape[1]} classes count from 0'
+                )
             annotated[gt_label] += pixels
-            if pred_label < areas.shape[1]:
-                predicted[pred_label] += pixels
+            predicted[pred_label] += pixels
             if pred_label == gt_label:
                 intersection[gt_label] += pixels
         return areas
