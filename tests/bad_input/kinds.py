@@ -232,7 +232,7 @@ class Place:
             os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdout = os.fdopen(1, 'w', buffering=1)
-        sys.stderr = os.fdopen(2, 'w', buffering=1)
+        sys.stderr = os.fdopen(2, 'w', buffering=1, errors='backslashreplace')
         os.environ.update(env)
         _forget_names()
         if before is not None:

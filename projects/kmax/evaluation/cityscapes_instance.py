@@ -26,6 +26,7 @@ from ..panoptic.local_files import read_pixels
 from . import cityscapes_scripts
 from .export import PendingFolder
 from .file_metric import FileMetric
+from .image_metric import known_label
 from .instance_metric import read_instances
 
 IMAGE_SUFFIX = '_leftImg8bit'
@@ -78,7 +79,8 @@ class KMaXCityscapesInstanceMetric(FileMetric):
         unknown = [name for name in classes if name not in self._labels]
         if unknown:
             raise ValueError(f'Cityscapes has no classes {unknown}')
-        ids = [self._labels[classes[label]].id for label in labels]
+        names = (classes[known_label(n, len(classes), sample.get('img_id'))] for n in labels)
+        ids = [self._labels[name].id for name in names]
         stem = Path(sample['img_path']).stem.removesuffix(IMAGE_SUFFIX)
         return partial(self._examine, stem, ids, scores, masks)
 

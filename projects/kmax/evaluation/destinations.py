@@ -73,6 +73,8 @@ def refuse_shared_destinations(
 
 
 def _find(registry: Any, kind: Any) -> type | None:
+    if kind is None:
+        raise ValueError('an evaluator has no "type", the name of its metric')
     return registry.get(kind) if isinstance(kind, str) else kind
 
 

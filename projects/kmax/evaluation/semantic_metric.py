@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..panoptic.id_runs import count_overlaps
 from .annotated_metric import AnnotatedMetric
+from .image_metric import known_label
 from .semantic import summarise_areas
 
 
@@ -68,13 +69,8 @@ class KMaXSemanticMetric(AnnotatedMetric):
             gt_label = label_of_id.get(gt_id)
             if gt_label is None:
                 continue
-            if pred_label >= areas.shape[1]:
-                raise ValueError(
-                    f'{type(self).__name__}: the prediction of image {img_id} holds the label '
-                    f'{pred_label}, but the {areas.shape[1]} classes count from 0'
-                )
             annotated[gt_label] += pixels
-            predicted[pred_label] += pixels
+            predicted[known_label(pred_label, areas.shape[1], img_id)] += pixels
             if pred_label == gt_label:
                 intersection[gt_label] += pixels
         return areas
