@@ -50,8 +50,8 @@ def _is_color(value: Any) -> bool:
     )
 
 
-# Half a character, as of a broken "\\ud83d", is in no name; the bytes of a name that is not in UTF-8
-# are halves, too, but 128 others.
+# Half a character, as of a broken pair, is in no name; what stands for a byte of a name that is not
+# in UTF-8 is a half too, but one of 128 others.
 _NO_FILE_NAME = re.compile(
     r'^$|[\\\0\ud800-\udc7f\udd00-\udfff]|^[a-z][a-z0-9+.-]*://', re.IGNORECASE
 )
