@@ -52,6 +52,8 @@ def explain(error: BaseException) -> str | None:
     text = text_of(error)
     if REMOTE.search(text):
         return _explain_remote(text)
+    if isinstance(error, MemoryError) or type(error).__name__ == 'OutOfMemoryError':
+        return f'out of memory: {text.partition(chr(10))[0]}'.removesuffix(': MemoryError')
     cause = error.__cause__
     if type(cause).__name__ in ('_RemoteTraceback', 'RemoteTraceback'):
         return text if _explain_remote(str(cause).strip('\n"')) is not None else None
@@ -65,8 +67,6 @@ def explain(error: BaseException) -> str | None:
             and _was_said(error.__traceback__)
         )
     )
-    if isinstance(error, MemoryError) or type(error).__name__ == 'OutOfMemoryError':
-        return f'out of memory: {text.partition(chr(10))[0]}'.removesuffix(': MemoryError')
     return text if of_users else None
 
 

@@ -15,12 +15,13 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from mmengine.logging import MMLogger
@@ -53,6 +54,12 @@ def kind(area: str, name: str):
         return function
 
     return enter
+
+
+def kinds(area: str, table: Iterable[tuple], run: Callable) -> None:
+    """Enter a kind per row: its name, and what ``run`` gets after the place."""
+    for name, *given in table:
+        kind(area, name)(lambda place, given=given: run(place, *given))
 
 
 class Outcome(Exception):
@@ -88,8 +95,9 @@ class Result:
         self._no_traceback()
         if self.status == 0:
             raise Outcome('silent', f'{self.words} ended with status 0: {self.text[-800:]}')
-        lines = self.err.splitlines()
-        clear = len(lines) == 1 and re.search(rf'error: .*{message}', self.err)
+        # libpng writes there itself.
+        lines = [line for line in self.err.splitlines() if not line.startswith('libpng ')]
+        clear = len(lines) == 1 and re.search(rf'error: .*{message}', lines[0])
         if not clear or self.status != 2:
             raise Outcome('unclear', f'{self.words}: status {self.status}: {self.err[-2000:]}')
         self._left(leaves)
@@ -159,8 +167,6 @@ class Place:
 
     def edit_ids(self, name: str, change: Callable) -> None:
         """Change the ids (H, W) of a panoptic PNG, in place or by returning others."""
-        import cv2
-
         blue, green, red = np.moveaxis(cv2.imread(str(self.path(name))).astype(np.int64), 2, 0)
         ids = red + 256 * green + 65536 * blue
         changed = change(ids)
@@ -206,8 +212,10 @@ class Place:
             if path.is_symlink():
                 found[path.relative_to(self.folder)] = os.readlink(path)
             elif path.is_file():
-                content = hashlib.md5(path.read_bytes()).hexdigest()
-                found[path.relative_to(self.folder)] = content
+                with path.open('rb') as file:
+                    content = hashlib.md5(file.read(2**24)).hexdigest()
+                # One that is larger has holes.
+                found[path.relative_to(self.folder)] = f'{content} {path.stat().st_size}'
         return found
 
     def _unharmed(self, known, what):
@@ -224,7 +232,7 @@ class Place:
             os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdout = os.fdopen(1, 'w', buffering=1)
-        sys.stderr = os.fdopen(2, 'w', buffering=1)
+        sys.stderr = os.fdopen(2, 'w', buffering=1, errors='backslashreplace')
         os.environ.update(env)
         _forget_names()
         if before is not None:
@@ -233,7 +241,8 @@ class Place:
 
 
 def _forget_names():
-    """Loggers and visualizers of earlier runs write elsewhere."""
+    """Loggers and visualizers of earlier runs write elsewhere; be as quiet as a new process."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     torch.set_num_threads(1)
     MMLogger._instance_dict.clear()
     Visualizer._instance_dict.clear()

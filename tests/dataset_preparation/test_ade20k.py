@@ -135,7 +135,7 @@ PNG = 'training/ADE_train_00000001.png'
         (
             'annotations',
             lambda path: path.write_bytes(path.read_bytes()[:60]),
-            f'annotations/{PNG} is damaged or not a PNG of grey',
+            f'annotations/{PNG} is truncated or not an image',
         ),
         (
             'annotations',

@@ -2,10 +2,14 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmdet.registry import DATASETS
 from mmengine.registry import init_default_scope
+
+from kmax_deeplab.locks import LOCK_NAME, hold, release
 
 from ..inspection.datasets import inspect_dataset
 from ..panoptic.faults import Fault, FaultKind
@@ -22,6 +26,20 @@ def preparation_parser(description: str | None, prog: str | None, out: str) -> A
     parser.add_argument('out', type=Path, help=f'folder to write, as {out}')
     add_workers(parser)
     return parser
+
+
+@contextmanager
+def held(out: Path) -> Iterator[None]:
+    """Keep other processes from writing the data set ``out`` in the block; a ValueError names one.
+
+    The lock lies beside it: what fails before there is a data set leaves no folder.
+    """
+    lock_file = out.absolute().with_name(f'{out.absolute().name}{LOCK_NAME}')
+    hold(out, lock_file)
+    try:
+        yield
+    finally:
+        release([lock_file])
 
 
 def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:

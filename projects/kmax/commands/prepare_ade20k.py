@@ -22,7 +22,7 @@ from ..dataset_preparation.archives import collect, find_missing
 from ..panoptic.faults import Fault
 from ..panoptic.files import write_panoptic_json
 from ..parallel import run_parallel
-from .preparation import finish, preparation_parser
+from .preparation import finish, held, preparation_parser
 from .progress import show_progress
 
 ROOT = 'ADEChallengeData2016'
@@ -76,12 +76,13 @@ def check_agreement(converted: list[Converted], split: Split) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare ADE20K as the command line says."""
     args = preparation_parser(__doc__, prog, 'data/ADEChallengeData2016').parse_args(argv)
-    collect(args.src, args.out, DOWNLOADS, PARTS, show_progress)
-    if (args.src / ROOT).is_dir():
-        collect(args.src / ROOT, args.out, {}, PARTS, show_progress)
-    folders = {f'{part}/{split}': PARTS[part] for part in PARTS for split in SPLITS.values()}
-    faults = find_missing(args.src, args.out, folders)
-    if not faults:
-        for name in SPLITS:
-            faults += convert_split(args.out, name, args.workers)
-    finish(args.prog, faults, f'ADE20K is ready in {args.out}')
+    with held(args.out):
+        collect(args.src, args.out, DOWNLOADS, PARTS, show_progress)
+        if (args.src / ROOT).is_dir():
+            collect(args.src / ROOT, args.out, {}, PARTS, show_progress)
+        folders = {f'{part}/{split}': PARTS[part] for part in PARTS for split in SPLITS.values()}
+        faults = find_missing(args.src, args.out, folders)
+        if not faults:
+            for name in SPLITS:
+                faults += convert_split(args.out, name, args.workers)
+        finish(args.prog, faults, f'ADE20K is ready in {args.out}')

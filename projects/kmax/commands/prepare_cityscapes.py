@@ -18,7 +18,7 @@ from ..dataset_preparation.archives import collect, find_missing
 from ..dataset_preparation.image_files import measure_all
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.files import read_panoptic_json, write_panoptic_json
-from .preparation import check_split, finish, preparation_parser
+from .preparation import check_split, finish, held, preparation_parser
 from .progress import show_progress
 
 PARTS = ('leftImg8bit', 'gtFine')
@@ -119,14 +119,17 @@ def list_test_images(out: Path, workers: int) -> list[Fault]:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare Cityscapes as the command line says."""
     args = preparation_parser(__doc__, prog, 'data/cityscapes').parse_args(argv)
-    downloads = dict.fromkeys(map(archive_of, PARTS), '')
-    collect(args.src, args.out, downloads, PARTS, show_progress)
-    needed = {
-        f'{part}/{split}': f'{archive_of(part)} from {URL}' for part in PARTS for split in SPLITS
-    }
-    faults = find_missing(args.src, args.out, needed)
-    if not faults:
-        for split in SPLITS:
-            faults += prepare_split(args.out, split, args.workers)
-    faults = faults or list_test_images(args.out, args.workers)
-    finish(args.prog, faults, f'Cityscapes is ready in {args.out}')
+    with held(args.out):
+        downloads = dict.fromkeys(map(archive_of, PARTS), '')
+        collect(args.src, args.out, downloads, PARTS, show_progress)
+        needed = {
+            f'{part}/{split}': f'{archive_of(part)} from {URL}'
+            for part in PARTS
+            for split in SPLITS
+        }
+        faults = find_missing(args.src, args.out, needed)
+        if not faults:
+            for split in SPLITS:
+                faults += prepare_split(args.out, split, args.workers)
+        faults = faults or list_test_images(args.out, args.workers)
+        finish(args.prog, faults, f'Cityscapes is ready in {args.out}')

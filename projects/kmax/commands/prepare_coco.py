@@ -16,7 +16,7 @@ from pathlib import Path
 from ..dataset_preparation.archives import collect, find_missing, unpack
 from ..dataset_preparation.image_files import list_images, measure_all
 from ..panoptic.faults import Fault
-from .preparation import check_split, finish, preparation_parser
+from .preparation import check_split, finish, held, preparation_parser
 from .progress import show_progress
 
 ANNOTATIONS = 'panoptic_annotations_trainval2017.zip'
@@ -82,9 +82,10 @@ def check(out: Path, split: str, workers: int) -> list[Fault]:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare COCO as the command line says."""
     args = parse_args(argv, prog)
-    collect_all(args)
-    faults = find_missing(args.src, args.out, list_needed(args.splits))
-    if not faults:
-        for split in args.splits:
-            faults += check(args.out, split, args.workers)
-    finish(args.prog, faults, f'COCO is ready in {args.out}')
+    with held(args.out):
+        collect_all(args)
+        faults = find_missing(args.src, args.out, list_needed(args.splits))
+        if not faults:
+            for split in args.splits:
+                faults += check(args.out, split, args.workers)
+        finish(args.prog, faults, f'COCO is ready in {args.out}')

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..dataset_preparation.image_files import list_images, measure_all, number_images
+from ..panoptic.categories import find_category_faults
+from ..panoptic.faults import refuse
 from ..panoptic.files import read_panoptic_json, write_panoptic_json
 from .arguments import add_workers, make_parser
 from .preparation import finish
@@ -32,11 +34,10 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Write the JSON."""
     args = parse_args(argv, prog)
-    categories = (
-        read_panoptic_json(args.categories, ('categories',))['categories']
-        if args.categories
-        else []
-    )
+    categories = []
+    if args.categories:
+        categories = read_panoptic_json(args.categories, ('categories',))['categories']
+        refuse(find_category_faults(categories, {}, str(args.categories)))
     names = list_images(args.src)
     paths = [args.src / name for name in names]
     sizes, faults = measure_all(paths, args.workers, show_progress, 'reading images')

@@ -22,8 +22,11 @@ from kmax_deeplab.atomic_file import write_atomically
 
 from ..datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene
 from ..panoptic.files import write_panoptic_json, write_panoptic_png
+from ..panoptic.json_files import read_json
+from ..panoptic.local_files import MAX_PIXELS
 from ..parallel import run_parallel
 from .arguments import add_workers, check_least, make_parser
+from .preparation import held
 from .progress import show_progress
 
 VERSION = 2  # raise it whenever the same arguments would give other pictures
@@ -48,6 +51,8 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     args = parser.parse_args(argv)
     if min(args.size) < MIN_SIDE:
         parser.error(f'--size needs at least {MIN_SIDE} pixels a side, got {args.size}')
+    if args.size[0] * args.size[1] > MAX_PIXELS:
+        parser.error(f'--size may be up to {MAX_PIXELS} pixels in all, got {args.size}')
     check_least(parser, args, train=0, val=0, seed=0, workers=1)
     return args
 
@@ -58,11 +63,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     recipe = dict(
         version=VERSION, seed=args.seed, size=list(args.size), train=args.train, val=args.val
     )
-    if not claim_folder(args.out_dir, recipe, args.force):
-        print(f'{args.out_dir} already holds this data set, nothing to draw')
-        return
-    for split in SPLITS:
-        draw_split(args.out_dir, split, recipe, args.workers)
+    with held(args.out_dir):
+        if not claim_folder(args.out_dir, recipe, args.force):
+            print(f'{args.out_dir} already holds this data set, nothing to draw')
+            return
+        for split in SPLITS:
+            draw_split(args.out_dir, split, recipe, args.workers)
     print(f'{args.train} training and {args.val} validation scenes are in {args.out_dir}')
 
 
@@ -97,9 +103,9 @@ def claim_folder(out_dir: Path, recipe: dict[str, Any], force: bool) -> bool:
 
 def _read_recipe(mark: Path) -> Any:
     try:
-        return json.loads(mark.read_text())
+        return read_json(mark, str(mark))
     except ValueError as error:
-        raise OSError(f'{mark} is not valid JSON ({error}); delete {mark.parent}') from None
+        raise ValueError(f'{error}; delete {mark.parent} to draw it anew') from error
 
 
 def is_complete(out_dir: Path, recipe: dict[str, Any]) -> bool:

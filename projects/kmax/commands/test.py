@@ -53,6 +53,13 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     args = parser.parse_args(argv)
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
         parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
+    if args.out is not None:
+        place = Path(args.out)
+        if place.is_dir():
+            parser.error(f'--out: {place} is a folder; name the file to write')
+        parent = next(parent for parent in place.absolute().parents if parent.exists())
+        if not parent.is_dir():
+            parser.error(f'--out: {parent} is a file, and no folder to write {place} to')
     if args.outfile_prefix is not None and not args.format_only:
         parser.error('--outfile-prefix needs --format-only')
     return args

@@ -12,6 +12,7 @@ from . import (
     det_predictions,
     image_inputs,
     inferencer_files,
+    local_backend,
     metric_rules,
     mmcv_ext,
     mmdet_import,
@@ -40,3 +41,4 @@ image_inputs.apply()
 inferencer_files.apply()
 seg_inferencer.apply()
 semseg_metric.apply()
+local_backend.apply()

@@ -17,8 +17,11 @@ from mmdet.datasets import ADE20KInstanceDataset, ADE20KPanopticDataset, ADE20KS
 from mmdet.datasets.ade20k import ADE_PALETTE
 from numpy.typing import NDArray
 
+from kmax_deeplab.errors import text_of
+
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.files import write_panoptic_png
+from ..panoptic.local_files import read_pixels
 from ..panoptic.segments import segment_info
 from ..void import VOID_ID
 from .image_files import measure
@@ -108,8 +111,13 @@ def convert_image(split: Split, png_dir: Path, name: str) -> Converted | Fault:
     size = measure(split.image(name))
     if isinstance(size, Fault):
         return size
-    semantic: Any = cv2.imread(str(split.semantic(name)), cv2.IMREAD_UNCHANGED)
-    instance: Any = cv2.imread(str(split.instance(name)), cv2.IMREAD_UNCHANGED)
+    try:
+        semantic, instance = (
+            read_pixels(path, cv2.IMREAD_UNCHANGED)
+            for path in (split.semantic(name), split.instance(name))
+        )
+    except OSError as error:
+        return Fault(FaultKind.BROKEN_PNG, text_of(error), name)
     for fault in _find_faults(split, name, size, semantic, instance):
         return fault
     ids, infos = _merge(semantic, instance)
@@ -132,16 +140,16 @@ def _find_faults(
         (split.semantic(name), semantic, 2),
         (split.instance(name), instance, 3),
     ):
-        if grid is None or grid.ndim != dims or grid.dtype != np.uint8:
-            message = f'{path} is damaged or not a PNG of {"grey" if dims == 2 else "RGB"} bytes'
+        if grid.ndim != dims or grid.dtype != np.uint8:
+            message = f'{path} is no PNG of {"grey" if dims == 2 else "RGB"} bytes'
             yield Fault(FaultKind.BROKEN_PNG, message, name)
         elif grid.shape[1::-1] != size:
             message = '{} is {}x{} pixels, but its image is {}x{}'
             yield Fault(FaultKind.SIZE, message.format(path, *grid.shape[1::-1], *size), name)
-    if semantic is not None and semantic.max(initial=0) > len(ADE_PALETTE):
+    if semantic.max(initial=0) > len(ADE_PALETTE):
         message = f'{split.semantic(name)} holds class {semantic.max()} of {len(ADE_PALETTE)}'
         yield Fault(FaultKind.UNKNOWN_CATEGORY, message, name)
-    if instance is not None and instance.ndim == 3:
+    if instance.ndim == 3:
         pairs = find_instances(instance)
         for category, number in pairs.tolist():
             described = f'instance {number} of {split.instance(name)}'

@@ -13,9 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kmax_deeplab.atomic_file import remove_temporaries, write_atomically
-from kmax_deeplab.paths import place_within
+from kmax_deeplab.paths import place_within, refuse_shared_names
 
 from ..panoptic.faults import Fault, FaultKind
+from ..panoptic.local_files import check_regular
 from ..parallel import Progress
 
 MAX_MEMBER = 2 * 2**30
@@ -37,12 +38,16 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
     Files appear in ``out_dir`` when all are unpacked, a new folder at once: a folder of images
     would not tell that a part of them is missing. What is in the archive's folder ``strip`` goes to
     ``out_dir`` itself. A ValueError says that the archive is damaged, names files outside of
-    ``out_dir``, would write through a link in it, or holds a file of more than ``MAX_MEMBER``; an
+    ``out_dir``, would write through a link in it, has two files of one name, or holds one of more
+    than ``MAX_MEMBER``, or that it needs a password; an
     OSError, that the disk has no room for what it says it holds.
     """
     unpacked = out_dir / f'.{archive.name}.unfinished'
     with _open(archive) as members:
         places = {member.name: _place(member, strip, archive) for member in members}
+        # Some archives hold a file twice, which is no harm.
+        found = {(str(places[member.name]), member.size): member.name for member in members}
+        refuse_shared_names(((place, name) for (place, _), name in found.items()), str(archive))
 
         def is_there(member: Member) -> bool:
             place = places[member.name]
@@ -101,6 +106,7 @@ def _merge(source: Path, target: Path) -> None:
 
 @contextmanager
 def _open(archive: Path) -> Iterator[list[Member]]:
+    check_regular(archive)
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as content:
@@ -111,6 +117,9 @@ def _open(archive: Path) -> Iterator[list[Member]]:
     except (zipfile.BadZipFile, tarfile.ReadError, zlib.error, EOFError) as error:
         message = f'archive {archive} is damaged, download it again: {error}'
         raise ValueError(message) from error
+    except RuntimeError as error:
+        # A password, or a method of compression that Python has not.
+        raise ValueError(f'archive {archive} cannot be unpacked: {error}') from error
 
 
 def _zip_members(content: zipfile.ZipFile) -> Iterator[Member]:
@@ -146,7 +155,7 @@ def collect(
     if not src.is_dir():
         raise FileNotFoundError(f'{src} is not a folder; give the one with the downloads')
     for name, strip in downloads.items():
-        if (src / name).is_file():
+        if (src / name).exists():
             unpack(src / name, out_dir, progress, strip)
 
     for name in parts:

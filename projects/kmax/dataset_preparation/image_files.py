@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
-import numpy as np
+
+from kmax_deeplab.errors import text_of
 
 from ..panoptic.faults import Fault, FaultKind
+from ..panoptic.local_files import read_pixels
 from ..parallel import Progress, run_parallel
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
@@ -45,12 +47,12 @@ def number_images(names: list[str]) -> dict[str, int]:
 
 def measure(path: Path) -> tuple[int, int] | Fault:
     """Read an image whole and return its width and height as it is shown, or what is wrong."""
-    if not path.is_file():
+    if not path.exists():
         return Fault(FaultKind.MISSING_IMAGE, f'image {path} does not exist')
-    content = path.read_bytes()
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    if image is None:
-        return Fault(FaultKind.BROKEN_IMAGE, f'image {path} is truncated or not an image')
+    try:
+        image = read_pixels(path, cv2.IMREAD_COLOR)
+    except OSError as error:
+        return Fault(FaultKind.BROKEN_IMAGE, f'image {text_of(error)}')
     return image.shape[1], image.shape[0]
 
 

@@ -10,7 +10,6 @@ from mmengine.fileio import join_path
 from ..panoptic.categories import complete_metainfo, label_categories
 from ..panoptic.faults import refuse
 from ..panoptic.files import read_panoptic_json
-from ..panoptic.local_files import check_image
 from ..panoptic.records import SEGMENT_FIELDS, find_record_faults, sound_records
 from ..panoptic.segments import measures_of, parse_segments
 from ..panoptic.survey import Survey, survey_records
@@ -135,7 +134,6 @@ class KMaXPanopticDataset(BaseDetDataset):
         """
         record = self.get_data_info(idx)
         with naming_image(record, self.ann_file):
-            check_image(record['img_path'])
             return pipeline({**record, 'dataset': self})
 
 

@@ -5,15 +5,18 @@ from contextlib import contextmanager
 
 import cv2
 
+from ..panoptic.local_files import check_image
+
 
 @contextmanager
 def naming_image(record: dict, ann_file: str) -> Iterator[None]:
     """Let errors of reading an image name it, by ``img_id`` and ``img_path``, and its ``ann_file``.
 
-    A missing image is a FileNotFoundError, one that cannot be read an OSError.
+    A missing image is a FileNotFoundError, one that cannot be read, or is none to read, an OSError.
     """
     described = f'image {record["img_id"]} ({record["img_path"]}) of {ann_file}'
     try:
+        check_image(record['img_path'])
         yield
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{described}: {error}') from error

@@ -19,11 +19,14 @@ from mmengine.logging import print_log
 from numpy.typing import NDArray
 
 from kmax_deeplab.atomic_file import write_atomically
+from kmax_deeplab.errors import text_of
 from kmax_deeplab.paths import refuse_shared_names
 
+from ..panoptic.local_files import read_pixels
 from . import cityscapes_scripts
 from .export import PendingFolder
 from .file_metric import FileMetric
+from .image_metric import known_label
 from .instance_metric import read_instances
 
 IMAGE_SUFFIX = '_leftImg8bit'
@@ -76,7 +79,8 @@ class KMaXCityscapesInstanceMetric(FileMetric):
         unknown = [name for name in classes if name not in self._labels]
         if unknown:
             raise ValueError(f'Cityscapes has no classes {unknown}')
-        ids = [self._labels[classes[label]].id for label in labels]
+        names = (classes[known_label(n, len(classes), sample.get('img_id'))] for n in labels)
+        ids = [self._labels[name].id for name in names]
         stem = Path(sample['img_path']).stem.removesuffix(IMAGE_SUFFIX)
         return partial(self._examine, stem, ids, scores, masks)
 
@@ -114,12 +118,17 @@ class KMaXCityscapesInstanceMetric(FileMetric):
         if self.gt_folder is None:
             return {}
         gt_file = self.gt_folder / stem.partition('_')[0] / f'{stem}{GT_SUFFIX}'
-        if not gt_file.is_file():
+        if not gt_file.exists():
             raise FileNotFoundError(f'annotation {gt_file} of image {stem} does not exist')
-        annotated = cv2.imread(str(gt_file), cv2.IMREAD_UNCHANGED)
-        if annotated is None or annotated.shape != size:
-            found = 'cannot be read' if annotated is None else f'has size {annotated.shape}'
-            raise ValueError(f'annotation {gt_file} {found}, but the prediction has size {size}')
+        try:
+            annotated = read_pixels(gt_file, cv2.IMREAD_UNCHANGED)
+        except OSError as error:
+            raise ValueError(f'annotation {text_of(error)}') from error
+        if annotated.shape != size:
+            raise ValueError(
+                f'annotation {gt_file} has size {annotated.shape}, but the prediction has size '
+                f'{size}'
+            )
         args = copy.copy(self._args)
         args.predictionPath = str(folder.resolve())
         text_file = str(folder.resolve() / f'{stem}_pred.txt')

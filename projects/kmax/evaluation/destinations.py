@@ -93,6 +93,8 @@ def _data_files(value: Any) -> Iterator[str]:
 
 
 def _find(registry: Any, kind: Any) -> type | None:
+    if kind is None:
+        raise ValueError('an evaluator has no "type", the name of its metric')
     return registry.get(kind) if isinstance(kind, str) else kind
 
 

@@ -20,6 +20,16 @@ from .recent_maps import RECENT_MAPS
 MAX_THREADS = 4
 
 
+def known_label(label: int, num_classes: int, img_id: Any) -> int:
+    """Return a predicted label; a ValueError says of which image it is no class."""
+    if not 0 <= label < num_classes:
+        raise ValueError(
+            f'the prediction of image {img_id} holds the label {label}, but the {num_classes} '
+            'classes count from 0'
+        )
+    return label
+
+
 class ImageMetric(BaseMetric):
     """Examines images in threads while the model predicts the next ones.
 

@@ -17,6 +17,7 @@ from kmax_deeplab.atomic_file import write_atomically
 
 from .annotated_metric import AnnotatedMetric
 from .file_metric import FileMetric
+from .image_metric import known_label
 from .instance import evaluate_instances
 
 NAMES = dict(
@@ -91,8 +92,8 @@ class KMaXInstanceMetric(AnnotatedMetric, FileMetric):
         annotated: list[dict] = []
         if not self.format_only:
             ids, segments, _ = self.ground_truth.read(img_id, size)
-            categories = self.ground_truth.categories
-            things = [s for s in segments if categories[s['category_id']]['isthing'] == 1]
+            known = self.ground_truth.categories
+            things = [s for s in segments if known[s['category_id']]['isthing'] == 1]
             encoded = encode_masks(ids == thing['id'] for thing in things)
             annotated = [
                 dict(
@@ -104,10 +105,11 @@ class KMaXInstanceMetric(AnnotatedMetric, FileMetric):
                 )
                 for thing, segmentation in zip(things, encoded, strict=True)
             ]
+        categories = self.category_of_label
         predicted = [
             dict(
                 image_id=img_id,
-                category_id=self.category_of_label[label],
+                category_id=categories[known_label(label, len(categories), img_id)],
                 segmentation=segmentation,
                 score=score,
             )

@@ -23,6 +23,7 @@ from .export import PanopticExport
 from .file_metric import FileMetric
 from .file_names import own_name, prediction_names
 from .ground_truth import PanopticGroundTruth
+from .image_metric import known_label
 from .matching import Matches, match_segments, sum_matches, summarise
 
 Matching = Callable[[Overlaps, list[dict], dict[int, int], str], dict[int, Matches]]
@@ -96,11 +97,12 @@ class KMaXPanopticMetric(AnnotatedMetric, FileMetric):
         name = self._names.get(img_id) or own_name(img_path)
         ids = prediction_ids(pred, ~is_void(pred, len(self.category_of_label)))
         PanopticExport(str(self.outfile_prefix)).add(name, ids)
-        segments = measure_segments(ids, self._describe)
+        segments = measure_segments(ids, partial(self._describe, img_id))
         return dict(image_id=img_id, file_name=name, segments_info=segments)
 
-    def _describe(self, segment_id: int) -> dict[str, int]:
-        category = self.category_of_label[(segment_id - 1) % INSTANCE_OFFSET]
+    def _describe(self, img_id: Any, segment_id: int) -> dict[str, int]:
+        label = (segment_id - 1) % INSTANCE_OFFSET
+        category = self.category_of_label[known_label(label, len(self.category_of_label), img_id)]
         is_thing = int(self.ground_truth.categories[category]['isthing'])
         return dict(category_id=category, isthing=is_thing)
 
@@ -125,10 +127,11 @@ def match_prediction(
     gt_ids, segments, image = truth.read(img_id, pred.shape)
     overlaps = count_overlaps(gt_ids, pred)
     truth.doubts.look(overlaps, segments, truth.png_of(img_id), img_id)
+    count = len(category_of_label)
     pred_categories = {
-        pred_id: category_of_label[pred_id % INSTANCE_OFFSET]
+        pred_id: category_of_label[known_label(pred_id % INSTANCE_OFFSET, count, img_id)]
         for pred_id in sorted({pred_id for _, pred_id in overlaps})
-        if not is_void(pred_id, len(category_of_label))
+        if not is_void(pred_id, count)
     }
     return match(overlaps, segments, pred_categories, image)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..panoptic.id_runs import count_overlaps
 from .annotated_metric import AnnotatedMetric
+from .image_metric import known_label
 from .semantic import summarise_areas
 
 
@@ -69,8 +70,7 @@ class KMaXSemanticMetric(AnnotatedMetric):
             if gt_label is None:
                 continue
             annotated[gt_label] += pixels
-            if pred_label < areas.shape[1]:
-                predicted[pred_label] += pixels
+            predicted[known_label(pred_label, areas.shape[1], img_id)] += pixels
             if pred_label == gt_label:
                 intersection[gt_label] += pixels
         return areas

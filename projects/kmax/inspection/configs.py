@@ -9,7 +9,7 @@ from mmdet.registry import DATASETS, METRICS
 from mmengine.config import Config
 
 from ..datasets.panoptic import KMaXPanopticDataset
-from ..engine.hooks.check_classes import HEADS, check_classes
+from ..engine.hooks.check_classes import HEADS, check_classes, check_same_classes
 from ..engine.hooks.warn_about_data import find_num_queries
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.survey import find_common_warnings
@@ -84,6 +84,7 @@ def _find_class_faults(cfg: Config, reports: list[DatasetReport]) -> Iterator[Fa
     counts = dict(model.get('panoptic_head', {}))
     heads = {name: SimpleNamespace(**{**counts, **model.get(name, {})}) for name in HEADS}
     first = reports[0].annotations
+    of_first = SimpleNamespace(metainfo=first.metainfo, ann_file=first.ann_file)
     for report in reports:
         found = report.annotations
         dataset = SimpleNamespace(metainfo=found.metainfo, ann_file=found.ann_file)
@@ -91,9 +92,10 @@ def _find_class_faults(cfg: Config, reports: list[DatasetReport]) -> Iterator[Fa
             check_classes(SimpleNamespace(**heads), dataset)
         except ValueError as error:
             yield Fault(FaultKind.CONFIG, str(error))
-        if found.classes and first.classes and found.classes != first.classes:
-            message = f'{found.ann_file} has the classes {found.classes}, but {first.ann_file} has '
-            yield Fault(FaultKind.CONFIG, message + str(first.classes))
+        try:
+            check_same_classes(of_first, dataset)
+        except ValueError as error:
+            yield Fault(FaultKind.CONFIG, str(error))
 
 
 def _find_evaluator_faults(cfg: Config) -> Iterator[Fault]:

@@ -13,7 +13,6 @@ from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.files import read_panoptic_png
 from ..panoptic.id_runs import find_runs
 from ..panoptic.leaks import digest
-from ..panoptic.local_files import check_image
 from ..void import VOID_ID
 
 
@@ -66,7 +65,6 @@ def _read_image(report: ImageReport, backend_args: dict | None) -> None:
     record = report.record
     try:
         with naming_image(record, record['ann_file']):
-            check_image(record['img_path'])
             loaded = LoadImageFromFile(backend_args=backend_args)({'img_path': record['img_path']})
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)

@@ -108,7 +108,7 @@ def write_report(path: Path, title: str, inspection: Inspection, num_pictures: i
             datasets=[_draw(report, num_pictures) for report in inspection.datasets],
         )
     )
-    write_atomically(path, html.encode())
+    write_atomically(path, html.encode(errors='backslashreplace'))
 
 
 def _embed(content: bytes, kind: str) -> str:

@@ -34,11 +34,16 @@ class KMaXEncoderDecoder(EncoderDecoder):
         """Make samples of evidence ``(B, K, H, W)`` as mmseg does, if it is finite.
 
         Raises:
-            ValueError: With the name of an image whose evidence is not.
+            ValueError: With the name of an image whose evidence is not, or whose annotation holds
+                labels that are no class.
         """
         if not math.isfinite(sum_logits(seg_logits).item()):
             totals = [sum_logits(evidence).item() for evidence in seg_logits]
             samples = data_samples or [SegDataSample()] * len(totals)
             for total, sample in zip(totals, samples, strict=True):
                 refuse_infinite(total, image_name(sample))
+        check_labels = getattr(self.decode_head, 'check_labels', None)
+        for sample in data_samples or ():
+            if check_labels is not None and 'gt_sem_seg' in sample:
+                check_labels(sample)
         return super().postprocess_result(seg_logits, data_samples)

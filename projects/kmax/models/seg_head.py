@@ -113,18 +113,29 @@ class KMaXSegHead(KMaXHead):
                 )
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def _panoptic_sample(self, sample: SegDataSample) -> DetDataSample:
-        """Number the classes of a semantic map as :func:`.targets.build_targets` reads segments."""
-        semantic = sample.gt_sem_seg.data.long()
-        present = semantic.unique()
-        present = present[present != self.ignore_index]
-        unknown = present[(present < 0) | (present >= self.num_classes)].tolist()
+    def check_labels(self, sample: SegDataSample) -> None:
+        """Raise a ValueError if a label is neither a class nor ``ignore_index``.
+
+        mmseg's metrics leave out such pixels.
+        """
+        labels = sample.gt_sem_seg.data
+        self._refuse_unknown(labels[labels != self.ignore_index], sample)
+
+    def _refuse_unknown(self, labels: Tensor, sample: SegDataSample) -> None:
+        unknown = labels[(labels < 0) | (labels >= self.num_classes)].unique().tolist()
         if unknown:
             raise ValueError(
                 f'the annotation {sample.get("seg_map_path")} of image {sample.get("img_path")} '
                 f'holds labels {unknown}, but decode_head.num_classes is {self.num_classes} and '
                 f'ignore_index {self.ignore_index}: correct them, or reduce_zero_label'
             )
+
+    def _panoptic_sample(self, sample: SegDataSample) -> DetDataSample:
+        """Number the classes of a semantic map as :func:`.targets.build_targets` reads segments."""
+        semantic = sample.gt_sem_seg.data.long()
+        present = semantic.unique()
+        present = present[present != self.ignore_index]
+        self._refuse_unknown(present, sample)
         # Labels may exceed the table: ignored ones are looked up as its last entry, void.
         id_of_label = present.new_zeros(self.num_classes + 1, dtype=torch.int16)
         id_of_label[present] = torch.arange(1, len(present) + 1).to(id_of_label)

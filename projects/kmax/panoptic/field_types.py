@@ -50,11 +50,22 @@ def _is_color(value: Any) -> bool:
     )
 
 
-_NO_FILE_NAME = re.compile(r'^$|[\\\0]|^[a-z][a-z0-9+.-]*://', re.IGNORECASE)
+# Half a character, as of a broken pair, is in no name; what stands for a byte of a name that is not
+# in UTF-8 is a half too, but one of 128 others.
+_NO_FILE_NAME = re.compile(
+    r'^$|[\\\0\ud800-\udc7f\udd00-\udfff]|^[a-z][a-z0-9+.-]*://', re.IGNORECASE
+)
 
 
 def _is_file_name(value: Any) -> bool:
     return type(value) is str and _NO_FILE_NAME.search(value) is None
+
+
+_NO_TEXT = re.compile(r'[\0-\x1f\x7f\ud800-\udfff]')
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and _NO_TEXT.search(value) is None
 
 
 ID: FieldType = (_one_of(int, str), 'a whole number or a string')
@@ -66,7 +77,8 @@ FILE_NAME: FieldType = (
 )
 
 IMAGE_TYPES = dict(id=ID, file_name=FILE_NAME, height=SIZE, width=SIZE)
-CATEGORY_TYPES = dict(id=ID, name=(_one_of(str), 'a string'), isthing=FLAG)
+NAME: FieldType = (_is_text, 'a string without control characters')
+CATEGORY_TYPES = dict(id=ID, name=NAME, isthing=FLAG)
 OPTIONAL_CATEGORY_TYPES = dict(color=(_is_color, 'a list of three whole numbers from 0 to 255'))
 ANNOTATION_TYPES = dict(
     image_id=ID, file_name=FILE_NAME, segments_info=(_one_of(list), 'a list of objects')

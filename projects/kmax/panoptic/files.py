@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kmax_deeplab.atomic_file import write_atomically
 
 from .json_files import read_json
-from .local_files import HEADER_BYTES, check_regular, check_size
+from .local_files import HEADER_BYTES, MAX_BYTES, check_regular, check_size
 
 MAX_ID = 256**3 - 1
 """Largest id a panoptic PNG can hold."""
@@ -96,7 +96,7 @@ def read_panoptic_png(
     """
     described = f'panoptic PNG {path} of {image}'
     try:
-        check_regular(path)
+        check_regular(path, MAX_BYTES)
         content = np.frombuffer(get(path, backend_args=backend_args), np.uint8)
         check_size(content[:HEADER_BYTES].tobytes(), path)
     except FileNotFoundError as error:

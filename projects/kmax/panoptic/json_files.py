@@ -9,6 +9,9 @@ from mmengine.fileio import get
 
 from .local_files import check_regular
 
+MAX_BYTES = 2**33
+"""Bytes of the largest JSON that is read; as objects it takes several times the memory."""
+
 
 def read_json(path: str | Path, described: str, backend_args: dict | None = None) -> Any:
     """Read a JSON in UTF-8, or in UTF-16 or UTF-32 as a byte order mark says.
@@ -19,7 +22,7 @@ def read_json(path: str | Path, described: str, backend_args: dict | None = None
         ValueError: When it is not valid JSON, or an object in it has a field twice.
     """
     try:
-        check_regular(path)
+        check_regular(path, MAX_BYTES)
         text = get(path, backend_args=backend_args)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{described} does not exist') from error

@@ -10,6 +10,7 @@ from stat import S_ISREG
 from typing import Any
 
 from .faults import Fault, FaultKind
+from .local_files import MAX_BYTES
 
 MAX_SIZES = 2000
 """Images of training, and of validation, whose file sizes are asked for."""
@@ -102,7 +103,7 @@ def _size(path: str) -> int | None:
         status = Path(path).stat()
     except (OSError, ValueError):
         return None
-    return status.st_size if S_ISREG(status.st_mode) else None
+    return status.st_size if S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES else None
 
 
 def _read(path: str) -> bytes | None:

@@ -10,6 +10,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch.utils.data import DataLoader, Dataset
 
 from ..datasets.reading_errors import naming_image
+from ..runtime.data_workers import watch
 
 
 class ImageFolder(Dataset):
@@ -40,7 +41,7 @@ def predict(model: Any, folder: Path, names: list[str], workers: int) -> Iterato
     The model is as ``init_detector`` makes it, with its config; other processes read the images.
     """
     images = ImageFolder(folder, names, model.cfg.test_dataloader.dataset.pipeline)
-    for [(name, data)] in DataLoader(images, num_workers=workers, collate_fn=list):
+    for [(name, data)] in watch(DataLoader(images, num_workers=workers, collate_fn=list)):
         if isinstance(data, str):
             yield name, data
         else:

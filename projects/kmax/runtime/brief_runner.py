@@ -1,10 +1,14 @@
-"""A runner that says on the terminal what it does, and all that it was given in its log file."""
+"""A runner that says on the terminal what it does, all that it was given in its log file, and
+which data worker keeps it waiting."""
 
 import logging
 from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from .data_workers import watch
 
 AT_LENGTH = (
     'Config:\n',
@@ -25,6 +29,11 @@ class BriefRunner(Runner):
             else:
                 handler.addFilter(is_brief)
         return logger
+
+    @staticmethod
+    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
+        """Build a data loader that waits for its workers no longer than its timeout."""
+        return watch(Runner.build_dataloader(*args, **kwargs))
 
 
 def is_brief(record: logging.LogRecord) -> bool:

@@ -17,7 +17,7 @@ TRACKERS = {
 }
 """The packages that mmengine's backends import, which have the same names on PyPI."""
 # Settings of a data loader that torch refuses without workers.
-OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context')
+OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'multiprocessing_context', 'timeout')
 
 
 def check_tracking(cfg: Config) -> None:

@@ -59,8 +59,14 @@ class KMaXPanopticCopyPaste(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Paste onto one sample.
 
-        A ValueError says that the sizes differ or that the source pipeline dropped the other image.
+        A ValueError says that the sizes differ, that the source pipeline dropped the other image,
+        or that the record is of another kind of data set.
         """
+        if 'dataset' not in results or 'gt_seg_map' not in results:
+            raise ValueError(
+                'KMaXPanopticCopyPaste needs the record of a KMaXPanopticDataset, which names its '
+                'dataset, and LoadPanopticIds before it'
+            )
         source = self._load(results['dataset'])
         if source['img'].shape != results['img'].shape:
             raise ValueError(

@@ -55,6 +55,12 @@ class PackKMaXInputs(PackDetInputs):
         sample.gt_panoptic_seg = PixelData(ids=torch.from_numpy(ids[None]))
         sample.gt_segments = InstanceData(labels=torch.from_numpy(labels))
         if self.with_sem_seg:
+            if labels.max(initial=0) >= IGNORED_LABEL:
+                raise ValueError(
+                    f'PackKMaXInputs: with_sem_seg makes maps of 8 bits, in which {IGNORED_LABEL} '
+                    f'is void, but image {results.get("img_path")} has a segment of class '
+                    f'{labels.max()}: leave out with_sem_seg, and use KMaXSemanticMetric'
+                )
             table = np.append(IGNORED_LABEL, labels).astype(np.uint8)
             sample.gt_sem_seg = PixelData(sem_seg=torch.from_numpy(table[ids[None]]))
         return packed

@@ -38,10 +38,17 @@ class LoadPanopticIds(BaseTransform):
 
         Raises:
             FileNotFoundError: If there is no such PNG.
-            ValueError: If it cannot be read or contradicts the image or the JSON.
+            ValueError: If it cannot be read or contradicts the image or the JSON, or the record is
+                of another kind of data set.
         """
         if results.get('seg_map_path') is None:
             return results
+        if 'segment_ids' not in results:
+            raise ValueError(
+                'LoadPanopticIds reads the records of KMaXPanopticDataset; that of image '
+                f'{results.get("img_path")} has no segment_ids: load those of other data sets by '
+                "mmdet's LoadPanopticAnnotations"
+            )
         image = f'image {results["img_id"]} in {results["ann_file"]}'
         ids = read_panoptic_png(results['seg_map_path'], image, self.backend_args)
         refuse(find_size_faults(ids.shape, results))

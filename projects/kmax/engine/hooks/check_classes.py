@@ -14,6 +14,9 @@ HEADS = ('panoptic_head', 'panoptic_fusion_head')
 class CheckClassesHook(Hook):
     """Compares the model's numbers of thing and stuff classes with those of its data.
 
+    The classes of training and validation must be the same, in the same order: the model learns
+    the labels of the one, and the other is evaluated by them.
+
     Data sets that do not tell things from stuff, and models without these numbers, pass.
     """
 
@@ -22,6 +25,9 @@ class CheckClassesHook(Hook):
         check_classes(runner.model, runner.train_loop.dataloader.dataset)
         if runner.val_loop is not None:
             self.before_val(runner)
+            check_same_classes(
+                *(loop.dataloader.dataset for loop in (runner.train_loop, runner.val_loop))
+            )
 
     def before_val(self, runner: Any) -> None:
         """Check the validation data."""
@@ -30,6 +36,21 @@ class CheckClassesHook(Hook):
     def before_test(self, runner: Any) -> None:
         """Check the test data."""
         check_classes(runner.model, runner.test_loop.dataloader.dataset)
+
+
+def check_same_classes(train: Any, val: Any) -> None:
+    """Raise a ValueError if two data sets that tell things from stuff have other classes."""
+    classes = [
+        tuple(dataset.metainfo['classes'])
+        for dataset in (train, val)
+        if 'thing_classes' in getattr(dataset, 'metainfo', {})
+    ]
+    if len(set(classes)) > 1:
+        sources = (getattr(each, 'ann_file', type(each).__name__) for each in (train, val))
+        raise ValueError(
+            '{1} has the classes {3}, but {0} has {2}: give both the same names and order of '
+            'categories, or metainfo=dict(classes=...)'.format(*sources, *classes)
+        )
 
 
 def check_classes(model: Any, dataset: Any) -> None:
