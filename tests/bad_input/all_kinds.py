@@ -6,6 +6,7 @@ import image_kinds  # noqa: F401
 import kinds
 import metric_kinds  # noqa: F401
 import preparation_kinds  # noqa: F401
+import semantic_kinds  # noqa: F401
 import split_kinds  # noqa: F401
 
 KINDS = kinds.KINDS

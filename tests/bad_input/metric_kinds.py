@@ -15,7 +15,7 @@ from mmdet.registry import DATASETS, METRICS, TRANSFORMS
 from mmengine.registry import init_default_scope
 from panoptic_data import VAL, segment_of, write_json
 
-from projects.kmax.evaluation import mask_ap, mean_iou, pq_compute
+from projects.kmax.evaluation import mask_ap, pq_compute
 from projects.kmax.panoptic_format import write_panoptic_png
 
 AREA = 'metrics'
@@ -309,37 +309,3 @@ def pasted(place):
     )  # fmt: skip
     with place.raises(ValueError, 'both pipelines must end with the same size'):
         dataset[0]
-
-
-SEMANTIC = 'semantic'
-
-
-def wrong_map(place, change, message):
-    for folder in ('gt', 'pred'):
-        place.path(folder).mkdir()
-        cv2.imwrite(f'{folder}/1.png', np.ones((9, 9), np.uint8))
-    change(place.path('gt/1.png'))
-    with place.raises((ValueError, FileNotFoundError), message):
-        mean_iou('gt', 'pred', 2)
-
-
-def write(labels):
-    return lambda path: cv2.imwrite(str(path), labels)
-
-
-kinds(
-    SEMANTIC,
-    [
-        ('maps that count from 1', write(np.full((9, 9), 2, np.uint8)), 'the label 2'),
-        ('a map of colours', write(np.ones((9, 9, 3), np.uint8)), 'must have one channel'),
-        ('a map of another size', write(np.ones((8, 9), np.uint8)), 'has size'),
-        ('a map in 16 bits', write(np.full((9, 9), 300, np.uint16)), 'holds the label 300'),
-        ('no map', os.unlink, 'holds no PNG'),
-        ('an empty map', lambda path: path.write_bytes(b''), 'cannot be read'),
-        ('a map that is a pipe', in_place_of(os.mkfifo), 'is a named pipe'),
-        ('a map that is a folder', in_place_of(os.mkdir), 'is a folder'),
-        ('a map of fractions', lambda path: (os.unlink(path), np.save('a.npy', 1),
-                                             path.write_text('0.5')), 'cannot be read'),
-    ],
-    wrong_map,
-)  # fmt: skip

@@ -6,6 +6,7 @@ from helpers import run_python
 
 # Names that may be ours in modules of others; where upstream works, they are not.
 REPLACED = {
+    'mmcv.transforms.loading.LoadAnnotations.transform',
     'mmengine.config.config.Config._get_cfg_path',
     'mmdet.apis.init_detector',
     'mmdet.apis.inference.init_detector',

@@ -21,6 +21,7 @@ from . import (
     mmpretrain_models,
     panopticapi,
     seg_inferencer,
+    seg_label_maps,
     semseg_metric,
     torch_load,
 )
@@ -40,5 +41,6 @@ det_predictions.apply()
 image_inputs.apply()
 inferencer_files.apply()
 seg_inferencer.apply()
+seg_label_maps.apply()
 semseg_metric.apply()
 local_backend.apply()

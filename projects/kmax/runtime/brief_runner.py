@@ -2,6 +2,7 @@
 which data worker keeps it waiting."""
 
 import logging
+import warnings
 from typing import Any
 
 from mmengine.logging import MMLogger
@@ -19,6 +20,12 @@ AT_LENGTH = (
 
 class BriefRunner(Runner):
     """mmengine's runner; environment, config and order of hooks, some 300 lines, are in the log."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        with warnings.catch_warnings():
+            # By default configs draw nothing; mmseg's hook then says that it does nothing.
+            warnings.filterwarnings('ignore', 'The draw is False')
+            super().__init__(*args, **kwargs)
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the logger, whose handler of the terminal leaves out what is long."""
