@@ -6,6 +6,8 @@ from mmdet.models import DetDataPreprocessor
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from ..runtime.values import check_size
+
 
 @MODELS.register_module()
 class KMaXDataPreprocessor(DetDataPreprocessor):
@@ -27,6 +29,8 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
     """
 
     def __init__(self, pad_size: tuple[int, int] | None = None, non_blocking: bool = False) -> None:
+        if pad_size is not None:
+            check_size('data_preprocessor.pad_size', pad_size)
         super().__init__(
             mean=[127.5] * 3,
             std=[127.5] * 3,

@@ -1,4 +1,4 @@
-"""Refuses misspelt settings, which mmengine would ignore or tell of too late."""
+"""Refuses misspelt settings and impossible values, of which mmengine tells too late or never."""
 
 import inspect
 import logging
@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmengine.registry import MODELS, DefaultScope, Registry, init_default_scope
 
 from . import known_settings
+from .setting_values import check_top_level, check_values
 
 # Variables of OpenMMLab's configs that look like misspelt settings.
 VARIABLES = {'test_pipeline', 'train_pipeline', 'val_pipeline'}
@@ -41,7 +42,7 @@ def check_keys(
     overrides: Iterable[str] = (),
     own: OwnSettings = OwnSettings(),
 ) -> None:
-    """Check the names of settings.
+    """Check the names of settings, and their values as :func:`check_values` does.
 
     A name at the top level is refused in two cases only, as configs keep variables of their own
     there: if the command line gives it, but nothing reads it once the files are read; and if
@@ -76,6 +77,7 @@ def check_keys(
     # Imports the registries of the scope.
     with MODELS.switch_scope_and_registry(None):
         pass
+    check_top_level(cfg)
     for section in known_settings.sections():
         for path, settings in _walk(section, cfg.get(section), own.package):
             _check_settings(path, settings, own)
@@ -105,7 +107,8 @@ def _is_of_another_package(path: str, value: Any, package: str) -> bool:
 def _check_settings(path: str, settings: dict, own: OwnSettings) -> None:
     untyped, default_types = known_settings.untyped(), known_settings.default_types()
     if path in untyped:
-        return _check_names(path, settings, untyped[path])
+        _check_names(path, settings, untyped[path])
+        return check_values(path, settings, ())
     if 'type' not in settings and path not in default_types:
         return
     types = [settings['type']] if 'type' in settings else default_types[path]
@@ -115,6 +118,7 @@ def _check_settings(path: str, settings: dict, own: OwnSettings) -> None:
     known = {'type', '_scope_'}.union(added, *(names for names, _ in accepted))
     takes_any = not accepted or any(is_open for _, is_open in accepted)
     _check_names(path, settings, known, takes_any)
+    check_values(path, settings, kinds)
     for kind in [*kinds, *_find(settings.get('constructor'))]:
         for name, parts in own.parts.get(kind, {}).items():
             _check_names(f'{path}.{name}', settings.get(name) or {}, parts)
