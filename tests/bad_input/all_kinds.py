@@ -1,6 +1,7 @@
 """All kinds, by importing the files that enter them."""
 
 import annotation_kinds  # noqa: F401
+import config_kinds  # noqa: F401
 import kinds
 
 KINDS = kinds.KINDS

@@ -18,6 +18,12 @@ from .arguments import add_common_arguments, existing_file, load_config, make_pa
 from .leftovers import removed_if_nothing_done
 
 
+NEEDED = (
+    *('model', 'test_cfg', 'test_evaluator', 'test_dataloader.dataset'),
+    *('test_dataloader.sampler', 'test_dataloader.dataset.pipeline?'),
+)
+
+
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line of mmdet's ``tools/test.py``."""
     parser = make_parser(__doc__, prog)
@@ -57,7 +63,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 
 def test(args: Namespace) -> None:
     """Test as the command line says."""
-    cfg = load_config(args)
+    cfg = load_config(args, *NEEDED)
     with removed_if_nothing_done(cfg.work_dir):
         test_with(cfg, args)
 

@@ -19,6 +19,12 @@ from .arguments import add_common_arguments, load_config, make_parser
 from .leftovers import removed_if_nothing_done
 
 
+NEEDED = (
+    *('model', 'train_cfg', 'optim_wrapper', 'train_dataloader.dataset'),
+    *('train_dataloader.sampler', 'train_dataloader.dataset.pipeline?'),
+)
+
+
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line of mmdet's ``tools/train.py``."""
     parser = make_parser(__doc__, prog)
@@ -83,7 +89,7 @@ def apply_options(cfg: Config, args: Namespace) -> None:
 
 def train(args: Namespace) -> None:
     """Train as the command line says."""
-    cfg = load_config(args)
+    cfg = load_config(args, *NEEDED)
     with removed_if_nothing_done(cfg.work_dir):
         train_with(cfg, args)
 

@@ -54,6 +54,10 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
         Raises:
             ValueError: If an image is larger than ``pad_size``, or has neither 1 nor 3 channels.
         """
+        if not isinstance(data, dict) or 'inputs' not in data:
+            raise ValueError(
+                'a batch holds no inputs: the pipeline of the data set must end with PackKMaXInputs'
+            )
         data = self.cast_data(data)
         images, samples = data['inputs'], data.get('data_samples')
         for image in images:

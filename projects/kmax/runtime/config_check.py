@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any
 
 from mmengine import registry
@@ -73,7 +74,10 @@ def check_keys(
         is_free = name in top_level or name in VARIABLES
         if not is_free and get_close_matches(name, top_level, 1, SIMILAR):
             raise KeyError(_message(name, name, top_level))
-    init_default_scope(cfg.get('default_scope') or 'mmengine')
+    scope = cfg.get('default_scope') or 'mmengine'
+    if scope not in MODELS.children and scope != 'mmengine' and find_spec(scope) is None:
+        raise ValueError(f'default_scope is {scope!r}, but no package of that name is installed')
+    init_default_scope(scope)
     # Imports the registries of the scope.
     with MODELS.switch_scope_and_registry(None):
         pass
@@ -113,6 +117,11 @@ def _check_settings(path: str, settings: dict, own: OwnSettings) -> None:
         return
     types = [settings['type']] if 'type' in settings else default_types[path]
     kinds = [kind for name in types for kind in _find(name)]
+    name = settings.get('type')
+    if not kinds and isinstance(name, str) and name.rpartition('.')[2] not in _registered():
+        close = get_close_matches(name, sorted(_registered()), 1)
+        hint = f'; did you mean {close[0]}?' if close else ''
+        raise KeyError(f'{path}.type is {name!r}, but no class of that name is registered{hint}')
     accepted = [_accepted(kind) for kind in kinds]
     added = known_settings.added().get(path.partition('.')[0], set())
     known = {'type', '_scope_'}.union(added, *(names for names, _ in accepted))
@@ -122,6 +131,13 @@ def _check_settings(path: str, settings: dict, own: OwnSettings) -> None:
     for kind in [*kinds, *_find(settings.get('constructor'))]:
         for name, parts in own.parts.get(kind, {}).items():
             _check_names(f'{path}.{name}', settings.get(name) or {}, parts)
+
+
+def _registered() -> set[str]:
+    """Return the names of all classes, of whatever registry: parts may be built in other scopes."""
+    roots = [root for root in vars(registry).values() if isinstance(root, Registry)]
+    places = [place for root in roots for place in (root, *root.children.values())]
+    return {name for place in places for name in place.module_dict}
 
 
 def _check_names(path: str, settings: dict, known: set[str], takes_any: bool = False) -> None:

@@ -5,6 +5,7 @@ do not say so themselves, the tables here. Classes of other packages say it wher
 """
 
 import inspect
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -73,7 +74,13 @@ NOT_AS_ANNOTATED = {'resume'}
 
 
 def check_top_level(cfg: Mapping[str, Any]) -> None:
-    """Raise a TypeError if a setting at the top level is not of a kind that mmengine takes."""
+    """Raise a TypeError if a setting at the top level is not of a kind that mmengine takes.
+
+    A log level that is none is a ValueError.
+    """
+    level, levels = cfg.get('log_level'), list(logging.getLevelNamesMapping())
+    if isinstance(level, str) and level not in levels:
+        raise ValueError(f'log_level is {level!r}, but must be one of {", ".join(levels)}')
     wanted = annotations(Runner.__init__)
     for name, value in cfg.items():
         if name in wanted and name not in NOT_AS_ANNOTATED and not fits(value, wanted[name]):
@@ -146,6 +153,8 @@ def fits(value: Any, wanted: Any) -> bool:
     kind = origin or wanted
     if not inspect.isclass(kind) or kind in (object, Literal):
         return True
+    if isinstance(value, dict) and kind in (list, tuple, Sequence):
+        return False
     if isinstance(value, (list, tuple, dict)):
         return kind not in (bool, int, float, NoneType)
     if isinstance(value, str):
