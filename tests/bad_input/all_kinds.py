@@ -2,6 +2,7 @@
 
 import annotation_kinds  # noqa: F401
 import config_kinds  # noqa: F401
+import setting_kinds  # noqa: F401
 import kinds
 
 KINDS = kinds.KINDS

@@ -117,7 +117,11 @@ FILES = [
     ('two bases set one name', lambda place: two_bases(place), r'config\.py.*(uplicate|x)'),
     ('it deletes what is none', add("model = dict(backbone='x')"), r'config\.py.*backbone|model'),
     ('it exits', add('import sys\nsys.exit(0)'), r'config config\.py ends the program'),
-    ('its model is missing', text("data_root = 'data/'\n"), r'the config lacks model|no data set|lacks test_data'),
+    (
+        'its model is missing',
+        text("data_root = 'data/'\n"),
+        r'the config lacks model|no data set|lacks test_data',
+    ),
 ]
 
 
@@ -268,4 +272,4 @@ def loads_nothing(place):
     place.edit_config("val_dataloader['dataset']['pipeline'] = test_pipeline[1:]")
     # Found when validation begins, after the checkpoint.
     place.command('train', 'config.py').ends(2, message)
-    place.command('test', 'config.py', 'weights.pth').refused(message)
+    place.command('test', 'config.py', 'weights.pth').refused(message, leaves='work_dirs')

@@ -7,6 +7,7 @@ do not say so themselves, the tables here. Classes of other packages say it wher
 import inspect
 import logging
 import math
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from numbers import Number
@@ -76,11 +77,19 @@ NOT_AS_ANNOTATED = {'resume'}
 def check_top_level(cfg: Mapping[str, Any]) -> None:
     """Raise a TypeError if a setting at the top level is not of a kind that mmengine takes.
 
-    A log level that is none is a ValueError.
+    A log level or a way to start processes that is none is a ValueError.
     """
-    level, levels = cfg.get('log_level'), list(logging.getLevelNamesMapping())
-    if isinstance(level, str) and level not in levels:
-        raise ValueError(f'log_level is {level!r}, but must be one of {", ".join(levels)}')
+    workers = (cfg.get('env_cfg') or {}).get('mp_cfg') or {}
+    for name, value, choices in (
+        ('log_level', cfg.get('log_level'), logging.getLevelNamesMapping()),
+        (
+            'env_cfg.mp_cfg.mp_start_method',
+            workers.get('mp_start_method'),
+            multiprocessing.get_all_start_methods(),
+        ),
+    ):
+        if isinstance(value, str) and value not in choices:
+            raise ValueError(f'{name} is {value!r}, but must be one of {", ".join(choices)}')
     wanted = annotations(Runner.__init__)
     for name, value in cfg.items():
         if name in wanted and name not in NOT_AS_ANNOTATED and not fits(value, wanted[name]):
@@ -97,7 +106,13 @@ def check_values(path: str, settings: Mapping[str, Any], kinds: Sequence[Any]) -
     for name, limit in limits(path, kinds).items():
         if settings.get(name) is not None:
             check_number(f'{path}.{name}', settings[name], **limit._asdict())
-    tables = [arguments_of(kind) for kind in kinds]
+    check_kinds(path, settings, [arguments_of(kind) for kind in kinds])
+
+
+def check_kinds(
+    path: str, settings: Mapping[str, Any], tables: Sequence[Mapping[str, Any]]
+) -> None:
+    """Raise a TypeError if a setting is of none of the kinds that tables of annotations tell."""
     for name, value in settings.items():
         wanted = [table[name] for table in tables if name in table]
         if wanted and not any(fits(value, kind) for kind in wanted):
@@ -156,7 +171,7 @@ def fits(value: Any, wanted: Any) -> bool:
     if isinstance(value, dict) and kind in (list, tuple, Sequence):
         return False
     if isinstance(value, (list, tuple, dict)):
-        return kind not in (bool, int, float, NoneType)
+        return kind not in (bool, int, float, str, NoneType)
     if isinstance(value, str):
         return not issubclass(kind, (Number, float, int, Mapping, NoneType))
     if isinstance(value, bool):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mmengine.dist import barrier, broadcast_object_list, get_rank, is_distributed, master_only
-from mmengine.hooks import CheckpointHook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
@@ -139,9 +139,19 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         if self.runner.val_loop is not None and self._iter >= self.val_begin and is_due:
             # Processes that wait for one another's results finish it.
             self._signals.may_break_off = not is_distributed()
-            self.runner.val_loop.run()
+            metrics = self.runner.val_loop.run()
             self._signals.may_break_off = False
+            self._check_watched(metrics or {})
             self._note_validated()
+
+    def _check_watched(self, metrics: dict[str, Any]) -> None:
+        """Refuse to wait for a metric that validation does not report, which never stops."""
+        for hook in self.runner.hooks:
+            if isinstance(hook, EarlyStoppingHook) and hook.monitor not in metrics:
+                raise ValueError(
+                    f'EarlyStoppingHook: monitor is {hook.monitor}, which validation does not '
+                    f'report: choose among {", ".join(metrics)}'
+                )
 
     @master_only
     def _note_validated(self) -> None:
