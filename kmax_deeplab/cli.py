@@ -90,9 +90,13 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
         prog: How to call it in messages; by default as the process.
 
     Raises:
-        SystemExit: If it fails: with status 2 for wrong use or bad input, 130 where Ctrl-C ends it, 141
-            where nobody reads its output any more.
+        SystemExit: If it fails: with status 2 for wrong use or bad input, 130 where Ctrl-C ends it,
+            141 where nobody reads its output any more.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file may have a name that is no text.
+            stream.reconfigure(errors='backslashreplace')
     called = prog or Path(sys.argv[0]).name
     full = '--traceback' in (sys.argv[1:] if argv is None else argv)
     try:

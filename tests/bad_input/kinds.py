@@ -179,14 +179,20 @@ class Place:
         words = tuple(map(str, words))
         known = self._contents()
         out, err = (self.folder.with_name(f'{name}.txt') for name in ('out', 'err'))
+        for path in (out, err):
+            path.write_text('')
         process = CONTEXT.Process(target=self._run, args=(words, out, err, env or {}, before))
         process.start()
-        if meanwhile is not None:
-            meanwhile(process)
-        process.join(seconds)
-        if process.is_alive():
-            os.killpg(process.pid, signal.SIGKILL)
-            process.join()
+        try:
+            if meanwhile is not None:
+                meanwhile(process)
+            process.join(seconds)
+        finally:
+            was_alive = process.is_alive()
+            if was_alive:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.join()
+        if was_alive:
             raise Outcome('hang', f'{words} ran for {seconds} s: {err.read_text()[-800:]}')
         self._unharmed(known, words)
         new = sorted(str(name) for name in self._contents().keys() - known.keys())

@@ -121,7 +121,8 @@ def config_kind(name, lines, message, words=TRAIN, leaves=''):
 
 
 def transform(text):
-    return f"train_dataloader['dataset']['pipeline'] = [*train_pipeline[:2], {text}, *train_pipeline[2:]]"
+    steps = f'[*train_pipeline[:2], {text}, *train_pipeline[2:]]'
+    return f"train_dataloader['dataset']['pipeline'] = {steps}"
 
 
 config_kind(

@@ -133,6 +133,6 @@ def test_values_that_may_be_meant_pass(value, wanted):
 def test_values_of_mmengines_classes():
     with pytest.raises(ValueError, match=r'^h.interval is 0, but must be a whole number, at'):
         check_values('h', dict(interval=0), [LoggerHook])
-    with pytest.raises(TypeError, match=r"^h.by_epoch is 'no', but must be True or False$"):
+    with pytest.raises(ValueError, match=r"^h.by_epoch is 'no', but must be True or False$"):
         check_values('h', dict(by_epoch='no'), [CheckpointHook])
     check_values('h', dict(interval=-1, max_keep_ckpts=3, out_dir='x'), [CheckpointHook])

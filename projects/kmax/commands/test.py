@@ -17,7 +17,6 @@ from ..runtime.machine import adapt_to_machine, leave_group
 from .arguments import add_common_arguments, existing_file, load_config, make_parser
 from .leftovers import removed_if_nothing_done
 
-
 NEEDED = (
     *('model', 'test_cfg', 'test_evaluator', 'test_dataloader.dataset'),
     *('test_dataloader.sampler', 'test_dataloader.dataset.pipeline?'),

@@ -18,7 +18,6 @@ from ..runtime.machine import adapt_to_machine, leads, leave_group
 from .arguments import add_common_arguments, load_config, make_parser
 from .leftovers import removed_if_nothing_done
 
-
 NEEDED = (
     *('model', 'train_cfg', 'optim_wrapper', 'train_dataloader.dataset'),
     *('train_dataloader.sampler', 'train_dataloader.dataset.pipeline?'),
@@ -84,6 +83,10 @@ def apply_options(cfg: Config, args: Namespace) -> None:
         hook = dict(type='MapClassesHook', new_classes=True)
         cfg.merge_from_dict({'default_hooks.map_classes': hook})
     resume = cfg.get('resume') if args.resume is None else args.resume
+    if args.new_classes and cfg.get('load_from') is None:
+        raise ValueError(
+            '--new-classes needs the weights to continue from: --cfg-options load_from=CHECKPOINT'
+        )
     cfg.resume, cfg.load_from = choose_start(resume, cfg.get('load_from'), cfg.work_dir)
 
 

@@ -20,6 +20,11 @@ def outlive_full_disk(handler: logging.StreamHandler) -> None:
     told = False
     place = getattr(handler, 'baseFilename', 'standard output')
 
+    stream = handler.stream
+    if hasattr(stream, 'reconfigure'):
+        # A file may have a name that is no text.
+        stream.reconfigure(errors='backslashreplace')
+
     def handle_error(record: logging.LogRecord) -> None:
         nonlocal told
         error = sys.exc_info()[1]
@@ -37,7 +42,7 @@ def keep_scalars_whole(visualizer: Visualizer) -> None:
     """Let mmengine's files of scalars hold whole lines, and miss some where the disk is full."""
     for backend in visualizer._vis_backends.values():
         if isinstance(backend, LocalVisBackend):
-            backend._dump = _tolerant(backend._dump)  # type: ignore[method-assign]
+            backend._dump = _tolerant(backend._dump)
 
 
 def _tolerant(dump: Callable[..., None]) -> Callable[..., None]:

@@ -75,9 +75,9 @@ NOT_AS_ANNOTATED = {'resume'}
 
 
 def check_top_level(cfg: Mapping[str, Any]) -> None:
-    """Raise a TypeError if a setting at the top level is not of a kind that mmengine takes.
+    """Raise a ValueError if a setting at the top level is not of a kind that mmengine takes.
 
-    A log level or a way to start processes that is none is a ValueError.
+    So is a log level, or a way to start processes, that is none.
     """
     workers = (cfg.get('env_cfg') or {}).get('mp_cfg') or {}
     for name, value, choices in (
@@ -93,15 +93,15 @@ def check_top_level(cfg: Mapping[str, Any]) -> None:
     wanted = annotations(Runner.__init__)
     for name, value in cfg.items():
         if name in wanted and name not in NOT_AS_ANNOTATED and not fits(value, wanted[name]):
-            raise TypeError(_refusal(name, value, [wanted[name]]))
+            raise ValueError(_refusal(name, value, [wanted[name]]))
 
 
 def check_values(path: str, settings: Mapping[str, Any], kinds: Sequence[Any]) -> None:
     """Check the values in a dict of a config, which is for one of some classes.
 
     Raises:
-        TypeError: If one is of another kind than its class takes.
-        ValueError: If one is a number out of the range of the tables.
+        ValueError: If one is of another kind than its class takes, or a number out of the range of
+            the tables.
     """
     for name, limit in limits(path, kinds).items():
         if settings.get(name) is not None:
@@ -112,11 +112,11 @@ def check_values(path: str, settings: Mapping[str, Any], kinds: Sequence[Any]) -
 def check_kinds(
     path: str, settings: Mapping[str, Any], tables: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Raise a TypeError if a setting is of none of the kinds that tables of annotations tell."""
+    """Raise a ValueError if a setting is of none of the kinds that tables of annotations tell."""
     for name, value in settings.items():
         wanted = [table[name] for table in tables if name in table]
         if wanted and not any(fits(value, kind) for kind in wanted):
-            raise TypeError(_refusal(f'{path}.{name}', value, wanted))
+            raise ValueError(_refusal(f'{path}.{name}', value, wanted))
 
 
 def limits(path: str, kinds: Sequence[Any]) -> dict[str, Limit]:
