@@ -1,5 +1,6 @@
 """The command ``kmax-deeplab``; torch is imported only once it is known what to do."""
 
+import errno
 import importlib
 import io
 import os
@@ -89,8 +90,13 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
         prog: How to call it in messages; by default as the process.
 
     Raises:
-        SystemExit: If it fails: with status 2 for wrong use or bad input, 130 where Ctrl-C ends it.
+        SystemExit: If it fails: with status 2 for wrong use or bad input, 130 where Ctrl-C ends it,
+            141 where nobody reads its output any more.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A file may have a name that is no text.
+            stream.reconfigure(errors='backslashreplace')
     called = prog or Path(sys.argv[0]).name
     # Of a damaged image it says less than the line that names the file. Read by its first import.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
@@ -113,7 +119,30 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
             _end(stop.code)
         raise
     except Exception as error:
+        if isinstance(error, OSError) and _nobody_reads(error):
+            _end(141)
         _end(report(error, called, full))
+
+
+def _nobody_reads(error: OSError) -> bool:
+    """Tell whether what read the output has ended, as head does; then nothing more is written.
+
+    Where the output cannot be written for another reason, the error gets its name.
+    """
+    if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO) or error.filename is not None:
+        return False
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            os.write(stream.fileno(), b'\n')
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            return True
+        except OSError as fault:
+            if fault.errno == error.errno:
+                error.filename = 'standard output'
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            break
+    return False
 
 
 def _end(status: int) -> NoReturn:

@@ -43,7 +43,9 @@ def find_config(config: str) -> str:
         near = get_close_matches(name.lower(), [path.stem for path in paths], cutoff=0.5)
         hint = f'; did you mean {" or ".join(near)}?' if near else f' in {config_folder()}'
         fault = 'does not exist'
-        if Path(config).is_file():
+        if Path(config).is_dir():
+            fault = 'is a folder'
+        elif Path(config).is_file():
             fault = f'ends in none of {", ".join(SUFFIXES)}'
         raise ValueError(f'file {config or "(empty)"} {fault}, nor a config of that name{hint}')
     return found[0]

@@ -15,8 +15,11 @@ OF_PROGRAM = (AttributeError, NameError, IndexError, RecursionError)
 ALWAYS_OF_USERS = (OSError, ImportError, MemoryError, SyntaxError, UnicodeError)
 """Kinds that come of files, packages and the machine, whoever raises them."""
 
+DEAD_WORKER = 'DataLoader worker (pid'
+
 OF_THE_MACHINE = re.compile(
-    r'DataLoader worker|out of memory|Connection (?:closed|reset|refused)|pair\.cc|NCCL|TCPStore',
+    r'DataLoader worker|out of memory|Connection (?:closed|reset|refused)|pair\.cc|NCCL|TCPStore|'
+    'address already in use|allocate memory',
     re.IGNORECASE,
 )
 REMOTE = re.compile(r'^Caught \w+ in .*\.\nOriginal Traceback', re.MULTILINE)
@@ -50,9 +53,16 @@ def report(error: Exception, prog: str, full: bool = False) -> int:
 def explain(error: BaseException) -> str | None:
     """Say what is wrong with what the user gave; None if it looks like a fault of the program."""
     text = text_of(error)
+    # Raised by a signal's handler in the middle of code that then says something else.
+    before = error.__context__
+    while before is not None:
+        if DEAD_WORKER in str(before):
+            return str(before)
+        before = before.__context__
     if REMOTE.search(text):
         return _explain_remote(text)
-    if isinstance(error, MemoryError) or type(error).__name__ == 'OutOfMemoryError':
+    is_memory = isinstance(error, MemoryError) or type(error).__name__ == 'OutOfMemoryError'
+    if is_memory or 'allocate memory' in text:
         return f'out of memory: {text.partition(chr(10))[0]}'.removesuffix(': MemoryError')
     cause = error.__cause__
     if type(cause).__name__ in ('_RemoteTraceback', 'RemoteTraceback'):

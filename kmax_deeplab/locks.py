@@ -17,25 +17,13 @@ except ImportError:  # Windows, where nothing is locked.
     fcntl = None  # type: ignore[assignment]
 
 LOCK_NAME = '.in_use'
-"""File of a locked folder, which tells by whom."""
+"""File of a locked folder, and end of that beside a locked file, which tells by whom."""
 
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 _held: dict[Path, BinaryIO] = {}
 # A child holds nothing, and must not remove what its parent holds when it ends.
 if hasattr(os, 'register_at_fork'):
     os.register_at_fork(after_in_child=_held.clear)
-
-
-def lock(file: BinaryIO, path: Path, shared: bool = False) -> None:
-    """Lock a file for this process, until it closes any descriptor of that file.
-
-    Not by ``flock``, whose locks the data workers inherit: they outlive a killed run by seconds.
-    The file is open for writing, unless the lock is ``shared``. A ValueError says that another
-    process holds a lock that excludes this one.
-    """
-    if not _try_lock(file, shared):
-        message = f'{path} is in use by another run: wait for it, or give another place to write to'
-        raise ValueError(message)
 
 
 @contextmanager
@@ -59,6 +47,11 @@ def one_at_a_time(path: Path) -> Iterator[None]:
             finally:
                 path.unlink(missing_ok=True)
             return
+
+
+def lock_file_of(path: Path) -> Path:
+    """Return the file beside a file that tells which process writes it."""
+    return path.with_name(path.name + LOCK_NAME)
 
 
 def hold_folder(folder: Path) -> None:
@@ -131,12 +124,13 @@ def _identify(lock_file: Path) -> Path:
     return lock_file.parent.resolve() / lock_file.name
 
 
-def _try_lock(file: BinaryIO, shared: bool = False) -> bool:
+def _try_lock(file: BinaryIO) -> bool:
     """Lock a file if no other process has locked it; file systems without locks do not object."""
     if fcntl is None:
         return True
     try:
-        fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        # Not flock, whose locks the data workers inherit: they outlive a killed run by seconds.
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
     except OSError as error:

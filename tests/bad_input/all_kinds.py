@@ -1,12 +1,12 @@
 """All kinds, by importing the files that enter them."""
 
-import annotation_kinds  # noqa: F401
-import export_kinds  # noqa: F401
-import image_kinds  # noqa: F401
+from importlib import import_module
+from pathlib import Path
+
 import kinds
-import metric_kinds  # noqa: F401
-import preparation_kinds  # noqa: F401
-import semantic_kinds  # noqa: F401
-import split_kinds  # noqa: F401
+
+for path in sorted(Path(__file__).parent.glob('*_kinds.py')):
+    if path != Path(__file__):
+        import_module(path.stem)
 
 KINDS = kinds.KINDS

@@ -115,6 +115,10 @@ class Result:
         """Ended with status 0, and said something that matches."""
         return self._ends_with(0, message, leaves)
 
+    def ends(self, status: int, message: str = '', leaves: str = '.*') -> 'Result':
+        """Ended with another status, as by a signal, and said something that matches."""
+        return self._ends_with(status, message, leaves)
+
     def _ends_with(self, status, message, leaves):
         self._no_traceback()
         if status and self.status == 0:
@@ -172,20 +176,29 @@ class Place:
         changed = change(ids)
         write_panoptic_png(self.path(name), ids if changed is None else changed)
 
-    def command(self, *words, seconds=SECONDS, env=None, before=None, stdin='') -> Result:
+    def command(self, *words, seconds=SECONDS, env=None, before=None, meanwhile=None) -> Result:
         """Run ``kmax-deeplab WORDS`` in a forked process and return how it ended.
 
-        ``before`` is called in that process first. No file that was there may change, or vanish.
+        ``before`` is called in that process first, ``meanwhile`` in this one, with that process.
+        No file that was there may change, or vanish.
         """
         words = tuple(map(str, words))
         known = self._contents()
         out, err = (self.folder.with_name(f'{name}.txt') for name in ('out', 'err'))
+        for path in (out, err):
+            path.write_text('')
         process = CONTEXT.Process(target=self._run, args=(words, out, err, env or {}, before))
         process.start()
-        process.join(seconds)
-        if process.is_alive():
-            os.killpg(process.pid, signal.SIGKILL)
-            process.join()
+        try:
+            if meanwhile is not None:
+                meanwhile(process)
+            process.join(seconds)
+        finally:
+            was_alive = process.is_alive()
+            if was_alive:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.join()
+        if was_alive:
             raise Outcome('hang', f'{words} ran for {seconds} s: {err.read_text()[-800:]}')
         self._unharmed(known, words)
         new = sorted(str(name) for name in self._contents().keys() - known.keys())

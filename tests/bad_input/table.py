@@ -35,11 +35,14 @@ def main():
         template = make_template(Path(root) / 'template')
         with ProcessPoolExecutor(args.jobs, multiprocessing.get_context('fork')) as pool:
             numbers = [KINDS.index(k) for k in chosen]
-            outcomes = list(pool.map(partial(try_number, template), numbers))
-    for tried, outcome in zip(chosen, outcomes, strict=True):
-        print(f'{outcome.name:9}  {tried.area}: {tried.name}')
-        if outcome.name != 'clear':
-            print('           ' + outcome.reason.replace('\n', '\n           '))
+            outcomes = []
+            for tried, outcome in zip(
+                chosen, pool.map(partial(try_number, template), numbers), strict=True
+            ):
+                print(f'{outcome.name:9}  {tried.area}: {tried.name}', flush=True)
+                if outcome.name != 'clear':
+                    print('           ' + outcome.reason.replace('\n', '\n           '))
+                outcomes.append(outcome)
     print_counts(chosen, outcomes)
     return any(outcome.name != 'clear' for outcome in outcomes)
 

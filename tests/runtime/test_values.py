@@ -1,13 +1,16 @@
+from numbers import Number
+
 import pytest
 import torch
 from mmdet.registry import TRANSFORMS
+from mmengine.hooks import CheckpointHook, LoggerHook
 from torch import nn
 
 from projects.kmax.engine import KMaXAdamW, WarmupPolyLR
 from projects.kmax.models.fusion_head import KMaXFusionHead
 from projects.kmax.models.postprocess import PostprocessConfig
 from projects.kmax.models.transformer_decoder import KMaXTransformerDecoder
-from projects.kmax.runtime.installed import use_no_workers
+from projects.kmax.runtime.setting_values import check_values, fits
 from projects.kmax.runtime.train_loop import ResumableTrainLoop
 from projects.kmax.runtime.values import check_number, check_range, check_size
 
@@ -73,7 +76,7 @@ def transform(kind, **settings):
         ('val_interval', lambda: ResumableTrainLoop(None, {}, max_iters=3, val_interval=0)),
         (
             'train_dataloader.batch_size',
-            lambda: use_no_workers(dict(train_dataloader=dict(batch_size=0))),
+            lambda: check_values('train_dataloader', dict(batch_size=0), ()),
         ),
     ],
 )
@@ -84,3 +87,52 @@ def test_impossible_values_are_refused_by_name(setting, read):
 
 def test_as_many_classes_as_fit_pass():
     KMaXFusionHead(0, 999)
+
+
+@pytest.mark.parametrize(
+    ('value', 'wanted'),
+    [
+        ('x', int),
+        ('x', int | None),
+        ('x', dict),
+        (True, float),
+        (1.5, int),
+        (2, bool),
+        (NAN, float),
+        (NAN, float | None),
+        ([1], int),
+        (3, str),
+        (3, list[int]),
+        ('x', Number),
+    ],
+)
+def test_values_that_no_annotation_means(value, wanted):
+    assert not fits(value, wanted)
+
+
+@pytest.mark.parametrize(
+    ('value', 'wanted'),
+    [
+        (None, int),
+        (1e5, int),
+        (1, float),
+        (0, bool),
+        (0, Number),
+        ([1], dict),
+        (dict(type='X'), torch.nn.Module),
+        ('fp16', torch.dtype),
+        ('a', list[str]),
+        (float('inf'), float),
+        (5, 'not read'),
+    ],
+)
+def test_values_that_may_be_meant_pass(value, wanted):
+    assert fits(value, wanted)
+
+
+def test_values_of_mmengines_classes():
+    with pytest.raises(ValueError, match=r'^h.interval is 0, but must be a whole number, at'):
+        check_values('h', dict(interval=0), [LoggerHook])
+    with pytest.raises(ValueError, match=r"^h.by_epoch is 'no', but must be True or False$"):
+        check_values('h', dict(by_epoch='no'), [CheckpointHook])
+    check_values('h', dict(interval=-1, max_keep_ckpts=3, out_dir='x'), [CheckpointHook])

@@ -23,7 +23,7 @@ from kmax_deeplab.configs import find_config
 
 from ..engine.settings import check_settings
 from ..evaluation.destinations import check_destinations
-from .config_file import read_config_file
+from .config_file import override, read_config_file, require
 
 OTHERS_NAMED = {'tools/test.py': 'test', 'tools/pseudo_label.py': 'label'}
 """Subcommand for each tool that the description of another one names."""
@@ -66,7 +66,8 @@ def make_parser(description: str | None, prog: str | None) -> ArgumentParser:
 def existing_file(path: str) -> str:
     """Check a command line's path; URLs pass."""
     if '://' not in path and not Path(path).is_file():
-        raise ArgumentTypeError(f'file {path} does not exist')
+        fault = 'is a folder, not a file' if Path(path).is_dir() else 'does not exist'
+        raise ArgumentTypeError(f'file {path} {fault}')
     return path
 
 
@@ -147,28 +148,31 @@ def check_least(parser: ArgumentParser, args: Namespace, **least: int) -> None:
             parser.error(f'--{option} must be at least {number}, got {getattr(args, name)}')
 
 
-def read_config(args: Namespace, **settings: str) -> Config:
+def read_config(args: Namespace, *needed: str, **settings: str) -> Config:
     """Read the config of the command line with more settings and then its overrides.
 
+    Settings that are ``needed`` must be there, see :func:`.require`.
+
     Raises:
-        KeyError: If it holds a misspelt setting.
+        KeyError: If it holds a misspelt setting, or lacks a needed one.
     """
     cfg = read_config_file(args.config)
     own_names = list(cfg)
     cfg.update(settings)
-    cfg.merge_from_dict(args.cfg_options or {})
+    override(cfg, args.cfg_options or {})
     check_settings(cfg, own_names, args.cfg_options or {})
+    require(cfg, *needed)
     return cfg
 
 
-def load_config(args: Namespace) -> Config:
+def load_config(args: Namespace, *needed: str) -> Config:
     """Read the config for a runner: also with its launcher and its work folder.
 
     Raises:
-        KeyError: If it holds a misspelt setting.
+        KeyError: If it holds a misspelt setting, or lacks a needed one.
         ValueError: If two of its metrics would write the same files.
     """
-    cfg = read_config(args, launcher=args.launcher)
+    cfg = read_config(args, *needed, launcher=args.launcher)
     check_destinations(cfg)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

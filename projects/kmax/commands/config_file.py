@@ -1,10 +1,13 @@
 """Reads a config file, or says where in which file it is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
 from kmax_deeplab.errors import text_of
+
+from ..engine.settings import check_settings
 
 
 def read_config_file(path: str) -> Config:
@@ -15,6 +18,8 @@ def read_config_file(path: str) -> Config:
     """
     try:
         cfg = Config.fromfile(path)
+    except SystemExit:
+        raise ValueError(f'config {path} ends the program, where it should set values') from None
     except RecursionError:
         raise ValueError(f'config {path}: its _base_ leads back to a file that began it') from None
     # A config is code, which raises anything.
@@ -23,6 +28,64 @@ def read_config_file(path: str) -> Config:
     if not cfg:
         raise ValueError(f'config {path} is empty: it sets nothing')
     return cfg
+
+
+def read_checked_file(path: str) -> Config:
+    """Read a config as :func:`read_config_file` does, and check its settings."""
+    cfg = read_config_file(path)
+    check_settings(cfg)
+    require(cfg, 'model')
+    return cfg
+
+
+def require(cfg: Config, *names: str) -> None:
+    """Raise a KeyError that names the first of some settings that a config lacks, or that is None.
+
+    Of one whose name ends in a question mark it is only asked that it is not empty.
+    """
+    for name in names:
+        value: Any = cfg
+        for key in name.removesuffix('?').split('.'):
+            value = value.get(key) if isinstance(value, (dict, Config)) else None
+        if value is None and name.endswith('?'):
+            continue
+        if value is None or isinstance(value, (list, dict)) and not value:
+            raise KeyError(
+                f'the config {"lacks" if value is None else "has nothing in"} '
+                f'{name.removesuffix("?")}, which this command needs'
+            )
+
+
+def override(cfg: Config, options: dict[str, Any]) -> None:
+    """Set settings of a config by their names with dots.
+
+    Raises:
+        ValueError: If a name leads nowhere: into a number or a text, or beyond the end of a list.
+    """
+    for name, value in options.items():
+        try:
+            cfg.merge_from_dict({name: value})
+        except (KeyError, TypeError) as error:
+            reason = _broken_path(cfg, name) or text_of(error)
+            raise ValueError(f'--cfg-options {name}: {reason}') from error
+
+
+def _broken_path(cfg: Config, name: str) -> str | None:
+    """Say at which part of a name it leads nowhere."""
+    part, path = cfg, ''
+    for key in name.split('.'):
+        if isinstance(part, (list, tuple)):
+            if not key.isdigit() or int(key) >= len(part):
+                return f'{path} is a list of {len(part)}: give a number below that, not {key}'
+            part = part[int(key)]
+        elif not isinstance(part, (dict, Config)):
+            return f'{path} is {part!r}, which holds no {key}'
+        elif key not in part:
+            return None
+        else:
+            part = part[key]
+        path = f'{path}.{key}'.lstrip('.')
+    return None
 
 
 def _place(error: Exception, path: str) -> str:

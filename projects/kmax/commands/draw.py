@@ -35,7 +35,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Draw as the command line says."""
     args = parse_args(argv, prog)
-    cfg = read_config(args)
+    cfg = read_config(args, 'model', 'test_dataloader.dataset')
     model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options={})
     files = write_comparisons(model, args.out_dir, args.num, show_progress)
     print(f'{len(files)} pictures in {args.out_dir}')

@@ -96,7 +96,7 @@ def describe_weights(path: str) -> str:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Label as the command line says."""
     args = parse_args(argv, prog)
-    cfg = read_config(args)
+    cfg = read_config(args, 'model', 'test_dataloader.dataset')
     model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC))
     counts, finished = label_images(
         model,

@@ -18,7 +18,8 @@ def removed_if_nothing_done(folder: str) -> Iterator[None]:
     try:
         yield
     except Exception:
-        release_folders([Path(folder)])
+        if is_main_process():
+            release_folders([Path(folder)])
         if not was_there and is_main_process() and _holds_nothing(Path(folder)):
             shutil.rmtree(folder, ignore_errors=True)
             if not parent_was_there:

@@ -20,6 +20,11 @@ from ..runtime.machine import adapt_to_machine, leave_group
 from .arguments import add_common_arguments, existing_file, load_config, make_parser
 from .leftovers import removed_if_nothing_done
 
+NEEDED = (
+    *('model', 'test_cfg', 'test_evaluator', 'test_dataloader.dataset'),
+    *('test_dataloader.sampler', 'test_dataloader.dataset.pipeline?'),
+)
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line of mmdet's ``tools/test.py``."""
@@ -67,7 +72,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 
 def test(args: Namespace) -> None:
     """Test as the command line says."""
-    cfg = load_config(args)
+    cfg = load_config(args, *NEEDED)
     with removed_if_nothing_done(cfg.work_dir):
         test_with(cfg, args)
 

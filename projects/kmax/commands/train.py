@@ -18,6 +18,11 @@ from ..runtime.machine import adapt_to_machine, leads, leave_group
 from .arguments import add_common_arguments, load_config, make_parser
 from .leftovers import removed_if_nothing_done
 
+NEEDED = (
+    *('model', 'train_cfg', 'optim_wrapper', 'train_dataloader.dataset'),
+    *('train_dataloader.sampler', 'train_dataloader.dataset.pipeline?'),
+)
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line of mmdet's ``tools/train.py``."""
@@ -78,12 +83,16 @@ def apply_options(cfg: Config, args: Namespace) -> None:
         hook = dict(type='MapClassesHook', new_classes=True)
         cfg.merge_from_dict({'default_hooks.map_classes': hook})
     resume = cfg.get('resume') if args.resume is None else args.resume
+    if args.new_classes and cfg.get('load_from') is None:
+        raise ValueError(
+            '--new-classes needs the weights to continue from: --cfg-options load_from=CHECKPOINT'
+        )
     cfg.resume, cfg.load_from = choose_start(resume, cfg.get('load_from'), cfg.work_dir)
 
 
 def train(args: Namespace) -> None:
     """Train as the command line says."""
-    cfg = load_config(args)
+    cfg = load_config(args, *NEEDED)
     with removed_if_nothing_done(cfg.work_dir):
         train_with(cfg, args)
 

@@ -130,11 +130,22 @@ class KMaXPanopticDataset(BaseDetDataset):
             The result of the pipeline.
 
         Raises:
+            ValueError: If a transform lacks what another one makes.
             OSError: If the image is missing (then a FileNotFoundError) or cannot be read.
         """
         record = self.get_data_info(idx)
         with naming_image(record, self.ann_file):
-            return pipeline({**record, 'dataset': self})
+            try:
+                return pipeline({**record, 'dataset': self})
+            except KeyError as error:
+                name = str(error.args[0]) if error.args else ''
+                # Not a message, which has spaces.
+                if not name.isidentifier():
+                    raise
+                raise ValueError(
+                    f'the pipeline of {self.ann_file} has a transform that asks for {name}, which '
+                    'none before it has made: check their order, and that none is missing'
+                ) from error
 
 
 def survey_datasets(dataset: Any) -> list[Survey]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from mmengine.dist import is_main_process
 
-from kmax_deeplab.locks import LOCK_NAME, hold, release
+from kmax_deeplab.locks import hold, lock_file_of, release
 
 from .export import refuse_foreign
 from .image_metric import ImageMetric
@@ -81,4 +81,4 @@ class FileMetric(ImageMetric):
 
     def _lock_files(self) -> list[tuple[Path, Path]]:
         """Return what is written, each with the file that tells which run writes it."""
-        return [(path, path.with_name(path.name + LOCK_NAME)) for path in self.destinations]
+        return [(path, lock_file_of(path)) for path in self.destinations]

@@ -6,6 +6,8 @@ from mmdet.models import DetDataPreprocessor
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from ..runtime.values import check_size
+
 
 @MODELS.register_module()
 class KMaXDataPreprocessor(DetDataPreprocessor):
@@ -27,6 +29,8 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
     """
 
     def __init__(self, pad_size: tuple[int, int] | None = None, non_blocking: bool = False) -> None:
+        if pad_size is not None:
+            check_size('data_preprocessor.pad_size', pad_size)
         super().__init__(
             mean=[127.5] * 3,
             std=[127.5] * 3,
@@ -50,6 +54,10 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
         Raises:
             ValueError: If an image is larger than ``pad_size``, or has neither 1 nor 3 channels.
         """
+        if not isinstance(data, dict) or 'inputs' not in data:
+            raise ValueError(
+                'a batch holds no inputs: the pipeline of the data set must end with PackKMaXInputs'
+            )
         data = self.cast_data(data)
         images, samples = data['inputs'], data.get('data_samples')
         for image in images:

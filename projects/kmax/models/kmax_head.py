@@ -6,10 +6,11 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from ..runtime.values import check_counts, check_list
 from .layers import BN
 from .predictor import Predictor
 from .structures import KMaXOutput, KMaXTargets
-from .targets import build_targets
+from .targets import build_targets, check_target_settings
 
 
 @MODELS.register_module()
@@ -48,6 +49,14 @@ class KMaXHead(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='KerasInit'))
+        check_list('panoptic_head.in_channels', in_channels)
+        check_counts(
+            'panoptic_head',
+            0,
+            num_things_classes=num_things_classes,
+            num_stuff_classes=num_stuff_classes,
+        )
+        check_target_settings(**(train_cfg or {}))
         self.num_things_classes = num_things_classes
         self.num_stuff_classes = num_stuff_classes
         self.num_classes = num_things_classes + num_stuff_classes

@@ -7,6 +7,7 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from ..runtime.values import check_counts, check_list
 from .layers import (
     BN,
     AlignCorners,
@@ -96,6 +97,11 @@ class KMaXPixelDecoder(nn.Module):
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
+        owner = 'pixel_decoder'
+        for name, value in dict(channels=channels, num_blocks=num_blocks).items():
+            check_list(f'{owner}.{name}', value)
+        check_counts(owner, in_channels=in_channels, channels=channels, num_blocks=num_blocks)
+        check_counts(owner, num_heads=num_heads, dilation=dilation)
         num_stages = len(channels)
         if not len(num_blocks) == len(block_types) == num_stages:
             raise ValueError(

@@ -9,6 +9,7 @@ from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
+from ..runtime.values import check_counts, check_list, check_number
 from .layers import BN, AlignCorners, resize
 from .predictor import DepthwiseHead
 
@@ -93,6 +94,16 @@ class KMaXSemanticDecoder(nn.Module):
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
+        for name, value in dict(low_level_channels=low_level_channels, rates=rates).items():
+            check_list(f'semantic_decoder.{name}', value)
+        check_counts(
+            'semantic_decoder',
+            num_classes=num_classes,
+            channels=channels,
+            low_level_channels=low_level_channels,
+            rates=rates,
+        )
+        check_number('semantic_decoder.dropout', dropout, 0, 1)
         self.act = nn.Identity() if act is None else getattr(F, act)
         self.align_corners = align_corners
         self.aspp = ASPP(in_channels[-1], channels, rates, dropout, norm_cfg)

@@ -1,6 +1,7 @@
 """From one integer id map per image to the masks the losses work on."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,8 +9,22 @@ import torch.nn.functional as F
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
+from ..runtime.values import check_counts, check_number
 from ..void import IGNORED_LABEL
 from .structures import KMaXTargets
+
+
+def check_target_settings(
+    stride: Any = 4,
+    max_things: Any = 128,
+    small_instance_area: Any = 0,
+    small_instance_weight: Any = 1.0,
+) -> None:
+    """Raise a ValueError if an argument of :func:`build_targets` is none that it can have."""
+    check_counts('train_cfg', stride=stride)
+    check_counts('train_cfg', 0, max_things=0 if max_things is None else max_things)
+    check_number('train_cfg.small_instance_area', small_instance_area, 0)
+    check_number('train_cfg.small_instance_weight', small_instance_weight, 0)
 
 
 def build_targets(

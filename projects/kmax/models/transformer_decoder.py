@@ -8,7 +8,7 @@ from mmcv.cnn.bricks import DropPath
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-from ..runtime.values import check_number
+from ..runtime.values import check_counts, check_list, check_number
 from .kmeans_attention import KMeansCrossAttention
 from .layers import BN, ConvBN1d, float32_under_autocast, mark_std, norm_1d, recompute, start_silent
 from .predictor import Predictor
@@ -134,12 +134,24 @@ class KMaXTransformerDecoder(nn.Module):
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
+        check_list('transformer_decoder.num_layers', num_layers)
         if len(num_layers) > len(pixel_channels):
             raise ValueError(
                 f'num_layers {tuple(num_layers)} names more stages than the pixel decoder has '
                 f'({len(pixel_channels)})'
             )
-        check_number('transformer_decoder.num_queries', num_queries, 1, whole=True)
+        owner = 'transformer_decoder'
+        check_counts(
+            owner,
+            num_queries=num_queries,
+            embed_dims=embed_dims,
+            feedforward_channels=feedforward_channels,
+            num_heads=num_heads,
+            mask_channels=mask_channels,
+        )
+        check_counts(owner, 0, num_layers=num_layers)
+        if not sum(num_layers):
+            raise ValueError(f'{owner}.num_layers is {tuple(num_layers)}: it has no layer at all')
         check_number('transformer_decoder.drop_path_rate', drop_path_rate, 0, 1)
         self.embed_dims = embed_dims
         self.mask_channels = mask_channels

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from kmax_deeplab.atomic_file import naming
-from kmax_deeplab.locks import lock
+from kmax_deeplab.locks import hold, lock_file_of, release
 
 
 class Journal:
     """A file of JSON lines: the settings of the work, then one entry for each finished part.
 
     A line that a killed process left unfinished is dropped when the file is opened again. The file
-    is locked as long as it is open.
+    is held as long as it is open.
 
     Args:
         path: The file.
@@ -26,10 +26,9 @@ class Journal:
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        hold(path, lock_file_of(path))
         self._file = path.open('a+b')
         try:
-            lock(self._file, path)
             self._file.seek(0)
             content = _whole_lines(self._file.read())
             lines = _parse(content, path)
@@ -40,7 +39,7 @@ class Journal:
             if not lines:
                 self._write(settings)
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def append(self, entry: dict[str, Any]) -> None:
@@ -58,7 +57,11 @@ class Journal:
         return self
 
     def __exit__(self, *args: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._file.close()
+        release([lock_file_of(self.path)])
 
 
 def read_entries(path: Path, settings: dict[str, Any], may_grow: bool) -> list[dict[str, Any]]:
@@ -67,10 +70,10 @@ def read_entries(path: Path, settings: dict[str, Any], may_grow: bool) -> list[d
     A ValueError says that it is being written but may not, or that the journal was begun with other
     settings or is damaged.
     """
-    with path.open('rb') as file:
-        if not may_grow:
-            lock(file, path, shared=True)
-        lines = _parse(_whole_lines(file.read()), path)
+    if not may_grow:
+        hold(path, lock_file_of(path))
+        release([lock_file_of(path)])
+    lines = _parse(_whole_lines(path.read_bytes()), path)
     if lines:
         check_settings(path, lines[0], settings)
     return lines[1:]

@@ -26,5 +26,5 @@ class AtomicBackend(LocalBackend):
             raise OSError(error.errno, message) from error
 
     def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
-        """Write a text file as :meth:`put` does."""
-        self.put(obj.encode(encoding), filepath)
+        """Write a text file as :meth:`put` does; names of files may be of other bytes."""
+        self.put(obj.encode(encoding, 'surrogateescape'), filepath)

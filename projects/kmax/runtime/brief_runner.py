@@ -7,14 +7,19 @@ from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 from torch.utils.data import DataLoader
 
 from .data_workers import watch
+from .log_files import keep_scalars_whole, outlive_full_disk
 
 AT_LENGTH = (
     'Config:\n',
     'Hooks will be executed in the following order',
     'Distributed training is not used, all SyncBatchNorm',
+    # How mmengine's hooks call mmengine.
+    '"FileClient" will be deprecated',
+    '"HardDiskBackend" is the alias',
 )
 
 
@@ -31,6 +36,8 @@ class BriefRunner(Runner):
         """Build the logger, whose handler of the terminal leaves out what is long."""
         logger = super().build_logger(*args, **kwargs)
         for handler in logger.handlers:
+            if isinstance(handler, logging.StreamHandler):
+                outlive_full_disk(handler)
             if isinstance(handler, logging.FileHandler):
                 logger.info(f'environment, config and hooks are in {handler.baseFilename}')
             else:
@@ -41,6 +48,12 @@ class BriefRunner(Runner):
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
         """Build a data loader that waits for its workers no longer than its timeout."""
         return watch(Runner.build_dataloader(*args, **kwargs))
+
+    def build_visualizer(self, *args: Any, **kwargs: Any) -> Visualizer:
+        """Build the visualizer, whose local files outlive a full disk."""
+        visualizer = super().build_visualizer(*args, **kwargs)
+        keep_scalars_whole(visualizer)
+        return visualizer
 
 
 def is_brief(record: logging.LogRecord) -> bool:

@@ -1,10 +1,11 @@
-"""Refuses misspelt settings, which mmengine would ignore or tell of too late."""
+"""Refuses misspelt settings and impossible values, of which mmengine tells too late or never."""
 
 import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any
 
 from mmengine import registry
@@ -13,6 +14,7 @@ from mmengine.logging import print_log
 from mmengine.registry import MODELS, DefaultScope, Registry, init_default_scope
 
 from . import known_settings
+from .setting_values import check_top_level, check_values
 
 # Variables of OpenMMLab's configs that look like misspelt settings.
 VARIABLES = {'test_pipeline', 'train_pipeline', 'val_pipeline'}
@@ -41,7 +43,7 @@ def check_keys(
     overrides: Iterable[str] = (),
     own: OwnSettings = OwnSettings(),
 ) -> None:
-    """Check the names of settings.
+    """Check the names of settings, and their values as :func:`check_values` does.
 
     A name at the top level is refused in two cases only, as configs keep variables of their own
     there: if the command line gives it, but nothing reads it once the files are read; and if
@@ -72,10 +74,14 @@ def check_keys(
         is_free = name in top_level or name in VARIABLES
         if not is_free and get_close_matches(name, top_level, 1, SIMILAR):
             raise KeyError(_message(name, name, top_level))
-    init_default_scope(cfg.get('default_scope') or 'mmengine')
+    scope = cfg.get('default_scope') or 'mmengine'
+    if scope not in MODELS.children and scope != 'mmengine' and find_spec(scope) is None:
+        raise ValueError(f'default_scope is {scope!r}, but no package of that name is installed')
+    init_default_scope(scope)
     # Imports the registries of the scope.
     with MODELS.switch_scope_and_registry(None):
         pass
+    check_top_level(cfg)
     for section in known_settings.sections():
         for path, settings in _walk(section, cfg.get(section), own.package):
             _check_settings(path, settings, own)
@@ -105,19 +111,33 @@ def _is_of_another_package(path: str, value: Any, package: str) -> bool:
 def _check_settings(path: str, settings: dict, own: OwnSettings) -> None:
     untyped, default_types = known_settings.untyped(), known_settings.default_types()
     if path in untyped:
-        return _check_names(path, settings, untyped[path])
+        _check_names(path, settings, untyped[path])
+        return check_values(path, settings, ())
     if 'type' not in settings and path not in default_types:
         return
     types = [settings['type']] if 'type' in settings else default_types[path]
     kinds = [kind for name in types for kind in _find(name)]
+    name = settings.get('type')
+    if not kinds and isinstance(name, str) and name.rpartition('.')[2] not in _registered():
+        close = get_close_matches(name, sorted(_registered()), 1)
+        hint = f'; did you mean {close[0]}?' if close else ''
+        raise KeyError(f'{path}.type is {name!r}, but no class of that name is registered{hint}')
     accepted = [_accepted(kind) for kind in kinds]
     added = known_settings.added().get(path.partition('.')[0], set())
     known = {'type', '_scope_'}.union(added, *(names for names, _ in accepted))
     takes_any = not accepted or any(is_open for _, is_open in accepted)
     _check_names(path, settings, known, takes_any)
+    check_values(path, settings, kinds)
     for kind in [*kinds, *_find(settings.get('constructor'))]:
         for name, parts in own.parts.get(kind, {}).items():
             _check_names(f'{path}.{name}', settings.get(name) or {}, parts)
+
+
+def _registered() -> set[str]:
+    """Return the names of all classes, of whatever registry: parts may be built in other scopes."""
+    roots = [root for root in vars(registry).values() if isinstance(root, Registry)]
+    places = [place for root in roots for place in (root, *root.children.values())]
+    return {name for place in places for name in place.module_dict}
 
 
 def _check_names(path: str, settings: dict, known: set[str], takes_any: bool = False) -> None:

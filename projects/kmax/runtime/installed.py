@@ -4,8 +4,6 @@ from importlib.util import find_spec
 
 from mmengine.config import Config
 
-from .values import check_number
-
 TRACKERS = {
     'AimVisBackend': ('aim',),
     'ClearMLVisBackend': ('clearml',),
@@ -34,14 +32,11 @@ def check_tracking(cfg: Config) -> None:
 
 
 def use_no_workers(cfg: Config) -> None:
-    """Let ``num_workers=0`` alone say that a data loader has no workers; check both numbers."""
+    """Let ``num_workers=0`` alone say that a data loader has no workers."""
     for split in ('train', 'val', 'test'):
         loader = cfg.get(f'{split}_dataloader')
         if not isinstance(loader, dict):
             continue
-        for name, least in (('batch_size', 1), ('num_workers', 0)):
-            if name in loader:
-                check_number(f'{split}_dataloader.{name}', loader[name], least, whole=True)
         if loader.get('num_workers') == 0:
             for name in OF_WORKERS:
                 loader.pop(name, None)

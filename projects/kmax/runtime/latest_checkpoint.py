@@ -1,6 +1,7 @@
 """Which checkpoint a training begins with."""
 
 import logging
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -88,11 +89,16 @@ def find_fault(path: Path) -> str | None:
 def _candidates(folder: Path) -> list[Path]:
     """Return the checkpoints to try, best first."""
     pointer = folder / LAST
-    named = pointer.read_text().strip() if pointer.is_file() else ''
+    # A name may be of any bytes but null, which a damaged file holds.
+    content = pointer.read_bytes().replace(b'\0', b'') if pointer.is_file() else b''
+    named = os.fsdecode(content).strip()
     last = Path(named) if named else None
     if last is not None and not last.exists():
         # The work folder was moved.
         last = folder / last.name
+        if not last.exists() and not NAME.fullmatch(last.name):
+            # What names no checkpoint hides none.
+            last = None
     folders = {folder, last.parent} if last is not None else {folder}
     found = {path for place in folders for path in place.glob('*.pth') if NAME.fullmatch(path.name)}
     files = sorted(found, key=_step, reverse=True)

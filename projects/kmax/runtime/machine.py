@@ -24,7 +24,8 @@ def adapt_to_machine(cfg: Config) -> None:
 
     Raises:
         ValueError: If experiments are to be tracked by a package that is not installed.
-        RuntimeError: If the launcher is one that cannot do without GPUs.
+        RuntimeError: If the launcher is one that cannot do without GPUs, or did not start this
+            process.
     """
     keep_freed_memory()
     check_tracking(cfg)
@@ -43,7 +44,15 @@ def adapt_to_machine(cfg: Config) -> None:
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
     )
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='AverageNormStatisticsHook')]
-    distributed.init_process_group('gloo')
+    try:
+        distributed.init_process_group('gloo')
+    # Of what a launcher sets torch says in several ways that it is missing, taken or no number.
+    except (ValueError, RuntimeError) as error:
+        raise RuntimeError(
+            f'--launcher {cfg.launcher}: the processes cannot meet: start them by '
+            f'tools/dist_train.sh or torchrun, with a PORT that is free, as it '
+            f'sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT ({error})'
+        ) from error
 
 
 def leads(cfg: Config) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mmengine.dist import barrier, broadcast_object_list, get_rank, master_only
-from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, EMAHook
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
@@ -153,8 +153,18 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self._decide_current_val_interval()
         is_due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
         if self.runner.val_loop is not None and self._iter >= self.val_begin and is_due:
-            self.runner.val_loop.run()
+            metrics = self.runner.val_loop.run()
+            self._check_watched(metrics or {})
             self._note_validated()
+
+    def _check_watched(self, metrics: dict[str, Any]) -> None:
+        """Refuse to wait for a metric that validation does not report, which never stops."""
+        for hook in self.runner.hooks:
+            if isinstance(hook, EarlyStoppingHook) and hook.monitor not in metrics:
+                raise ValueError(
+                    f'EarlyStoppingHook: monitor is {hook.monitor}, which validation does not '
+                    f'report: choose among {", ".join(metrics)}'
+                )
 
     @master_only
     def _note_validated(self) -> None:

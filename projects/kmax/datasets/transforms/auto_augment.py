@@ -7,6 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
+from ...runtime.values import check_number
 from . import color_operations
 from .arrays import truncate
 
@@ -36,6 +37,7 @@ class KMaXAutoAugment(BaseTransform):
     """
 
     def __init__(self, magnitude_scale: float = 1.0) -> None:
+        check_number('KMaXAutoAugment.magnitude_scale', magnitude_scale, 0)
         self.magnitude_scale = magnitude_scale
         self.policy = [
             [

@@ -92,7 +92,13 @@ class KMaXPanopticCopyPaste(BaseTransform):
                 f'KMaXPanopticCopyPaste: source_pipeline dropped image {index} of '
                 f'{dataset.ann_file}; it must not contain transforms that drop images'
             )
-        return source | {name: contiguous(source[name]) for name in ('img', 'gt_seg_map')}
+        names = ('img', 'gt_seg_map')
+        if not source.keys() >= set(names):
+            raise ValueError(
+                'KMaXPanopticCopyPaste: source_pipeline must load image and annotation: '
+                'LoadImageFromFile, LoadPanopticIds'
+            )
+        return source | {name: contiguous(source[name]) for name in names}
 
     def _candidates(self, source: dict) -> list[int]:
         if self.draw_from == 'segments':

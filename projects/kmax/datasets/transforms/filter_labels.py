@@ -4,6 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 
+from ...runtime.values import check_counts
 from .segments import keep_segments
 
 
@@ -22,6 +23,8 @@ class KMaXFilterLabels(BaseTransform):
     """
 
     def __init__(self, min_pixels: int = 4096, stride: int = 4) -> None:
+        check_counts('KMaXFilterLabels', 0, min_pixels=min_pixels)
+        check_counts('KMaXFilterLabels', stride=stride)
         self.min_pixels = min_pixels
         self.stride = stride
 

@@ -8,6 +8,7 @@ from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...runtime.values import check_counts, check_number
 from ..layers import BN, AxialBlock, BottleneckBlock, RecomputedSequential
 from ..layers.blocks import EXPANSION, GELU
 
@@ -55,6 +56,10 @@ class AxialResNet(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='KerasInit'))
+        owner = 'AxialResNet'
+        check_counts(owner, stem_channels=stem_channels, channels=channels, num_heads=num_heads)
+        check_counts(owner, 0, num_blocks=num_blocks, num_axial=num_axial)
+        check_number(f'{owner}.drop_path_rate', drop_path_rate, 0, 1)
         _check_stages(stem_channels, channels, num_blocks, num_axial)
         self.stem = _build_stem(stem_channels, norm_cfg)
         container = RecomputedSequential if with_cp else nn.Sequential

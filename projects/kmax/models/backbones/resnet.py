@@ -8,6 +8,7 @@ from mmdet.registry import MODELS
 from mmpretrain.models.backbones.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor
 
+from ...runtime.values import check_counts
 from ..layers import BN, recompute
 
 
@@ -88,6 +89,8 @@ class KMaXResNet(ResNet):
         for name in ('deep_stem', 'out_indices'):
             if name in kwargs:
                 raise TypeError(f'KMaXResNet does not take {name}')
+        widths = ('base_channels', 'stem_channels')
+        check_counts('KMaXResNet', **{name: kwargs[name] for name in widths if name in kwargs})
         strides = (1 if stem_pool else 2, 2, 2, 2)
         kwargs = dict(strides=strides, init_cfg=dict(type='KerasInit')) | kwargs
         super().__init__(depth, norm_cfg=norm_cfg, **kwargs)

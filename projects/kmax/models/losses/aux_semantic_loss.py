@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from ...runtime.values import check_counts, check_number
 from ..structures import KMaXOutput, KMaXPrediction
 from .ground_truth import subsample
 from .interface import KMaXLoss, LossInputs
@@ -33,6 +34,9 @@ class AuxSemanticLoss(KMaXLoss):
         sample_temperature: float = 2.0,
     ) -> None:
         super().__init__(loss_weight)
+        check_number('AuxSemanticLoss.top_k', top_k, above=0, most=1)
+        check_counts('AuxSemanticLoss', 0, num_samples=num_samples)
+        check_number('AuxSemanticLoss.sample_temperature', sample_temperature, above=0)
         self.top_k = top_k
         self.num_samples = num_samples
         self.sample_temperature = sample_temperature

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS, TASK_UTILS
 from torch import Tensor, nn
 
+from ...runtime.values import check_number
 from ..assigner import mask_dice
 from ..layers import at_least_float32
 from ..structures import KMaXOutput, KMaXPrediction, KMaXTargets
@@ -88,6 +89,7 @@ class KMaXCriterion(nn.Module):
             raise ValueError(
                 f'KMaXCriterion: align_corners is {align_corners!r}, expected one of {ALIGNMENTS}'
             )
+        check_number('KMaXCriterion.min_weight', min_weight, 0)
         self.num_classes = num_classes
         self.void = void
         self.align_corners = align_corners

@@ -8,6 +8,7 @@ from mmdet.registry import MODELS
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ...runtime.values import check_counts, check_number
 from ..structures import KMaXPrediction
 from .ground_truth import GroundTruthMasks
 from .interface import KMaXLoss, LossInputs
@@ -35,6 +36,11 @@ class InstanceDiscriminationLoss(KMaXLoss):
         temperature: float = 0.3,
     ) -> None:
         super().__init__(loss_weight)
+        check_counts('InstanceDiscriminationLoss', num_samples=num_samples)
+        for name, value in dict(
+            sample_temperature=sample_temperature, temperature=temperature
+        ).items():
+            check_number(f'InstanceDiscriminationLoss.{name}', value, above=0)
         self.num_samples = num_samples
         self.sample_temperature = sample_temperature
         self.temperature = temperature

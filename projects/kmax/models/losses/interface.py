@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from ...runtime.values import check_number
 from ..structures import KMaXPrediction, KMaXTargets
 from .ground_truth import GroundTruthMasks, Matches
 from .pixel_softmax import PixelSoftmax
@@ -60,6 +61,7 @@ class KMaXLoss(nn.Module, ABC):
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
+        check_number(f'{type(self).__name__}.loss_weight', loss_weight, 0)
         self.loss_weight = loss_weight
 
     def applies_to(self, prediction: KMaXPrediction) -> bool:

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from ...runtime.values import check_number
 from .interface import KMaXLoss, LossInputs
 from .reduction import mean_over_nonzero
 
@@ -23,6 +24,7 @@ class PQStyleClassLoss(KMaXLoss):
 
     def __init__(self, loss_weight: float = 3.0, alpha: float = 0.75) -> None:
         super().__init__(loss_weight)
+        check_number('PQStyleClassLoss.alpha', alpha, 0, 1)
         self.alpha = alpha
 
     def forward(self, inputs: LossInputs) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from ...runtime.values import check_number
 from .interface import KMaXLoss, LossInputs
 from .pixel_softmax import pixel_softmax
 
@@ -25,6 +26,7 @@ class PQStyleDiceLoss(KMaXLoss):
         self, loss_weight: float = 3.0, alpha: float = 0.75, mask_void: bool = True
     ) -> None:
         super().__init__(loss_weight)
+        check_number('PQStyleDiceLoss.alpha', alpha, 0, 1)
         self.alpha = alpha
         self.mask_void = mask_void
 

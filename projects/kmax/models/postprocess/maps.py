@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Any, Self, get_type_hints
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...resampling import nearest_index
+from ...runtime.setting_values import check_kinds
 from ...runtime.values import check_number
 
 FRACTIONS = (
@@ -70,6 +71,7 @@ class PostprocessConfig:
         unknown = sorted(set(test_cfg or {}) - set(known))
         if unknown:
             raise ValueError(f'test_cfg has unknown fields {unknown}; it may have {known}')
+        check_kinds('test_cfg', test_cfg or {}, [get_type_hints(cls)])
         cfg = cls(**(test_cfg or {}))
         for name in FRACTIONS:
             check_number(f'test_cfg.{name}', getattr(cfg, name), 0, 1)
