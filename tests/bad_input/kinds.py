@@ -220,16 +220,21 @@ class Place:
 
     def _run(self, words, out, err, env, before):
         os.setsid()
-        for number, path in ((1, out), (2, err)):
-            os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), number)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        sys.stdout = os.fdopen(1, 'w', buffering=1)
-        sys.stderr = os.fdopen(2, 'w', buffering=1)
+        _print_to(out, err)
         os.environ.update(env)
         _forget_names()
         if before is not None:
             before()
         sys.exit(cli.main(words))
+
+
+def _print_to(out, err=None):
+    """Send what is printed to files, and read nothing."""
+    for number, path in ((1, out), (2, err or out)):
+        os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND, 0o644), number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdout = os.fdopen(1, 'w', buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, 'w', buffering=1, closefd=False)
 
 
 def _forget_names():
@@ -263,6 +268,7 @@ def try_kind(tried: Kind, template: Path, folder: Path) -> Outcome:
 
 def _try_here(tried, place, sender):
     os.chdir(place.folder)
+    _print_to(place.folder.with_name('prints.txt'))
     _forget_names()
     try:
         tried.run(place)

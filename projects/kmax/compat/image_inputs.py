@@ -26,6 +26,7 @@ import numpy as np
 from mmengine.dataset import Compose
 from PIL import Image, ImageOps
 
+from ..panoptic.local_files import check_image
 from .rebind import rebind
 
 UNREADABLE: ContextVar[dict[int, str] | None] = ContextVar('UNREADABLE', default=None)
@@ -149,6 +150,8 @@ def read_in_chunks(self: Any, inputs: Iterable, chunk_size: int) -> Iterator[lis
 def _read(pipeline: Any, image: Any) -> tuple[Any, Any]:
     name = image.get('img', image.get('img_path')) if isinstance(image, dict) else image
     try:
+        if isinstance(name, str):
+            check_image(name)
         return name, pipeline(copy.deepcopy(image) if isinstance(image, dict) else image)
     # mmcv answers an unreadable file with an assertion, OpenCV an empty one with its own error.
     except (OSError, AssertionError, cv2.error) as error:

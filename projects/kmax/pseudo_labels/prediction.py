@@ -10,6 +10,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch.utils.data import DataLoader, Dataset
 
 from ..datasets.reading_errors import naming_image
+from ..panoptic.local_files import check_image
 
 
 class ImageFolder(Dataset):
@@ -28,6 +29,7 @@ class ImageFolder(Dataset):
         record = {'img_id': name, 'img_path': str(self.folder / name)}
         try:
             with naming_image(record, str(self.folder)):
+                check_image(record['img_path'])
                 return name, self.pipeline(record)
         except (OSError, cv2.error) as error:
             return name, str(error)
