@@ -30,7 +30,7 @@ class Code:
         return os.system, ('touch ran',)
 
 
-def refused(place, message, name=WEIGHTS, error=ValueError):
+def refused(place, message, name=WEIGHTS, error=(ValueError, RuntimeError)):
     """Try all that loads weights."""
     for words in (('test', 'config.py', WEIGHTS), LABEL):
         words = [name if word == WEIGHTS else word for word in words]
@@ -187,7 +187,7 @@ def names(place):
 
 @kind('checkpoints', 'a URL that nobody answers')
 def url(place):
-    refused(place, r'127\.0\.0\.1:9/a\.pth', 'http://127.0.0.1:9/a.pth')
+    refused(place, r'127\.0\.0\.1:9/a\.pth cannot', 'http://127.0.0.1:9/a.pth', OSError)
 
 
 @kind('checkpoints', 'a URL of a kind that is not known')
@@ -222,7 +222,7 @@ def named(start):
 
 def quantised(value):
     if value.is_floating_point():
-        return torch.quantize_per_tensor(value, 0.1, 0, torch.qint32)
+        return torch.quantize_per_tensor(value, 0.1, 0, torch.qint8)
     return value
 
 
@@ -278,6 +278,8 @@ CONTENTS = {
     ),
     'weights of whole numbers': (each(rounded), NAMED + '.*int8'),
     'complex weights': (each(lambda v: v.to(torch.complex64)), NAMED + '.*complex64'),
+    'quantised weights': (each(quantised), NAMED + '.*qint8'),
+    'sparse weights': (each(lambda v: v.to_sparse() if v.ndim else v), NAMED + '.*sparse'),
     'weights without memory': (each(lambda v: v.to('meta')), NAMED + '.*meta'),
 }
 
@@ -325,8 +327,6 @@ TAKEN = {
     'double precision': each(lambda v: v.double() if v.is_floating_point() else v),
     'names of a distributed wrapper': named('module.'),
     'weights that no part of the model has': change_weights(lambda w: {**w, 'x': torch.ones(1)}),
-    'quantised weights': each(quantised),
-    'sparse weights': each(lambda v: v.to_sparse() if v.ndim else v),
     'bare weights': lambda content: content['state_dict'],
     'no auxiliary decoder': change_weights(
         lambda w: {k: v for k, v in w.items() if 'semantic_decoder' not in k}
@@ -364,13 +364,19 @@ def old_format_cut(place):
 @kind('checkpoints', 'a whole model instead of its weights')
 def whole_model(place):
     torch.save(torch.nn.Conv2d(1, 1, 1), place.path(WEIGHTS))
-    refused(place, DAMAGED)
+    refused(place, NAMED + r'is refused: .*nn\.modules\.conv\.Conv2d')
+
+
+@kind('checkpoints', 'code beside the weights')
+def code_beside(place):
+    place.edit_weights(lambda content: dict(content, x=Code()))
+    refused(place, NAMED + r'is refused: to be read it wants posix\.system, which can run code')
 
 
 @kind('checkpoints', 'a traced model')
 def traced(place):
     torch.jit.script(torch.nn.Conv2d(1, 1, 1)).save(place.path(WEIGHTS))
-    refused(place, DAMAGED)
+    refused(place, DAMAGED + '.*TorchScript')
 
 
 @kind('checkpoints', 'a model with more queries')

@@ -4,7 +4,7 @@ Writes COCO panoptic annotations of the images in the folder IMAGES: ``OUT.json`
 folder ``OUT``, for instance with OUT = data/coco/annotations/panoptic_unlabeled2017. Unsure
 segments become void, images of mostly void are left out. Started again after an interruption, it
 goes on where it stopped. ``OUT.json`` appears when all is done. Several processes share the work
-with ``--shard``.
+with ``--shard``. The status is 1 where images could not be read.
 """
 
 import re
@@ -93,8 +93,8 @@ def describe_weights(path: str) -> str:
     return f'{Path(path).absolute()}, {status.st_size} bytes of {status.st_mtime_ns}'
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
-    """Label as the command line says."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Label as the command line says; the status is 1 where images could not be read."""
     args = parse_args(argv, prog)
     cfg = read_config(args)
     model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC))
@@ -117,3 +117,4 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     )
     if not finished:
         print(f'when all shards are done, run without --shard to write {args.out}.json')
+    return 1 if counts['unreadable'] else 0

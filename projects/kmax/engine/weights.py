@@ -118,7 +118,7 @@ def _check_numbers(weights: dict[str, Any], path: str) -> None:
     if wrong:
         raise ValueError(
             f'checkpoint {path} cannot be used: {_count(wrong, len(weights))} weights are no '
-            f'floating point numbers: {_list(wrong)}'
+            f'plain floating point numbers: {_list(wrong)}'
         )
 
 
@@ -127,8 +127,9 @@ def _kind(value: Any) -> str | None:
         return type(value).__name__
     if value.is_meta:
         return 'meta, without values'
-    is_number = value.is_floating_point() or value.is_quantized
-    return None if is_number else str(value.dtype)
+    if value.layout != torch.strided:
+        return str(value.layout)
+    return None if value.is_floating_point() else str(value.dtype)
 
 
 def _num_classes(model: Any) -> int | None:
@@ -156,11 +157,11 @@ def check_meta(meta: Any, num_classes: int | None, path: str) -> None:
     if not isinstance(classes, list | tuple) or not all(isinstance(x, str) for x in classes):
         raise ValueError(f'{start}.classes must be the names of its classes, is {classes!r:.80}')
     if num_classes is not None and len(classes) != num_classes:
-        raise ValueError(f'{start}.classes names {len(classes)} classes, the model has {num_classes}')
-    if isinstance(palette, list | tuple) and len(palette) != len(classes):
         raise ValueError(
-            f'{start}.palette has {len(palette)} colours for {len(classes)} classes'
+            f'{start}.classes names {len(classes)} classes, the model has {num_classes}'
         )
+    if isinstance(palette, list | tuple) and len(palette) != len(classes):
+        raise ValueError(f'{start}.palette has {len(palette)} colours for {len(classes)} classes')
 
 
 def _weights_of(model: Any) -> dict[str, Any]:

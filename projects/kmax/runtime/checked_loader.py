@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,15 @@ def _fault_of_file(path: Path, size: int, written: int) -> str | None:
     with path.open('rb') as stream:
         start = stream.read(len(OLD_FORMAT))
     if start.startswith(ZIP):
-        return find_fault(path)
+        return find_fault(path) or _fault_of_kind(path)
     return None if start == OLD_FORMAT else 'it does not begin as what torch.save writes'
+
+
+def _fault_of_kind(path: Path) -> str | None:
+    with zipfile.ZipFile(path) as file:
+        if any(name.endswith('/constants.pkl') for name in file.namelist()):
+            return 'it is a model of TorchScript: save the state_dict of the model instead'
+    return None
 
 
 CheckpointLoader.register_scheme(prefixes='', loader=load_whole, force=True)
