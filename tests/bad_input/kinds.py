@@ -197,7 +197,7 @@ class Place:
                 raise Outcome(name, traceback.format_exc()[-2000:]) from None
             self._unharmed(known, message)
         else:
-            raise Outcome('silent', f'no {error.__name__}: {message}')
+            raise Outcome('silent', f'no error: {message}')
 
     def _contents(self):
         """Names of all files with what tells their contents."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from kmax_deeplab.errors import text_of
 
@@ -23,6 +23,14 @@ def read_config_file(path: str) -> Config:
     if not cfg:
         raise ValueError(f'config {path} is empty: it sets nothing')
     return cfg
+
+
+def model_of(config: Config, path: str) -> ConfigDict:
+    """Return the model of a config; a ValueError says that it has none."""
+    model = config.get('model')
+    if not isinstance(model, dict):
+        raise ValueError(f'config {path} has no model: give the config of a whole model')
+    return model
 
 
 def _place(error: Exception, path: str) -> str:

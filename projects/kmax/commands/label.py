@@ -23,6 +23,7 @@ from .arguments import (
     make_parser,
     read_config,
 )
+from .config_file import model_of
 from .progress import show_progress
 
 ONLY_PANOPTIC = {
@@ -97,6 +98,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Label as the command line says; the status is 1 where images could not be read."""
     args = parse_args(argv, prog)
     cfg = read_config(args)
+    model_of(cfg, args.config)
     model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC))
     counts, finished = label_images(
         model,

@@ -12,6 +12,7 @@ from . import (
     det_predictions,
     image_inputs,
     inferencer_files,
+    loading_pipeline,
     metric_rules,
     mmcv_ext,
     mmdet_import,
@@ -38,5 +39,6 @@ det_inferencer.apply()
 det_predictions.apply()
 image_inputs.apply()
 inferencer_files.apply()
+loading_pipeline.apply()
 seg_inferencer.apply()
 semseg_metric.apply()

@@ -28,6 +28,7 @@ from typing import Any
 import cv2
 import numpy as np
 from mmengine.dataset import Compose
+from mmengine.fileio import get_file_backend
 from PIL import Image, ImageOps
 
 from ..panoptic.local_files import check_image
@@ -46,7 +47,7 @@ def as_image(value: Any) -> Any:
         ValueError: For an array of another shape or range, or bytes that hold no image.
     """
     if isinstance(value, str):
-        return value
+        return _check_place(value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
     if isinstance(value, bytes | bytearray | memoryview):
@@ -59,6 +60,16 @@ def as_image(value: Any) -> Any:
         f'an image of type {type(value).__name__} cannot be read: give a path, a BGR array '
         '(h, w, 3) of uint8, a PIL image, the bytes of an image file, or a list of these'
     )
+
+
+def _check_place(path: str) -> str:
+    """Refuse the URL of a kind that mmengine knows no way to read."""
+    if '://' in path:
+        try:
+            get_file_backend(path)
+        except KeyError as error:
+            raise ValueError(f'{path} cannot be read: {error.args[0]} is no known place') from error
+    return path
 
 
 def as_input(value: Any) -> Any:

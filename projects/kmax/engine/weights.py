@@ -113,7 +113,7 @@ def check_weights(
 
 def _check_numbers(weights: dict[str, Any], path: str) -> None:
     """Refuse what torch would copy into a model as something else, or not at all."""
-    kinds = {name: _kind(value) for name, value in weights.items()}
+    kinds = {name: kind_of(value) for name, value in weights.items()}
     wrong = [f'{name} ({kind})' for name, kind in kinds.items() if kind is not None]
     if wrong:
         raise ValueError(
@@ -122,7 +122,8 @@ def _check_numbers(weights: dict[str, Any], path: str) -> None:
         )
 
 
-def _kind(value: Any) -> str | None:
+def kind_of(value: Any) -> str | None:
+    """Say what a value is that is no tensor of floating point numbers; None if it is one."""
     if not torch.is_tensor(value):
         return type(value).__name__
     if value.is_meta:
