@@ -214,7 +214,9 @@ class Place:
         now = self._contents()
         changed = sorted(str(name) for name, text in known.items() if now.get(name) != text)
         # What a run before this one wrote for itself may be written anew.
-        changed = [name for name in changed if not re.search(r'work_dirs|\.in_use$', name)]
+        changed = [
+            name for name in changed if not re.search(r'work_dirs|\.(in_use|unfinished)$', name)
+        ]
         if changed:
             raise Outcome('harmed', f'{what} changed {changed}')
 

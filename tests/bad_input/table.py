@@ -35,13 +35,18 @@ def main():
         template = make_template(Path(root) / 'template')
         with ProcessPoolExecutor(args.jobs, multiprocessing.get_context('fork')) as pool:
             numbers = [KINDS.index(k) for k in chosen]
-            outcomes = list(pool.map(partial(try_number, template), numbers))
-    for tried, outcome in zip(chosen, outcomes, strict=True):
-        print(f'{outcome.name:9}  {tried.area}: {tried.name}')
-        if outcome.name != 'clear':
-            print('           ' + outcome.reason.replace('\n', '\n           '))
+            outcomes = []
+            for outcome in pool.map(partial(try_number, template), numbers):
+                print_outcome(chosen[len(outcomes)], outcome)
+                outcomes.append(outcome)
     print_counts(chosen, outcomes)
     return any(outcome.name != 'clear' for outcome in outcomes)
+
+
+def print_outcome(tried, outcome):
+    print(f'{outcome.name:9}  {tried.area}: {tried.name}', flush=True)
+    if outcome.name != 'clear':
+        print('           ' + outcome.reason.replace('\n', '\n           '), flush=True)
 
 
 def try_number(template, number):

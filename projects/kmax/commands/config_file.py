@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 
 from kmax_deeplab.errors import text_of
 
@@ -25,12 +25,11 @@ def read_config_file(path: str) -> Config:
     return cfg
 
 
-def model_of(config: Config, path: str) -> ConfigDict:
-    """Return the model of a config; a ValueError says that it has none."""
-    model = config.get('model')
-    if not isinstance(model, dict):
-        raise ValueError(f'config {path} has no model: give the config of a whole model')
-    return model
+def check_parts(config: Config, path: str, *names: str) -> None:
+    """Raise a ValueError that names the first part which a config lacks."""
+    lacking = next((name for name in names if not isinstance(config.get(name), dict)), None)
+    if lacking is not None:
+        raise ValueError(f'config {path} has no {lacking}: give the config of a whole model')
 
 
 def _place(error: Exception, path: str) -> str:

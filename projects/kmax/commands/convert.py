@@ -38,7 +38,7 @@ from ..converters.tensorflow_checkpoint import without_ending
 from ..engine.model_cost import build_on_meta
 from ..models import KMaXDeepLab
 from .arguments import config_file, make_parser
-from .config_file import model_of, read_config_file
+from .config_file import check_parts, read_config_file
 from .progress import show_progress
 
 RECIPES = dict(deeplab2='the original', port='the PyTorch port')
@@ -146,8 +146,9 @@ def convert_file(
 def run(args: Namespace) -> Conversion:
     """Convert as the command line says."""
     config = read_config_file(args.config)
+    check_parts(config, args.config, 'model')
     init_default_scope(config.get('default_scope', 'mmdet'))
-    model = build_on_meta(model_of(config, args.config))
+    model = build_on_meta(config.model)
     if not isinstance(model, KMaXDeepLab):
         raise ConversionError(
             f'{args.config} is the config of {type(model).__name__}, not KMaXDeepLab'

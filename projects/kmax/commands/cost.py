@@ -8,7 +8,7 @@ from mmengine.registry import init_default_scope
 
 from ..engine.model_cost import model_cost
 from .arguments import config_file, make_parser
-from .config_file import model_of, read_config_file
+from .config_file import check_parts, read_config_file
 
 COLUMNS = ('config', 'input (h x w)', 'parameters', 'with auxiliary head', 'GMACs')
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     print(f'| {" | ".join(COLUMNS)} |\n{"|---" * len(COLUMNS)}|')
     for path in args.configs:
         config = read_config_file(path)
-        model_of(config, path)
+        check_parts(config, path, 'model')
         init_default_scope(config.get('default_scope', 'mmdet'))
         cost = model_cost(config, size)
         print(

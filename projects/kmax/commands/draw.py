@@ -15,7 +15,7 @@ from .arguments import (
     make_parser,
     read_config,
 )
-from .config_file import model_of
+from .config_file import check_parts
 from .progress import show_progress
 
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Draw as the command line says."""
     args = parse_args(argv, prog)
     cfg = read_config(args)
-    model_of(cfg, args.config)
+    check_parts(cfg, args.config, 'model', 'test_dataloader')
     model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options={})
     files = write_comparisons(model, args.out_dir, args.num, show_progress)
     print(f'{len(files)} pictures in {args.out_dir}')

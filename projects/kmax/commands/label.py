@@ -8,6 +8,7 @@ with ``--shard``. The status is 1 where images could not be read.
 """
 
 import re
+import warnings
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +20,12 @@ from .arguments import (
     add_config,
     add_device,
     add_options_of_config,
+    check_least,
     existing_file,
     make_parser,
     read_config,
 )
-from .config_file import model_of
+from .config_file import check_parts
 from .progress import show_progress
 
 ONLY_PANOPTIC = {
@@ -73,6 +75,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         if not 0 <= getattr(args, name) <= 1:
             option = name.replace('_', '-')
             parser.error(f'--{option} must be between 0 and 1, got {getattr(args, name)}')
+    check_least(parser, args, min_area=0, workers=0)
     if args.out.is_file() or args.out.suffix == '.json':
         parser.error(f'{args.out} must be a folder; the JSON is written beside it')
     return args
@@ -98,8 +101,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Label as the command line says; the status is 1 where images could not be read."""
     args = parse_args(argv, prog)
     cfg = read_config(args)
-    model_of(cfg, args.config)
-    model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC))
+    check_parts(cfg, args.config, 'model', 'test_dataloader')
+    with warnings.catch_warnings():
+        # Refused below.
+        warnings.filterwarnings('ignore', 'neither the checkpoint nor')
+        options = dict(ONLY_PANOPTIC)
+        model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=options)
     counts, finished = label_images(
         model,
         args.images,
