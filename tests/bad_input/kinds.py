@@ -216,7 +216,7 @@ class Place:
                 raise Outcome(name, traceback.format_exc()[-2000:]) from None
             self._unharmed(known, message)
         else:
-            raise Outcome('silent', f'no {error.__name__}: {message}')
+            raise Outcome('silent', f'no error: {message}')
 
     def _contents(self):
         """Names of all files with what tells their contents."""
@@ -235,22 +235,29 @@ class Place:
         now = self._contents()
         changed = sorted(str(name) for name, text in known.items() if now.get(name) != text)
         # What a run before this one wrote for itself may be written anew.
-        changed = [name for name in changed if not re.search(r'work_dirs|\.in_use$', name)]
+        changed = [
+            name for name in changed if not re.search(r'work_dirs|\.(in_use|unfinished)$', name)
+        ]
         if changed:
             raise Outcome('harmed', f'{what} changed {changed}')
 
     def _run(self, words, out, err, env, before):
         os.setsid()
-        for number, path in ((1, out), (2, err)):
-            os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644), number)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        sys.stdout = os.fdopen(1, 'w', buffering=1)
-        sys.stderr = os.fdopen(2, 'w', buffering=1, errors='backslashreplace')
+        _print_to(out, err)
         os.environ.update(env)
         _forget_names()
         if before is not None:
             before()
         sys.exit(cli.main(words))
+
+
+def _print_to(out, err=None):
+    """Send what is printed to files, and read nothing."""
+    for number, path in ((1, out), (2, err or out)):
+        os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_APPEND, 0o644), number)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stdout = os.fdopen(1, 'w', buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, 'w', buffering=1, errors='backslashreplace', closefd=False)
 
 
 def _forget_names():
@@ -285,6 +292,7 @@ def try_kind(tried: Kind, template: Path, folder: Path) -> Outcome:
 
 def _try_here(tried, place, sender):
     os.chdir(place.folder)
+    _print_to(place.folder.with_name('prints.txt'))
     _forget_names()
     try:
         tried.run(place)

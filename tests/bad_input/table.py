@@ -36,15 +36,17 @@ def main():
         with ProcessPoolExecutor(args.jobs, multiprocessing.get_context('fork')) as pool:
             numbers = [KINDS.index(k) for k in chosen]
             outcomes = []
-            for tried, outcome in zip(
-                chosen, pool.map(partial(try_number, template), numbers), strict=True
-            ):
-                print(f'{outcome.name:9}  {tried.area}: {tried.name}', flush=True)
-                if outcome.name != 'clear':
-                    print('           ' + outcome.reason.replace('\n', '\n           '))
+            for outcome in pool.map(partial(try_number, template), numbers):
+                print_outcome(chosen[len(outcomes)], outcome)
                 outcomes.append(outcome)
     print_counts(chosen, outcomes)
     return any(outcome.name != 'clear' for outcome in outcomes)
+
+
+def print_outcome(tried, outcome):
+    print(f'{outcome.name:9}  {tried.area}: {tried.name}', flush=True)
+    if outcome.name != 'clear':
+        print('           ' + outcome.reason.replace('\n', '\n           '), flush=True)
 
 
 def try_number(template, number):

@@ -4,10 +4,11 @@ Writes COCO panoptic annotations of the images in the folder IMAGES: ``OUT.json`
 folder ``OUT``, for instance with OUT = data/coco/annotations/panoptic_unlabeled2017. Unsure
 segments become void, images of mostly void are left out. Started again after an interruption, it
 goes on where it stopped. ``OUT.json`` appears when all is done. Several processes share the work
-with ``--shard``.
+with ``--shard``. The status is 1 where images could not be read.
 """
 
 import re
+import warnings
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from .arguments import (
     add_config,
     add_device,
     add_options_of_config,
+    check_least,
     existing_file,
     make_parser,
     read_config,
@@ -72,6 +74,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         if not 0 <= getattr(args, name) <= 1:
             option = name.replace('_', '-')
             parser.error(f'--{option} must be between 0 and 1, got {getattr(args, name)}')
+    check_least(parser, args, min_area=0, workers=0)
     if args.out.is_file() or args.out.suffix == '.json':
         parser.error(f'{args.out} must be a folder; the JSON is written beside it')
     return args
@@ -93,11 +96,15 @@ def describe_weights(path: str) -> str:
     return f'{Path(path).absolute()}, {status.st_size} bytes of {status.st_mtime_ns}'
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
-    """Label as the command line says."""
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Label as the command line says; the status is 1 where images could not be read."""
     args = parse_args(argv, prog)
     cfg = read_config(args, 'model', 'test_dataloader.dataset')
-    model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=dict(ONLY_PANOPTIC))
+    with warnings.catch_warnings():
+        # Refused below.
+        warnings.filterwarnings('ignore', 'neither the checkpoint nor')
+        options = dict(ONLY_PANOPTIC)
+        model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=options)
     counts, finished = label_images(
         model,
         args.images,
@@ -117,3 +124,4 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     )
     if not finished:
         print(f'when all shards are done, run without --shard to write {args.out}.json')
+    return 1 if counts['unreadable'] else 0

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import pickle
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -11,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.runner import CheckpointLoader
 
 from kmax_deeplab.atomic_file import write_atomically
 
+from ..panoptic.json_files import read_json
 from .arguments import make_parser
 
 PACKAGES = ('torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet')
@@ -24,7 +25,10 @@ def read_stages(work_dir: Path) -> list[dict[str, Any]]:
     """Return name, seconds and command of each stage, as the script noted them."""
     with (work_dir / 'stages.tsv').open() as file:
         rows = csv.reader(file, delimiter='\t', quoting=csv.QUOTE_NONE)
-        return [dict(name=row[0], seconds=int(row[1]), command=row[2]) for row in rows]
+        try:
+            return [dict(name=row[0], seconds=int(row[1]), command=row[2]) for row in rows]
+        except ValueError as error:
+            raise ValueError(f'line {rows.line_num} of {file.name}: {error}') from error
 
 
 def read_metrics(work_dir: Path) -> dict[str, Any]:
@@ -32,7 +36,9 @@ def read_metrics(work_dir: Path) -> dict[str, Any]:
     files = sorted(work_dir.glob('test/*/*.json'))
     if not files:
         raise FileNotFoundError(f'no metrics in {work_dir}/test/*/*.json: run tools/test.py first')
-    metrics = json.loads(files[-1].read_text())
+    metrics = read_json(files[-1], str(files[-1]))
+    if not isinstance(metrics, dict):
+        raise ValueError(f'{files[-1]} holds no metrics by name')
     return {key.rpartition('/')[2]: value for key, value in metrics.items()}
 
 
@@ -57,7 +63,7 @@ def find_device() -> str:
 def summarize(work_dir: Path) -> dict[str, Any]:
     """Return the figures of a run and what is needed to repeat it."""
     checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
-    saved = torch.load(checkpoint, map_location='cpu')
+    saved = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
     metrics = read_metrics(work_dir)
     stages = read_stages(work_dir)
     return dict(
@@ -104,7 +110,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         parser.error(f'{work_dir} is not the folder of a training: it holds no last_checkpoint')
     try:
         results = summarize(work_dir)
-    except (LookupError, TypeError, pickle.UnpicklingError) as error:
+    except (LookupError, TypeError) as error:
         raise ValueError(
             f'{work_dir} holds other figures than tools/quickstart.sh writes, or half of them '
             f'({type(error).__name__}: {str(error).partition(chr(10))[0]}); run it again'

@@ -12,6 +12,7 @@ from . import (
     det_predictions,
     image_inputs,
     inferencer_files,
+    loading_pipeline,
     local_backend,
     metric_rules,
     mmcv_ext,
@@ -40,6 +41,7 @@ det_inferencer.apply()
 det_predictions.apply()
 image_inputs.apply()
 inferencer_files.apply()
+loading_pipeline.apply()
 seg_inferencer.apply()
 seg_label_maps.apply()
 semseg_metric.apply()

@@ -10,26 +10,44 @@ Delete when mmengine refuses checkpoints of other models.
 """
 
 import importlib
+from contextvars import ContextVar
 from functools import wraps
 from inspect import signature
 from typing import Any
 
 from mmengine.infer import BaseInferencer
 from mmengine.model import PretrainedInit
+from mmengine.runner import checkpoint
 
 from .rebind import rebind
 
 _initialise_unchecked = PretrainedInit.__call__
 PACKAGE = __name__.partition('.compat')[0] + '.'
+PATH: ContextVar[str | None] = ContextVar('PATH', default=None)
+"""The checkpoint that a call in progress loads."""
 
 
-def check(model: Any, checkpoint: Any) -> None:
+def check(model: Any, content: Any, path: str) -> None:
     """Raise a ValueError if a checkpoint is not one of a model of this package."""
-    is_ours = any(type(part).__module__.startswith(PACKAGE) for part in model.modules())
-    if is_ours and checkpoint is not None:
+    if any(type(part).__module__.startswith(PACKAGE) for part in model.modules()):
         # The engine needs mmdet, which this package lets import.
         weights = importlib.import_module('..engine.weights', __package__)
-        weights.check_weights(model, weights.read_weights(str(checkpoint)), str(checkpoint))
+        weights.check_weights(model, weights.weights_of(content, path), path)
+
+
+def check_where_loaded() -> None:
+    """Check weights before mmengine loads them, which lists hundreds of names that differ."""
+    load = checkpoint._load_checkpoint_to_model
+
+    @wraps(load)
+    def load_checked(model: Any, content: Any, *args: Any, **kwargs: Any) -> Any:
+        path = PATH.get()
+        if path is not None:
+            check(model, content, path)
+        return load(model, content, *args, **kwargs)
+
+    for package in ('mmengine', 'mmdet', 'mmseg'):
+        rebind(package, '_load_checkpoint_to_model', load, load_checked)
 
 
 def checked(build: Any, argument: str) -> Any:
@@ -37,9 +55,12 @@ def checked(build: Any, argument: str) -> Any:
 
     @wraps(build)
     def build_checked(*args: Any, **kwargs: Any) -> Any:
-        model = build(*args, **kwargs)
-        check(model, signature(build).bind(*args, **kwargs).arguments.get(argument))
-        return model
+        path = signature(build).bind(*args, **kwargs).arguments.get(argument)
+        token = PATH.set(None if path is None else str(path))
+        try:
+            return build(*args, **kwargs)
+        finally:
+            PATH.reset(token)
 
     return build_checked
 
@@ -71,3 +92,4 @@ def apply() -> None:
     rebind('mmdet', 'init_detector', init_detector, checked(init_detector, 'checkpoint'))
     BaseInferencer._init_model = checked(BaseInferencer._init_model, 'weights')
     PretrainedInit.__call__ = _initialise
+    check_where_loaded()

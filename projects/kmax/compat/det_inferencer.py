@@ -49,6 +49,18 @@ def correct_classes(model: Any, cfg: Any) -> None:
         model.dataset_meta = {'palette': model.dataset_meta['palette'], **metainfo}
 
 
+def check_palette(meta: Any) -> None:
+    """Raise a ValueError for a palette with which nothing could be drawn."""
+    palette, count = meta.get('palette'), len(meta['classes'])
+    try:
+        importlib.import_module('mmdet.visualization.palette').get_palette(palette, count)
+    except (AssertionError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'palette is {palette!r:.80}, but must be the name of one, such as "coco" or "random", '
+            f'or a colour for each of the {count} classes'
+        ) from error
+
+
 @contextmanager
 def hidden_guesses() -> Iterator[None]:
     """Leave out what mmdet warns of classes and colours, which are corrected afterwards."""
@@ -103,6 +115,7 @@ def name_classes(apis: Any) -> None:
         with hidden_guesses():
             model = init_detector(*args, **kwargs)
         correct_classes(model, model.cfg)
+        check_palette(model.dataset_meta)
         return model
 
     @wraps(load_weights)
@@ -110,6 +123,7 @@ def name_classes(apis: Any) -> None:
         with hidden_guesses():
             load_weights(self, model, checkpoint, cfg)
         correct_classes(model, cfg)
+        check_palette(model.dataset_meta)
 
     rebind('mmdet', 'init_detector', init_detector, init_detector_with_classes)
     apis.DetInferencer._load_weights_to_model = load_weights_with_classes

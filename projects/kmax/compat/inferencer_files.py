@@ -56,8 +56,13 @@ def move(stage: Path, folder: Path) -> None:
         file.replace(target)
 
 
-def draw_whole(inferencer_class: Any) -> None:
-    """Let an inferencer draw each image to a file of its own."""
+def draw_whole(inferencer_class: Any, below: str) -> None:
+    """Let an inferencer draw each image to a file of its own.
+
+    Args:
+        inferencer_class: Its class.
+        below: The folder in the one that it is given to which it draws.
+    """
     visualize = inferencer_class.visualize
     signature = inspect.signature(visualize)
 
@@ -72,9 +77,9 @@ def draw_whole(inferencer_class: Any) -> None:
         for image, pred in zip(given['inputs'], given['preds'], strict=False):
             owner = os.path.abspath(image) if isinstance(image, str | Path) else object()
             name = Path(owner).name if isinstance(owner, str) else ''
-            with staging(folder, Path(folder, 'vis', name)) as stage:
+            with staging(folder, Path(folder, below, name)) as stage:
                 given |= dict(inputs=[image], preds=[pred], img_out_dir=str(stage))
-                drawn += visualize(*call.args, **call.kwargs)
+                drawn += visualize(*call.args, **call.kwargs) or []
                 for file in [path for path in stage.rglob('*') if path.is_file()]:
                     wanted = Path(folder, file.relative_to(stage))
                     target = claim(given['self'], wanted, owner)
@@ -82,7 +87,7 @@ def draw_whole(inferencer_class: Any) -> None:
                         refuse_replacing([target], [owner])
                     file.rename(file.with_name(target.name))
                 move(stage, Path(folder))
-        return drawn
+        return drawn or None
 
     inferencer_class.visualize = visualize_whole
 
@@ -110,6 +115,26 @@ def save_whole(inferencer_class: Any) -> None:
     inferencer_class.pred2dict = pred2dict_whole
 
 
+def predict_whole(inferencer_class: Any) -> None:
+    """Let an inferencer that saves all predictions of a call at once save whole files."""
+    postprocess = inferencer_class.postprocess
+    signature = inspect.signature(postprocess)
+
+    @wraps(postprocess)
+    def postprocess_whole(*args: Any, **kwargs: Any) -> Any:
+        call = signature.bind(*args, **kwargs)
+        folder = call.arguments.get('pred_out_dir') or ''
+        if not folder or call.arguments.get('return_datasample'):
+            return postprocess(*args, **kwargs)
+        with staging(folder, Path(folder)) as stage:
+            call.arguments['pred_out_dir'] = str(stage)
+            results = postprocess(*call.args, **call.kwargs)
+            move(stage, Path(folder))
+        return results
+
+    inferencer_class.postprocess = postprocess_whole
+
+
 def _tell_final_place(stage: Path, folder: Path, result: dict) -> None:
     """Replace the stage in the paths of a result and of its JSON."""
     for key, value in result.items():
@@ -123,5 +148,5 @@ def _tell_final_place(stage: Path, folder: Path, result: dict) -> None:
 def apply() -> None:
     """Wrap both methods, after whatever else changes them."""
     apis = importlib.import_module('mmdet.apis')
-    draw_whole(apis.DetInferencer)
+    draw_whole(apis.DetInferencer, 'vis')
     save_whole(apis.DetInferencer)

@@ -153,6 +153,7 @@ def fill(fitted: Fit, track: Callable[[list[Any]], Iterable[Any]] = iter) -> Con
         raise ConversionError(
             f'{len(wrong)} tensors have other shapes than in the config: {shorten(wrong, shown)}'
         )
+    _check_values({s: found[name] for s, name in plan.targets.items()}, shown)
     state = {}
     for name, value in own.items():
         if name in found:
@@ -175,6 +176,25 @@ def _lay_out(fitted: Fit, track: Callable[[list[Any]], Iterable[Any]]) -> dict[s
             value = value[rows]
         found[name] = value.contiguous()
     return found
+
+
+def _check_values(values: Mapping[str, Tensor], shown: int | None) -> None:
+    """Refuse values with which nothing can be predicted."""
+    faults = {name: _fault_of(name, value) for name, value in values.items() if not value.is_meta}
+    wrong = [f'{name} {fault}' for name, fault in faults.items() if fault is not None]
+    if wrong:
+        raise ConversionError(
+            f'{len(wrong)} tensors of the checkpoint cannot be used: {shorten(wrong, shown)}'
+        )
+
+
+def _fault_of(name: str, value: Tensor) -> str | None:
+    if not value.is_floating_point():
+        return f'is of {value.dtype}'
+    if not value.isfinite().all():
+        return 'holds NaN or infinite values'
+    is_variance = name.endswith(('running_var', 'moving_variance'))
+    return 'holds negative variances' if is_variance and (value < 0).any() else None
 
 
 def _check_known(plan: Plan, weights: Collection[str], shown: int | None) -> None:

@@ -11,11 +11,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from glob import escape
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from kmax_deeplab.paths import find_name_fault
 
 from .errors import ConversionError
 
@@ -159,9 +161,12 @@ def _damaged(archive: Path, error: Exception) -> ConversionError:
 
 def _check_member(archive: Path, member: tarfile.TarInfo) -> None:
     """Refuse what no published archive holds, but one that means harm may."""
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or '..' in path.parts:
-        raise ConversionError(f'{archive} is refused: its {member.name} lies outside the archive')
+    # A folder itself may be called as the archive is, "./".
+    fault = find_name_fault(f'{member.name}/file' if member.isdir() else member.name)
+    if fault is not None:
+        raise ConversionError(
+            f'{archive} is refused: it names the file {member.name!r}, which {fault}'
+        )
     if not member.isfile() and not member.isdir():
         raise ConversionError(
             f'{archive} is refused: its {member.name} is a link or device, not a file'

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..engine.weights import kind_of
 from .errors import ConversionError
 from .numpy_pickle import PickledArray, load_arrays, refusal
 
@@ -78,6 +79,9 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _tensor(name: str, value: Any, path: Path) -> Tensor:
     if isinstance(value, Tensor):
+        if value.is_meta or value.is_quantized or value.layout != torch.strided:
+            kind = kind_of(value)
+            raise ConversionError(f'{path} cannot be used: {name} is no plain tensor, but {kind}')
         return value
     if isinstance(value, PickledArray):
         value = value.values

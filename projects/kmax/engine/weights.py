@@ -9,7 +9,6 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 
-from ..runtime.checked_loader import DamagedCheckpointError
 from .class_rows import CLASS_LAYERS
 from .model_parts import rename_for_model, unwrap_model
 
@@ -35,27 +34,34 @@ def continues_with_new_classes(cfg: Config) -> bool:
     )
 
 
-def read_weights(path: str) -> dict[str, Any]:
-    """Read a checkpoint's tensors by name, without a wrapper's prefix, from a file or URL.
+class Weights(dict[str, Any]):
+    """A checkpoint's tensors by name, and in ``meta`` what it says of itself."""
 
-    One that is damaged, or no checkpoint, is a ValueError that names it.
+    meta: Any
+
+
+def read_weights(path: str) -> Weights:
+    """Read a checkpoint's tensors from a file or URL.
+
+    One that cannot be read, or is no checkpoint, is a ValueError or OSError that names it.
     """
-    try:
-        content = CheckpointLoader.load_checkpoint(path, map_location='cpu')
-    except DamagedCheckpointError:
-        raise
-    # That of a URL can raise nearly any exception.
-    except Exception as error:
-        raise ValueError(f'checkpoint {path} cannot be read, it may be damaged: {error}') from error
-    weights = content.get('state_dict', content) if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not any(map(torch.is_tensor, weights.values())):
-        raise ValueError(f'checkpoint {path} holds no weights')
-    return {name.removeprefix('module.'): value for name, value in weights.items()}
+    return weights_of(CheckpointLoader.load_checkpoint(path, map_location='cpu'), path)
+
+
+def weights_of(content: Any, path: str) -> Weights:
+    """Return the tensors of a checkpoint that was read from a path, without a wrapper's prefix."""
+    weights: Any = content.get('state_dict', content) if isinstance(content, dict) else None
+    named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
+    if not named or not any(map(torch.is_tensor, weights.values())):
+        raise ValueError(f'checkpoint {path} holds no weights: no tensors by name')
+    found = Weights({name.removeprefix('module.'): value for name, value in weights.items()})
+    found.meta = content.get('meta', {})
+    return found
 
 
 def check_weights(
     model: Any,
-    weights: dict[str, Any],
+    weights: Weights,
     path: str,
     *,
     starts: bool = False,
@@ -71,6 +77,7 @@ def check_weights(
     model = unwrap_model(model)
     rename_for_model(weights, model)
     own = _weights_of(model)
+    _check_numbers({name: weights[name] for name in own if name in weights}, path)
     other = [name for name in own if name in weights and weights[name].shape != own[name].shape]
     shapes = {
         name: f'{name}: {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}'
@@ -86,6 +93,8 @@ def check_weights(
     elif other:
         message = _mismatch(path, 'weights have other shapes', list(shapes.values()), len(own))
         raise ValueError(message + (NEW_CLASSES_HINT if depends else ''))
+    num_classes = None if other else _num_classes(model)
+    check_meta(weights.meta, num_classes, path)
     parts = {name.partition('.')[0] for name in own if name in weights or not starts}
     expected = [name for name in own if name.partition('.')[0] in parts] or list(own)
     missing = [name for name in expected if name not in weights]
@@ -100,6 +109,60 @@ def check_weights(
             logger='current',
             level=logging.WARNING,
         )
+
+
+def _check_numbers(weights: dict[str, Any], path: str) -> None:
+    """Refuse what torch would copy into a model as something else, or not at all."""
+    kinds = {name: kind_of(value) for name, value in weights.items()}
+    wrong = [f'{name} ({kind})' for name, kind in kinds.items() if kind is not None]
+    if wrong:
+        raise ValueError(
+            f'checkpoint {path} cannot be used: {_count(wrong, len(weights))} weights are no '
+            f'plain floating point numbers: {_list(wrong)}'
+        )
+
+
+def kind_of(value: Any) -> str | None:
+    """Say what a value is that is no tensor of floating point numbers; None if it is one."""
+    if not torch.is_tensor(value):
+        return type(value).__name__
+    if value.is_meta:
+        return 'meta, without values'
+    if value.layout != torch.strided:
+        return str(value.layout)
+    return None if value.is_floating_point() else str(value.dtype)
+
+
+def _num_classes(model: Any) -> int | None:
+    heads: Any = (getattr(model, name, None) for name in ('panoptic_head', 'decode_head'))
+    return next((head.num_classes for head in heads if hasattr(head, 'num_classes')), None)
+
+
+def check_meta(meta: Any, num_classes: int | None, path: str) -> None:
+    """Raise a ValueError if what a checkpoint says of its classes is not what it must be.
+
+    Args:
+        meta: Its entry ``meta``; the names of classes may be absent.
+        num_classes: How many the model has, if they must be these.
+        path: The checkpoint, for the message.
+    """
+    start, found = f'checkpoint {path} cannot be used: its meta', meta
+    for name in ('', '.dataset_meta'):
+        start += name
+        found = found.get('dataset_meta', {}) if name else found
+        if not isinstance(found, dict):
+            raise ValueError(f'{start} is a {type(found).__name__}, not a dict')
+    if 'classes' not in found:
+        return
+    classes, palette = found['classes'], found.get('palette')
+    if not isinstance(classes, list | tuple) or not all(isinstance(x, str) for x in classes):
+        raise ValueError(f'{start}.classes must be the names of its classes, is {classes!r:.80}')
+    if num_classes is not None and len(classes) != num_classes:
+        raise ValueError(
+            f'{start}.classes names {len(classes)} classes, the model has {num_classes}'
+        )
+    if isinstance(palette, list | tuple) and len(palette) != len(classes):
+        raise ValueError(f'{start}.palette has {len(palette)} colours for {len(classes)} classes')
 
 
 def _weights_of(model: Any) -> dict[str, Any]:

@@ -93,12 +93,15 @@ def _whole_lines(content: bytes) -> bytes:
     return content[: content.rfind(b'\n') + 1]
 
 
-def _parse(content: bytes, path: Path) -> list[dict[str, Any]]:
+def _parse(text: bytes, path: Path) -> list[dict[str, Any]]:
     lines = []
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
-            lines.append(json.loads(line))
-        except ValueError as error:
+            content = json.loads(line)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
             remedy = 'delete the file and the PNGs to start again'
-            raise ValueError(f'line {number} of {path} is damaged: {remedy}') from error
+            raise ValueError(f'line {number} of {path} is damaged: {remedy}')
+        lines.append(content)
     return lines

@@ -163,9 +163,11 @@ def _is_whole(entry: dict, out: Path, pngs: dict[str, str]) -> bool:
 def _settings(
     model: Any, images_dir: Path, names: list[str], selection: Selection, weights: str
 ) -> dict[str, Any]:
+    classes = model.dataset_meta['classes']
     recipe = [model.cfg.model.to_dict(), model.cfg.test_dataloader.dataset.pipeline]
     return dict(
         model=_digest(json.dumps(recipe, sort_keys=True, default=str)),
+        classes=f'{len(classes)} names, {_digest("/".join(classes))}',
         weights=weights,
         images=f'{images_dir.absolute()}, {len(names)} files, {_digest("/".join(names))}',
         **asdict(selection),

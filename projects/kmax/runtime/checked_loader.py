@@ -1,18 +1,21 @@
-"""Reads checkpoints from disk as mmengine does, but tests their checksums and names the file."""
+"""Reads checkpoints as mmengine does, but tests their checksums and names the file or URL."""
 
+import pickle
 import re
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import load_from_local
+from mmengine.runner.checkpoint import load_from_http, load_from_local
 
-from .latest_checkpoint import find_fault
+from .latest_checkpoint import OLD_FORMAT, find_fault
 
 ZIP = b'PK'
 OF_MEMORY = re.compile(r"can't allocate memory|out of memory")
-FOREIGN = re.compile(r'GLOBAL (\S+) was not an allowed global')
+UNPICKLER = re.compile(r'WeightsUnpickler error: (.*)')
+ASKED = re.compile(r'GLOBAL ([\w.]+)')
 
 
 class DamagedCheckpointError(ValueError):
@@ -28,39 +31,74 @@ def load_whole(filename: str, map_location: Any) -> Any:
         DamagedCheckpointError: If it cannot be read, a checksum is wrong, or it is no dict.
     """
     path = Path(filename).expanduser()
-    start = f'checkpoint {filename} cannot be read, it may be damaged'
     if path.is_file():
         status = path.stat()
-        fault = _fault_of_archive(path, status.st_size, status.st_mtime_ns)
+        fault = _fault_of_file(path, status.st_size, status.st_mtime_ns)
         if fault is not None:
-            raise DamagedCheckpointError(f'{start}: {fault}')
+            raise DamagedCheckpointError(_damaged(filename, fault))
+    return _load(load_from_local, filename, map_location)
+
+
+def load_url(filename: str, map_location: Any, *args: Any, **kwargs: Any) -> Any:
+    """Download a checkpoint, or read it where it was downloaded to, and name it in errors."""
     try:
-        content = load_from_local(filename, map_location)
+        return _load(load_from_http, filename, map_location, *args, **kwargs)
+    except OSError as error:
+        raise OSError(f'checkpoint {filename} cannot be downloaded: {error}') from error
+
+
+def _load(load: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
+    try:
+        content = load(filename, *args, **kwargs)
     except (OSError, MemoryError):
         raise
     # A damaged pickle can raise nearly any exception.
     except Exception as error:
         if OF_MEMORY.search(str(error)):
             raise
-        foreign = FOREIGN.search(str(error))
-        if foreign is not None:
+        asked = ASKED.search(str(error))
+        if isinstance(error, pickle.UnpicklingError) and asked:
             raise DamagedCheckpointError(
-                f'checkpoint {filename} holds objects other than data ({foreign[1]}), whose code '
-                'would be run: it is not read, save its weights as tensors alone'
+                f'checkpoint {filename} is refused: to be read it wants {asked[1]}, which can run '
+                'code, where tensors are enough; save the state_dict of the model, or get the file '
+                'from its publisher again'
             ) from error
-        raise DamagedCheckpointError(f'{start}: {error}') from error
+        raise DamagedCheckpointError(_damaged(filename, _reason(error))) from error
     # Every reader takes a dict, and some would say so without the name.
     if not isinstance(content, dict):
         raise DamagedCheckpointError(f'checkpoint {filename} holds no weights')
     return content
 
 
+def _damaged(filename: str, reason: str) -> str:
+    return f'checkpoint {filename} cannot be read, it may be damaged: {reason}'
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong, without torch's advice to run the code of a file."""
+    text = str(error)
+    said = UNPICKLER.search(text)
+    return (said[1] if said else re.split(r'\n|\. ', text)[0]) or type(error).__name__
+
+
 @lru_cache
-def _fault_of_archive(path: Path, size: int, written: int) -> str | None:
+def _fault_of_file(path: Path, size: int, written: int) -> str | None:
     """Test a file once as long as it is not written again."""
+    if not size:
+        return 'it is empty'
     with path.open('rb') as stream:
-        is_archive = stream.read(len(ZIP)) == ZIP
-    return find_fault(path) if is_archive else None
+        start = stream.read(len(OLD_FORMAT))
+    if start.startswith(ZIP):
+        return find_fault(path) or _fault_of_kind(path)
+    return None if start == OLD_FORMAT else 'it does not begin as what torch.save writes'
+
+
+def _fault_of_kind(path: Path) -> str | None:
+    with zipfile.ZipFile(path) as file:
+        if any(name.endswith('/constants.pkl') for name in file.namelist()):
+            return 'it is a model of TorchScript: save the state_dict of the model instead'
+    return None
 
 
 CheckpointLoader.register_scheme(prefixes='', loader=load_whole, force=True)
+CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), loader=load_url, force=True)

@@ -15,6 +15,7 @@ from mmengine.dataset import BaseDataset, Compose, pseudo_collate
 from kmax_deeplab.atomic_file import write_atomically
 from kmax_deeplab.paths import distinct_names, place_within, refuse_replacing
 
+from ..panoptic.local_files import check_image
 from ..parallel import Progress
 from .clusters import assign_pixels, draw_clusters, upsample_nearest
 from .drawing import draw_segments
@@ -70,6 +71,7 @@ def draw_comparison(model: Any, dataset: BaseDataset, index: int) -> np.ndarray:
     classes = dataset.metainfo['classes']
     palette = get_palette(dataset.metainfo.get('palette'), len(classes))
     path = dataset.get_data_info(index)['img_path']
+    check_image(path)
     image = fit(mmcv.imread(path, channel_order='rgb'), PANEL_SIZE)
     truth = load_ground_truth(dataset, index)
     drawn = draw_segments(image, truth, classes, palette, grey_void=True)

@@ -103,6 +103,8 @@ def write_names(image: np.ndarray, segments: Segments, classes: Sequence[str]) -
     """
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas, 'RGBA')
+    # On one line each, whatever they hold.
+    classes = [' '.join(name.split()) for name in classes]
     font = load_font(max(11, round(min(image.shape[:2]) / 30)), ' '.join(classes))
     line = sum(font.getmetrics())
     areas = np.bincount(segments.ids.ravel(), minlength=len(segments.labels) + 1)[1:]
@@ -113,7 +115,7 @@ def write_names(image: np.ndarray, segments: Segments, classes: Sequence[str]) -
             break
         name = classes[segments.labels[index]]
         size = (draw.textlength(name, font=font) + 0.5 * line, float(line))
-        if name in named and size[0] > 2.5 * math.sqrt(areas[index]):
+        if not name or name in named and size[0] > 2.5 * math.sqrt(areas[index]):
             continue
         centre = _find_centre(segments.ids == index + 1)
         box = _place_label(centre, size, segments.ids.shape, taken)

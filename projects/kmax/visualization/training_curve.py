@@ -42,11 +42,33 @@ class TrainingLog:
 
 
 def _read_records(path: Path) -> Iterable[Record]:
-    for line in path.read_text().splitlines():
+    """Yield what each line holds; a ValueError names a line with losses that are no numbers."""
+    try:
+        lines = path.read_text('utf-8-sig').splitlines()
+    except UnicodeError as error:
+        raise ValueError(f'{path} is no log of a training: it is no text ({error})') from error
+    for number, line in enumerate(lines, start=1):
         try:
-            yield json.loads(line)
+            record = json.loads(line)
         except json.JSONDecodeError:
             continue  # A run that is killed leaves half a line.
+        if isinstance(record, dict):
+            _check_numbers(record, f'line {number} of {path}')
+            yield record
+
+
+def _check_numbers(record: Record, place: str) -> None:
+    drawn = {name for name in record if _is_loss(name) or name.rpartition('/')[2] in QUALITIES}
+    for name in sorted(drawn) + (['step', 'lr'] if 'loss' in record else []):
+        value = record.get(name)
+        if not isinstance(value, int | float) and (value is not None or name not in drawn):
+            said = 'is missing' if name not in record else f'is {value!r}, no number'
+            raise ValueError(f'{place}: {name} {said}')
+
+
+def _is_loss(key: str) -> bool:
+    name = key.removeprefix(SEG_PREFIX)
+    return name == 'loss' or name.startswith('loss_')
 
 
 def read_training_log(work_dir: Path | str) -> TrainingLog:
@@ -97,11 +119,10 @@ def _plot(
 
 
 def _plot_losses(axes: Axes, train: list[Record]) -> None:
-    for key in train[-1]:
+    for key in filter(_is_loss, train[-1]):
         name = key.removeprefix(SEG_PREFIX)
-        if name == 'loss' or name.startswith('loss_'):
-            label = 'total of all layers' if name == 'loss' else name.removeprefix('loss_')
-            _plot(axes, train, [record.get(key) for record in train], label)
+        label = 'total of all layers' if name == 'loss' else name.removeprefix('loss_')
+        _plot(axes, train, [record.get(key) for record in train], label)
     axes.set(title='Losses of the final prediction', xlabel='iteration', yscale='log')
     _add_legend(axes)
     rate = axes.twinx()
