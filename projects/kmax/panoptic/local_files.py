@@ -49,7 +49,7 @@ def check_image(path: str | Path) -> None:
     """Raise an OSError if an image is no regular file, or larger than is read."""
     check_regular(path, MAX_BYTES)
     try:
-        with open(path, 'rb') as file:
+        with open(path, 'rb', buffering=0) as file:
             header = file.read(HEADER_BYTES)
     except (OSError, ValueError):
         return  # Its reader says why, and knows other places than this machine's disks.
