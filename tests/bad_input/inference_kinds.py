@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import cv2
 import numpy as np
-from image_kinds import IMAGE, NAMES, ids_of, inferencer
+from given_kinds import IMAGE, NAMES, ids_of, inferencer
 from kinds import kind
 from mmdet.apis import DetInferencer, inference_detector, init_detector
 

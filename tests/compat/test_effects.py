@@ -24,6 +24,14 @@ REPLACED = {
     'mmengine.infer.infer.BaseInferencer._init_model',
     'mmengine.model.weight_init.PretrainedInit.__call__',
     'mmengine.infer.infer.BaseInferencer.__init_subclass__',
+    'mmengine.infer.infer._load_checkpoint_to_model',
+    'mmengine.runner.checkpoint._load_checkpoint_to_model',
+    'mmengine.runner.runner._load_checkpoint_to_model',
+    'mmdet.apis.det_inferencer._load_checkpoint_to_model',
+    'mmdet.datasets.get_loading_pipeline',
+    'mmdet.datasets.utils.get_loading_pipeline',
+    # Of the fork onedl alone.
+    'mmengine.runner.checkpoint._safe_torch_load',
 }
 STAND_INS = {'mmcv._ext', 'panopticapi', 'panopticapi.utils', 'panopticapi.evaluation'}
 SCRIPT = """

@@ -1,3 +1,4 @@
+import importlib.metadata
 import sys
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from projects.kmax.compat import mmengine_packages
 
 
 def test_packages_are_found_by_module_and_by_distribution():
-    for name, package in (('mmdet', mmdet), ('mmsegmentation', mmseg)):
+    (distribution,) = {*importlib.metadata.packages_distributions()['mmseg']}
+    for name, package in (('mmdet', mmdet), (distribution, mmseg)):
         assert mmengine_packages.is_installed(name)
         folder = str(Path(package.__file__).parent)
         assert mmengine_packages.get_installed_path(name) == folder

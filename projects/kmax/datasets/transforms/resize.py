@@ -2,6 +2,8 @@
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
@@ -10,12 +12,17 @@ from ...resampling import nearest_index
 from ...runtime.values import check_number, check_range, check_size
 from .arrays import with_fourth_channel
 
+EXACT_WARP = int(cv2.__version__.partition('.')[0]) >= 5
+"""Earlier ones round positions to 1/32 of a pixel, by which levels change by up to 3."""
+
 
 def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize an image ``(h, w, 3)``, uint8 or float32, bilinearly with aligned corners.
 
     Returns ``(height, width, 3)`` float32, not rounded; a view of an array of four channels.
     """
+    if not EXACT_WARP:
+        return _interpolate(image, height, width)
     step_y = (image.shape[0] - 1) / max(height - 1, 1)
     step_x = (image.shape[1] - 1) / max(width - 1, 1)
     # cv2.resize aligns the outer edges of the corner pixels; a warp can align their centres.
@@ -27,6 +34,14 @@ def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return warped[..., :3]
+
+
+def _interpolate(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    pixels = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))
+    resized = F.interpolate(
+        pixels.permute(2, 0, 1)[None], (height, width), mode='bilinear', align_corners=True
+    )
+    return resized[0].permute(1, 2, 0).contiguous().numpy()
 
 
 def resize_nearest(ids: np.ndarray, height: int, width: int) -> np.ndarray:
