@@ -11,7 +11,7 @@ from mmengine.config import ConfigDict
 from torch import Tensor
 
 from .data_preprocessor import KMaXDataPreprocessor
-from .layers.folding import fold_norms
+from .layers.folding import choose_kernels, fold_norms
 
 CLASS_COUNTS = ('num_things_classes', 'num_stuff_classes')
 
@@ -50,6 +50,7 @@ class KMaXDeepLab(MaskFormer):
         """
         model = copy.deepcopy(self).eval()
         fold_norms(model)
+        choose_kernels(model)
         model.is_folded = True
         return model
 

@@ -104,8 +104,8 @@ class FoldedAxialAttention1d(nn.Module):
         self.num_heads = heads = attention.num_heads
         self.widths = attention.widths
         self.qkv = attention.qkv
-        for name in ('query_rpe', 'key_rpe', 'value_rpe'):
-            setattr(self, name, getattr(attention, name))
+        self.query_rpe, self.key_rpe = attention.query_rpe, attention.key_rpe
+        self.value_rpe = attention.value_rpe
         content, by_query, by_key = affine(attention.similarity_bn)[0].view(3, heads)
         content = torch.where(content.abs() < TINY, TINY, content)
         key_width, value_width = self.widths[1:]
