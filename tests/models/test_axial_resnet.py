@@ -9,7 +9,7 @@ from mmcv.cnn.bricks import DropPath
 from mmdet.registry import MODELS
 
 from projects.kmax.models.layers import AxialAttention1d, AxialBlock, BottleneckBlock
-from projects.kmax.models.layers.axial_attention import MAX_SPAN
+from projects.kmax.models.layers.axial_attention import MAX_SPAN, WIDTH, relative_positions
 
 SMALL = dict(type='AxialResNet', stem_channels=(8, 8, 16), channels=(8, 8, 16, 16))
 SMALL |= dict(num_blocks=(1, 1, 2, 2), num_axial=(0, 0, 1, 2))
@@ -63,7 +63,7 @@ def test_strided_block_attends_before_it_drops_rows_and_columns():
         assert strided.attention(whole.conv1(x)).shape == (1, 32, 5, 4)
         # Rows attend in all columns; columns in the rows that are left.
         tall = whole.attention.height_axis(whole.conv1(x))[:, :, ::2]
-        expected = whole.attention.width_axis(tall.transpose(2, 3)).transpose(2, 3)[..., ::2]
+        expected = whole.attention.width_axis(tall, WIDTH)[..., ::2]
         torch.testing.assert_close(strided.attention(whole.conv1(x)), expected)
 
 
@@ -72,7 +72,7 @@ def test_positions_beyond_the_tables_share_the_outermost_embedding():
     attention = AxialAttention1d(
         in_channels=8, key_channels=8, value_channels=16, num_heads=8, norm_cfg=dict(type='BN')
     ).eval()
-    distances = attention._distances(MAX_SPAN + 20, torch.device('cpu'))
+    distances = relative_positions(MAX_SPAN + 20, torch.device('cpu'))
     assert distances.min() == 0 and distances.max() == 2 * MAX_SPAN - 2
     assert distances[0, MAX_SPAN - 2] < distances[0, MAX_SPAN - 1] == distances[0, -1]
     with torch.no_grad():

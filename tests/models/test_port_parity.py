@@ -12,8 +12,8 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 
 from projects.kmax.models.losses.instance_discrimination_loss import gather_features
-from projects.kmax.models.postprocess.composed_resize import output_rows
 from projects.kmax.models.postprocess.maps import Frame
+from projects.kmax.models.postprocess.resizing import output_axes, tiles
 
 CASES = {
     'r50': NANO.with_name('kmax_r50-port_8xb8-150k_coco-panoptic.py'),
@@ -135,9 +135,11 @@ def test_semantic_scores_equal_the_ports(case, logits):
     size = tuple(case.meta['image_size'])
     for i, image in enumerate(case.meta['images']):
         frame = Frame(size, tuple(image['net_hw']), tuple(image['out_hw']))
-        rows = [part.softmax(1) for _, part in output_rows(mask_logits[i], frame)]
         classes = cls_logits[i].softmax(-1)[:, :-1]
-        scores = torch.einsum('qc,hqw->chw', classes, torch.cat(rows))
+        scores = torch.zeros(classes.shape[1], *frame.output)
+        for place, part in tiles(mask_logits[i], output_axes(mask_logits[i], frame)):
+            shares = torch.einsum('qc,hqw->chw', classes, part.softmax(1))
+            scores[(slice(None), *place)] = shares
         recorded = case.meta['arrays'][f'semantic_img{i}']
         assert list(scores.shape) == recorded['shape']
         for name, got in {

@@ -6,6 +6,7 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from .layers import BN, ConvBN1d, mark_std, norm_1d, start_silent
+from .layers.folding import affine, scale_inputs
 
 
 @MODELS.register_module()
@@ -23,6 +24,12 @@ class KMeansCrossAttention(nn.Module):
         mark_std(self.value.conv, embed_dims**-0.5)
         self.retrieved_bn = norm_1d(norm_cfg, embed_dims)
         self.out = start_silent(ConvBN1d(embed_dims, embed_dims, norm_cfg, act=False))
+
+    def folded(self) -> 'KMeansCrossAttention':
+        """Fold the norm of the sums into the convolution that follows, in place, for inference."""
+        scale_inputs(self.out.conv, *affine(self.retrieved_bn))
+        self.retrieved_bn = nn.Identity()
+        return self
 
     @staticmethod
     def assign(mask_logits: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from mmcv.cnn import DepthwiseSeparableConvModule, build_norm_layer
 from torch import Tensor, nn
 
 from .layers import ConvBN1d, float32_under_autocast, mark_std
+from .layers.folding import Shift, affine, scale_outputs
 from .structures import KMaXPrediction
 
 FOREGROUND_PRIOR = 0.1
@@ -74,6 +75,19 @@ class Predictor(nn.Module):
             logits = kernel.transpose(1, 2) @ feature.flatten(2)
             logits = self.mask_bn(logits[:, None])
         return logits.view(batch, -1, height, width), feature
+
+    def folded(self) -> 'Predictor':
+        """Fold its norms in place, for inference: the pixels' and the masks' follow no convolution.
+
+        The factor of the masks' norm goes to the kernels; its summand stays.
+        """
+        scale_outputs(self.pixel_head.final, *affine(self.pixel_bn))
+        self.pixel_bn = nn.Identity()
+        scale, shift = affine(self.mask_bn)
+        of_kernels = scale.expand(len(self.mask_head.conv.weight))
+        scale_outputs(self.mask_head.conv, of_kernels, torch.zeros_like(of_kernels))
+        self.mask_bn = Shift(shift)
+        return self
 
     def classes(self, class_feature: Tensor) -> Tensor:
         """Return class logits ``(B, N, num_classes + 1)`` of ``(B, embed_dims, N)``."""

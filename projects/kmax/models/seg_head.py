@@ -15,7 +15,7 @@ from torch import Tensor
 from ..void import IGNORED_LABEL
 from .kmax_head import KMaXHead
 from .layers import float32_under_autocast
-from .postprocess.slots import resized_rows
+from .postprocess.resizing import padded_axes, tiles
 
 # The option that says how many rows a layer has, and how many of them are for void.
 OPTION_OF_CLASS_LAYER = {
@@ -96,8 +96,9 @@ class KMaXSegHead(KMaXHead):
         size = _input_size(batch_img_metas[0])
         evidence = mask_logits.new_empty(len(class_probs), self.num_classes, *size)
         for output, classes, masks in zip(evidence, class_probs, mask_logits, strict=True):
-            for rows, logits in resized_rows(masks, size):
-                output[:, rows] = (classes.t() @ logits.softmax(1)).transpose(0, 1)
+            for place, logits in tiles(masks, padded_axes(masks, size)):
+                shares = (classes.t() @ logits.softmax(1)).transpose(0, 1)
+                output[(slice(None), *place)] = shares
         return evidence
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule, build_norm_layer
 from mmcv.cnn.bricks import DropPath
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from ..runtime.values import check_counts, check_list, check_number
 from .kmeans_attention import KMeansCrossAttention
 from .layers import BN, ConvBN1d, float32_under_autocast, mark_std, norm_1d, recompute, start_silent
+from .layers.folding import affine, scale_outputs
 from .predictor import Predictor
 from .structures import KMaXPrediction
 
@@ -42,6 +44,19 @@ class CenterSelfAttention(nn.Module):
         weight = float32_under_autocast(similarity).softmax(dim=-1)
         retrieved = value @ weight.transpose(2, 3).to(value.dtype)
         return self.out(F.gelu(self.retrieved_bn(retrieved.flatten(1, 2))))
+
+    def folded(self) -> 'CenterSelfAttention':
+        """Fold its norms in place, for inference.
+
+        The factor of the similarity goes to the queries, and softmax does not see its summand; the
+        weights sum to 1, so that the norm of what is retrieved can go to the values.
+        """
+        scale, _ = affine(self.similarity_bn)
+        of_queries = scale.repeat_interleave(self.split[0] // self.num_heads)
+        scale_outputs(self.qkv.conv, of_queries, torch.zeros_like(of_queries))
+        scale_outputs(self.qkv.conv, *affine(self.retrieved_bn), start=sum(self.split[:2]))
+        self.similarity_bn, self.retrieved_bn = nn.Identity(), nn.Identity()
+        return self
 
 
 class KMaXDecoderLayer(nn.Module):

@@ -14,8 +14,9 @@ from torch import Tensor
 from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
 from .merging import claim_limit, look_up_table, merge
+from .resizing import padded_axes, tiles
 from .results import pack_results
-from .slots import claims, class_scores, first_index, resized_rows
+from .slots import claims, class_scores, first_index
 
 
 @dataclass
@@ -110,15 +111,13 @@ def _full_resolution(
     probability = mask_logits.new_zeros(frame.padded)
     strongest = torch.zeros(frame.padded, dtype=torch.int16, device=device)
     query = torch.from_numpy(candidates.query).to(device)
-    for rows, logits in resized_rows(mask_logits, frame.padded):
-        top = logits.amax(1)
+    for place, logits in tiles(mask_logits, padded_axes(mask_logits, frame.padded)):
         if cfg.semantic_on:
-            strongest[rows] = first_index(logits, top)
+            strongest[place] = first_index(logits, logits.amax(1))
         if cfg.segments_on:
-            exponential = logits.sub_(top[:, None]).exp_()
-            total = exponential.sum(1)
-            probability[rows] = total.reciprocal()
+            share = logits.softmax(1)
+            probability[place] = share.amax(1)
             if count:
-                chosen = exponential.index_select(1, query).div_(total[:, None])
-                claim_maps[:, rows] = claims(chosen, threshold, limit)
+                chosen = share.index_select(1, query)
+                claim_maps[(slice(None), *place)] = claims(chosen, threshold, limit)
     return claim_maps, probability, strongest

@@ -6,8 +6,9 @@ from torch import Tensor
 
 from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, SegmentMaps, large_enough
+from .resizing import padded_axes, tiles
 from .results import pack_results
-from .slots import class_scores, first_index, resized_rows
+from .slots import class_scores, first_index
 
 
 def pixelwise_results(image: ImagePrediction) -> dict:
@@ -56,11 +57,11 @@ def _full_resolution(image: ImagePrediction, remaining: Tensor) -> tuple[Tensor,
     strongest = torch.zeros(frame.padded, dtype=torch.int16, device=mask_logits.device)
     sure = torch.zeros_like(strongest)
     probability = mask_logits.new_zeros(frame.padded)
-    for rows, logits in resized_rows(mask_logits, frame.padded):
-        strongest[rows] = first_index(logits, logits.amax(1))
+    for place, logits in tiles(mask_logits, padded_axes(mask_logits, frame.padded)):
+        strongest[place] = first_index(logits, logits.amax(1))
         if cfg.segments_on and len(remaining):
-            chosen = logits.index_select(1, remaining)
-            top = chosen.amax(1)
-            sure[rows] = remaining[first_index(chosen, top).long()].to(sure.dtype)
-            probability[rows] = chosen.sub_(top[:, None]).exp_().sum(1).reciprocal()
+            share = logits.index_select(1, remaining).softmax(1)
+            top = share.amax(1)
+            sure[place] = remaining[first_index(share, top).long()].to(sure.dtype)
+            probability[place] = top
     return strongest, sure, probability

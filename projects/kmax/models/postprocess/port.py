@@ -9,10 +9,10 @@ from mmengine.structures import InstanceData
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .composed_resize import output_rows
 from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, SegmentMaps
 from .merging import claim_limit, look_up_table, merge
+from .resizing import output_axes, tiles
 from .results import bounding_boxes, pack_maps
 from .slots import claims, first_index
 
@@ -145,23 +145,22 @@ def _full_resolution(
     looked_at = torch.from_numpy(query).to(device)
     slot = torch.from_numpy(np.searchsorted(query, listed)).to(device)
     classes = class_probs.t().to(mask_logits.dtype)
-    for rows, logits in output_rows(mask_logits, frame):
-        exponential = logits.sub_(logits.amax(1, keepdim=True)).exp_()
-        total = exponential.sum(1)
-        view.probability[rows] = total.reciprocal()
+    for place, logits in tiles(mask_logits, output_axes(mask_logits, frame)):
+        share = logits.softmax(1)
+        view.probability[place] = share.amax(1)
         if view.semantic is not None:
-            # The softmax's denominator is the same for all classes.
-            evidence = classes @ exponential
-            view.semantic[rows] = first_index(evidence, evidence.amax(1)).long()
+            evidence = classes @ share
+            view.semantic[place] = first_index(evidence, evidence.amax(1)).long()
         if len(query):
-            chosen = exponential.index_select(1, looked_at).div_(total[:, None])
+            chosen = share.index_select(1, looked_at)
             if cfg.panoptic_on:
-                view.claim_maps[:, rows] = claims(chosen, threshold, limit)
+                view.claim_maps[(slice(None), *place)] = claims(chosen, threshold, limit)
             hits = torch.gt(chosen, threshold, out=torch.empty_like(chosen))
             view.areas += hits.sum((0, 2))
             view.mass += chosen.mul_(hits).sum((0, 2))
             if len(listed):
-                view.masks[:, rows] = hits.index_select(1, slot).transpose(0, 1).bool()
+                masks = hits.index_select(1, slot).transpose(0, 1).bool()
+                view.masks[(slice(None), *place)] = masks
     return view
 
 

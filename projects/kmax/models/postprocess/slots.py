@@ -1,44 +1,7 @@
-"""Softmax over the queries at full resolution, a few rows at a time."""
-
-from collections.abc import Iterator
+"""Which queries reach something at each pixel of a tile."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-
-# Elements held at once: the cache of one core, or a quarter of a GiB on an accelerator.
-CHUNK_ELEMENTS = {'cpu': 2**18}
-ACCELERATOR_CHUNK_ELEMENTS = 2**26
-
-
-def chunk_rows(size: tuple[int, int], num_queries: int, device: torch.device) -> Iterator[slice]:
-    """Cut the rows of ``size`` = ``(H, W)`` into chunks of a bounded number of elements."""
-    budget = CHUNK_ELEMENTS.get(device.type, ACCELERATOR_CHUNK_ELEMENTS)
-    step = max(1, budget // (num_queries * size[1]))
-    for start in range(0, size[0], step):
-        yield slice(start, min(start + step, size[0]))
-
-
-def resized_rows(mask_logits: Tensor, size: tuple[int, int]) -> Iterator[tuple[slice, Tensor]]:
-    """Resize ``(N, h, w)`` bilinearly to ``size``, corners aligned, yielding some rows at a time.
-
-    Widths are resized first, at the few input rows; the output rows are then blends of two
-    contiguous slices. Yields rows and their logits ``(rows, N, W)``, which the caller may
-    overwrite.
-    """
-    num_queries, height, _ = mask_logits.shape
-    by_row = mask_logits.transpose(0, 1).flatten(0, 1)[None]
-    wide = F.interpolate(by_row, size=size[1], mode='linear', align_corners=True)
-    wide = wide.view(height, num_queries, size[1])
-    position = torch.arange(size[0], device=wide.device, dtype=wide.dtype)
-    position = position * ((height - 1) / max(size[0] - 1, 1))
-    lower = position.floor().clamp(max=height - 1)
-    weight = (position - lower)[:, None, None]
-    lower = lower.long()
-    upper = (lower + 1).clamp(max=height - 1)
-    for rows in chunk_rows(size, num_queries, wide.device):
-        above, below = (wide.index_select(0, index[rows]) for index in (lower, upper))
-        yield rows, above.lerp_(below, weight[rows])
 
 
 def first_index(logits: Tensor, maximum: Tensor) -> Tensor:
