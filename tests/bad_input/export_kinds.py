@@ -23,7 +23,7 @@ kinds(
         ('results by an absolute name', '/tmp/1.png', 'which is absolute: it must be relative'),
         ('results by a name with ..', '../panoptic_val/1.png', r'leads out of the folder by \.\.'),
         ('results by a drive', 'C:/1.png', 'which is absolute'),
-        ('results by a name of 300 letters', 'a' * 300, 'which is longer than 255 bytes'),
+        ('results by a name of 300 letters', 'a' * 300, r'which is longer than \d+ bytes'),
         ('results by the name of a folder', 'a/', 'which names no file'),
         ('two results of one name', '2.png', 'image 1 .*and image 2 .*written to one file'),
         ('a result as the folder of another', '2.png/1.png', 'which is a folder of'),
@@ -52,7 +52,7 @@ def over_folder(place):
 def over_link(place):
     place.path('out').mkdir()
     place.path('out/result.panoptic').symlink_to(place.path('data/panoptic_val'))
-    place.command(*FORMAT).refused(f'{RESULT} is a link to a folder')
+    place.command(*FORMAT).refused(f'{RESULT} (is a link to a folder|over the annotations)')
 
 
 @kind(AREA, 'results below a file')
@@ -96,8 +96,8 @@ def same_files(place):
 @kind(AREA, 'an evaluator that is not known')
 def unknown_metric(place):
     place.edit_config("test_evaluator = dict(type='PanopticMetrik', ann_file='x')")
-    place.command(*TEST).refused('PanopticMetrik is not in')
-    place.command(*FORMAT).refused(r"test_evaluator names \['PanopticMetrik'\]")
+    for command in (TEST, FORMAT):
+        place.command(*command).refused("'PanopticMetrik', but no class of that name is registered")
 
 
 @kind(AREA, 'all tasks without panoptic annotations')
