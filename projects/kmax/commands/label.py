@@ -19,6 +19,7 @@ from .arguments import (
     add_config,
     add_device,
     add_options_of_config,
+    check_least,
     existing_file,
     make_parser,
     read_config,
@@ -72,6 +73,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         if not 0 <= getattr(args, name) <= 1:
             option = name.replace('_', '-')
             parser.error(f'--{option} must be between 0 and 1, got {getattr(args, name)}')
+    check_least(parser, args, min_area=0, workers=0)
     if args.out.is_file() or args.out.suffix == '.json':
         parser.error(f'{args.out} must be a folder; the JSON is written beside it')
     return args

@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmengine.config import Config
 
@@ -14,8 +15,17 @@ from ..evaluation.dump import DumpResults
 from ..evaluation.format_only import without_annotations
 from ..runtime.brief_runner import BriefRunner
 from ..runtime.machine import adapt_to_machine, leave_group
-from .arguments import add_common_arguments, existing_file, load_config, make_parser
+from .arguments import (
+    add_common_arguments,
+    check_output,
+    existing_file,
+    load_config,
+    make_parser,
+)
 from .leftovers import removed_if_nothing_done
+
+WITHOUT_SCREEN = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
+"""What matplotlib draws with where it cannot open a window."""
 
 NEEDED = (
     *('model', 'test_cfg', 'test_evaluator', 'test_dataloader.dataset'),
@@ -55,8 +65,11 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     args = parser.parse_args(argv)
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
         parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
+    check_output(parser, '--out', args.out)
     if args.outfile_prefix is not None and not args.format_only:
         parser.error('--outfile-prefix needs --format-only')
+    if args.show and matplotlib.get_backend().lower() in WITHOUT_SCREEN:
+        parser.error('--show needs a screen, and there is none here: draw to files by --show-dir')
     return args
 
 

@@ -1,11 +1,14 @@
 """A runner that says on the terminal what it does, and all that it was given in its log file."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
+
+from kmax_deeplab.atomic_file import naming
 
 from .log_files import keep_scalars_whole, outlive_full_disk
 
@@ -39,6 +42,16 @@ class BriefRunner(Runner):
         visualizer = super().build_visualizer(*args, **kwargs)
         keep_scalars_whole(visualizer)
         return visualizer
+
+    def _init_model_weights(self) -> None:
+        """Initialise the weights, of which mmengine writes to the log file by itself."""
+        with naming(Path(self._log_dir, f'{self.timestamp}.log')):
+            super()._init_model_weights()
+
+    def dump_config(self) -> None:
+        """Write the config, or say which file cannot be written."""
+        with naming(Path(self.work_dir, Path(self.cfg.filename or f'{self.timestamp}.py').name)):
+            super().dump_config()
 
 
 def is_brief(record: logging.LogRecord) -> bool:
