@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,22 +35,6 @@ def open_atomically(path: Path, sync: bool = True) -> Iterator[BinaryIO]:
     """
     with naming(path), _open_temporary(_target(path), sync) as file:
         yield file
-
-
-def check_writable(path: Path) -> None:
-    """Find out before long work whether a file could be written at its end.
-
-    Raises:
-        OSError: If not; names it, or the folder that it would be in.
-        ValueError: If it is there and no regular file.
-    """
-    folder = _target(path).parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    try:
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
 
 
 @contextmanager

@@ -18,8 +18,8 @@ ALWAYS_OF_USERS = (OSError, ImportError, MemoryError, SyntaxError, UnicodeError)
 DEAD_WORKER = 'DataLoader worker (pid'
 
 OF_THE_MACHINE = re.compile(
-    r'DataLoader worker|out of memory|Connection (?:closed|reset|refused)|pair\.cc|NCCL|TCPStore|'
-    'address already in use|allocate memory',
+    r'DataLoader worker|out of memory|allocate memory|address already in use|'
+    r'Connection (?:closed|reset|refused)|pair\.cc|NCCL|TCPStore',
     re.IGNORECASE,
 )
 REMOTE = re.compile(r'^Caught \w+ in .*\.\nOriginal Traceback', re.MULTILINE)

@@ -215,7 +215,7 @@ TENSORFLOW = {
     'a prefix of nothing': ((), 'ckpt', None, r'no file ckpt\.index|is no file'),
     'an index that is damaged': (('ckpt.index', DATA), 'ckpt', 'index', DAMAGED + ': Unable'),
     'TensorFlow not installed': (('ckpt.index', DATA), 'ckpt', 'absent', 'needs TensorFlow'),
-    'another model': (('ckpt.index', DATA), 'ckpt.index', 'tensor', r'\bx\b'),
+    'another model': (('ckpt.index', DATA), 'ckpt.index', 'tensor', 'is not one of the model'),
 }
 
 

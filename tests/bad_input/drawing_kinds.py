@@ -134,7 +134,7 @@ for name, entry in DRAWINGS.items():
 
 @kind('drawing', 'draw: a disk that is full')
 def draw_full_disk(place):
-    result = place.command('draw', *MODEL, 'out', before=partial(limit_files, 300))
+    result = place.command('draw', *MODEL, 'out', before=partial(limit_files, 20_000))
     result.refused(rf'out/1\.png: {os.strerror(errno.EFBIG)}')
 
 

@@ -1,3 +1,4 @@
+from inspect import unwrap
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,7 @@ from projects.kmax.compat.det_inferencer import draws_bgr
 def test_arrays_are_drawn_as_rgb(monkeypatch):
     """Whether mmseg's API was imported after this project, as here, or before it."""
     assert not draws_bgr(MMSegInferencer)
-    monkeypatch.setattr(MMSegInferencer, 'visualize', MMSegInferencer.visualize.__wrapped__)
+    monkeypatch.setattr(MMSegInferencer, 'visualize', unwrap(MMSegInferencer.visualize))
     assert draws_bgr(MMSegInferencer)
     seg_inferencer.apply()
     assert not draws_bgr(MMSegInferencer)

@@ -151,7 +151,7 @@ def test_other_heads_are_named(changes, message, on_meta, meta_model):
 def test_semantic_channels_are_things_stuff_void(case, first, last, on_meta, meta_model):
     variables = on_meta(case)
     name = f'semantic_last_layer/bias{SUFFIX}'
-    variables[name] = torch.arange(len(variables[name]))
+    variables[name] = torch.arange(len(variables[name]), dtype=torch.float32)
     result = convert(DEEPLAB2, variables, meta_model(ORIGINAL[case]))
     ours = result.state['panoptic_head.semantic_decoder.head.final.bias'].tolist()
     assert (ours[:2], ours[-2:]) == (first, last)

@@ -174,12 +174,13 @@ def test_archive_is_unpacked_to_a_folder_that_goes(tmp_path, tensorflow):
 @pytest.mark.parametrize(
     ('name', 'kind', 'message'),
     [
-        ('../../ckpt-1.index', tarfile.REGTYPE, 'lies outside the archive'),
-        ('a/../../ckpt-1.index', tarfile.REGTYPE, 'lies outside the archive'),
-        ('/ckpt-1.index', tarfile.REGTYPE, 'lies outside the archive'),
-        ('ckpt-1.index', tarfile.SYMTYPE, 'is a link or device'),
-        ('ckpt-1.index', tarfile.LNKTYPE, 'is a link or device'),
-        ('ckpt-1.index', tarfile.CHRTYPE, 'is a link or device'),
+        ('../../ckpt-1.index', tarfile.REGTYPE, '.*leads out of the folder'),
+        ('a/../../ckpt-1.index', tarfile.REGTYPE, '.*leads out of the folder'),
+        ('/ckpt-1.index', tarfile.REGTYPE, '.*is absolute'),
+        ('a\\ckpt-1.index', tarfile.REGTYPE, '.*holds a backslash'),
+        ('ckpt-1.index', tarfile.SYMTYPE, 'its ckpt-1.index is a link or device'),
+        ('ckpt-1.index', tarfile.LNKTYPE, 'its ckpt-1.index is a link or device'),
+        ('ckpt-1.index', tarfile.CHRTYPE, 'its ckpt-1.index is a link or device'),
     ],
 )
 def test_archive_that_reaches_elsewhere_is_refused(tmp_path, tensorflow, name, kind, message):
@@ -188,7 +189,7 @@ def test_archive_that_reaches_elsewhere_is_refused(tmp_path, tensorflow, name, k
         member = tarfile.TarInfo(name)
         member.type, member.linkname = kind, '/etc/passwd'
         tar.addfile(member)
-    check_refused(archive, rf'{archive} is refused: its {name} {message}')
+    check_refused(archive, rf'{archive} is refused: {message}')
     assert list(tmp_path.iterdir()) == [archive]
     assert tensorflow == []
 

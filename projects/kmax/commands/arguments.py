@@ -1,7 +1,9 @@
 """What command lines have in common, and the config that they name."""
 
+import errno
 import os
 import re
+import tempfile
 from argparse import (
     SUPPRESS,
     ArgumentError,
@@ -20,6 +22,7 @@ from mmengine.device import get_device
 
 from kmax_deeplab import cli
 from kmax_deeplab.configs import find_config
+from kmax_deeplab.paths import MAX_NAME
 
 from ..engine.settings import check_settings
 from ..evaluation.destinations import check_destinations
@@ -66,8 +69,9 @@ def make_parser(description: str | None, prog: str | None) -> ArgumentParser:
 def existing_file(path: str) -> str:
     """Check a command line's path; URLs pass."""
     if '://' not in path and not Path(path).is_file():
-        fault = 'is a folder, not a file' if Path(path).is_dir() else 'does not exist'
-        raise ArgumentTypeError(f'file {path} {fault}')
+        is_folder = bool(path) and Path(path).is_dir()
+        fault = 'is a folder, not a file' if is_folder else 'does not exist'
+        raise ArgumentTypeError(f'file {path or "(empty)"} {fault}')
     return path
 
 
@@ -77,6 +81,39 @@ def config_file(config: str) -> str:
         return config if '://' in config else find_config(config)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
+
+
+def check_output(parser: ArgumentParser, option: str, path: str | Path | None) -> None:
+    """Refuse a file to write that cannot be one, before the work that it would hold is done."""
+    if path is None:
+        return
+    path = Path(path)
+    folder = path.absolute().parent
+    # Of a path through a file, the system says that there is none.
+    while not folder.exists() and not folder.is_symlink() and folder != folder.parent:
+        folder = folder.parent
+    fault = None
+    if any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):
+        fault = f'has a name of more than {MAX_NAME} bytes, which is too long'
+    elif path.is_dir():
+        fault = 'is a folder; name the file to write'
+    elif path.exists() and not path.is_file():
+        fault = 'is no regular file, which it would be replaced by'
+    elif not folder.is_dir():
+        fault = f'cannot be made, as {folder} is no folder'
+    elif not os.access(folder, os.W_OK) or not _takes_files(folder):
+        fault = f'cannot be written, as nothing may be written to {folder}'
+    if fault is not None:
+        parser.error(f'{option}: {path} {fault}')
+
+
+def _takes_files(folder: Path) -> bool:
+    """Tell whether a folder takes files, of which its mode does not tell everywhere."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def add_config(parser: ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from .arguments import (
     add_options_of_config,
     add_workers,
     check_least,
+    check_output,
     make_parser,
     read_config,
 )
@@ -45,8 +46,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     check_least(parser, args, num_pictures=0, workers=1)
     if args.out is None:
         args.out = Path('work_dirs') / Path(args.config).stem / 'dataset_report.html'
-    if args.out.is_dir():
-        parser.error(f'--out: {args.out} is a folder; name the HTML file to write')
+    check_output(parser, '--out', args.out)
     return args
 
 

@@ -1,5 +1,6 @@
 """Reads a config file, or says where in which file it is wrong."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,9 @@ def _reason(error: Exception) -> str:
         return text
     if isinstance(error, UnicodeError):
         return f'it is not UTF-8, save it as such ({error})'
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        # mmengine reads a copy.
+        return f'{error.strerror} in {tempfile.gettempdir()}, where it is copied to be read'
     if isinstance(error, OSError):
         return text_of(error)
     known = isinstance(error, (ValueError, ImportError))

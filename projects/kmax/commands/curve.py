@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..visualization.training_curve import compare_trainings, draw_training_curve
-from .arguments import make_parser
+from .arguments import check_output, make_parser
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
@@ -16,11 +16,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     )
     args = parser.parse_args(argv)
     out_file = args.out or args.work_dir[0] / 'training_curve.png'
-    try:
-        if len(args.work_dir) == 1:
-            draw_training_curve(args.work_dir[0], out_file)
-        else:
-            compare_trainings(args.work_dir, out_file)
-    except OSError as error:
-        parser.error(str(error))
+    check_output(parser, '--out', args.out)
+    if len(args.work_dir) == 1:
+        draw_training_curve(args.work_dir[0], out_file)
+    else:
+        compare_trainings(args.work_dir, out_file)
     print(f'training curve in {out_file}')

@@ -4,10 +4,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmengine.config import Config
-
-from kmax_deeplab.atomic_file import check_writable
 
 from ..engine.tta import use_tta
 from ..engine.weights import check_weights, read_weights
@@ -17,8 +16,17 @@ from ..evaluation.dump import DumpResults
 from ..evaluation.format_only import without_annotations
 from ..runtime.brief_runner import BriefRunner
 from ..runtime.machine import adapt_to_machine, leave_group
-from .arguments import add_common_arguments, existing_file, load_config, make_parser
+from .arguments import (
+    add_common_arguments,
+    check_output,
+    existing_file,
+    load_config,
+    make_parser,
+)
 from .leftovers import removed_if_nothing_done
+
+WITHOUT_SCREEN = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
+"""What matplotlib draws with where it cannot open a window."""
 
 NEEDED = (
     *('model', 'test_cfg', 'test_evaluator', 'test_dataloader.dataset'),
@@ -58,15 +66,11 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     args = parser.parse_args(argv)
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
         parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
-    if args.out is not None:
-        place = Path(args.out)
-        if place.is_dir():
-            parser.error(f'--out: {place} is a folder; name the file to write')
-        parent = next(parent for parent in place.absolute().parents if parent.exists())
-        if not parent.is_dir():
-            parser.error(f'--out: {parent} is a file, and no folder to write {place} to')
+    check_output(parser, '--out', args.out)
     if args.outfile_prefix is not None and not args.format_only:
         parser.error('--outfile-prefix needs --format-only')
+    if args.show and matplotlib.get_backend().lower() in WITHOUT_SCREEN:
+        parser.error('--show needs a screen, and there is none here: draw to files by --show-dir')
     return args
 
 
@@ -87,8 +91,6 @@ def test_with(cfg: Config, args: Namespace) -> None:
         scope = cfg.get('default_scope') or 'mmengine'
         cfg.test_evaluator = without_annotations(cfg.test_evaluator, prefix, scope)
         check_destinations(cfg)
-    if args.out is not None:
-        check_writable(Path(args.out))
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     if args.tta:

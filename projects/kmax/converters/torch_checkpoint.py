@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,10 @@ def _read(path: Path) -> Any:
     if not start.startswith(MAGIC):
         return load_arrays(path)
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
+        with warnings.catch_warnings():
+            # Of its own, for quantised tensors.
+            warnings.filterwarnings('ignore', 'TypedStorage is deprecated')
+            return torch.load(path, map_location='cpu', weights_only=True)
     # A damaged file can raise nearly any exception.
     except Exception as error:
         asked = re.search(r'GLOBAL ([\w.]+)', str(error))

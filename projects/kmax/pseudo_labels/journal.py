@@ -60,8 +60,12 @@ class Journal:
         self._close()
 
     def _close(self) -> None:
-        self._file.close()
-        release([lock_file_of(self.path)])
+        try:
+            # It writes again what there was no room for.
+            with naming(self.path):
+                self._file.close()
+        finally:
+            release([lock_file_of(self.path)])
 
 
 def read_entries(path: Path, settings: dict[str, Any], may_grow: bool) -> list[dict[str, Any]]:

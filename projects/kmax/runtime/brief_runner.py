@@ -3,12 +3,15 @@ which data worker keeps it waiting."""
 
 import logging
 import warnings
+from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch.utils.data import DataLoader
+
+from kmax_deeplab.atomic_file import naming
 
 from .data_workers import watch
 from .log_files import keep_scalars_whole, outlive_full_disk
@@ -54,6 +57,16 @@ class BriefRunner(Runner):
         visualizer = super().build_visualizer(*args, **kwargs)
         keep_scalars_whole(visualizer)
         return visualizer
+
+    def _init_model_weights(self) -> None:
+        """Initialise the weights, of which mmengine writes to the log file by itself."""
+        with naming(Path(self._log_dir, f'{self.timestamp}.log')):
+            super()._init_model_weights()
+
+    def dump_config(self) -> None:
+        """Write the config, or say which file cannot be written."""
+        with naming(Path(self.work_dir, Path(self.cfg.filename or f'{self.timestamp}.py').name)):
+            super().dump_config()
 
 
 def is_brief(record: logging.LogRecord) -> bool:

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from functools import lru_cache
 from pathlib import Path
@@ -49,7 +50,10 @@ def load_url(filename: str, map_location: Any, *args: Any, **kwargs: Any) -> Any
 
 def _load(load: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
     try:
-        content = load(filename, *args, **kwargs)
+        with warnings.catch_warnings():
+            # Of torch's own, for quantised tensors.
+            warnings.filterwarnings('ignore', 'TypedStorage is deprecated')
+            content = load(filename, *args, **kwargs)
     except (OSError, MemoryError):
         raise
     # A damaged pickle can raise nearly any exception.

@@ -11,6 +11,8 @@ from typing import Any
 from mmengine.logging import print_log
 from mmengine.visualization import LocalVisBackend, Visualizer
 
+from kmax_deeplab.atomic_file import naming
+
 
 def outlive_full_disk(handler: logging.StreamHandler) -> None:
     """Let a handler say once on stderr that it cannot write, without a traceback.
@@ -43,6 +45,15 @@ def keep_scalars_whole(visualizer: Visualizer) -> None:
     for backend in visualizer._vis_backends.values():
         if isinstance(backend, LocalVisBackend):
             backend._dump = _tolerant(backend._dump)
+            backend.add_config = _named(backend, backend.add_config)
+
+
+def _named(backend: LocalVisBackend, add: Callable[..., None]) -> Callable[..., None]:
+    def add_config(*args: Any, **kwargs: Any) -> None:
+        with naming(Path(backend._save_dir, Path(backend._config_save_file).name)):
+            add(*args, **kwargs)
+
+    return add_config
 
 
 def _tolerant(dump: Callable[..., None]) -> Callable[..., None]:

@@ -78,9 +78,16 @@ def draw_comparison(model: Any, dataset: BaseDataset, index: int) -> np.ndarray:
     panels = [
         Panel(image, 'image', Path(path).name),
         Panel(drawn, 'ground truth', _count(truth)),
-        *predict_panels(model, dataset[index], image, classes, palette),
+        *predict_panels(model, dataset[index], image, *_of_model(model, classes, palette)),
     ]
     return compose_sheet(panels)
+
+
+def _of_model(model: Any, classes: Sequence[str], palette: list) -> tuple[Sequence[str], list]:
+    """Return a model's classes, which may be in another order, in a data set's colours."""
+    color_of = dict(zip(classes, palette, strict=True))
+    names = model.dataset_meta['classes']
+    return names, [color_of.get(n, palette[i % len(palette)]) for i, n in enumerate(names)]
 
 
 def write_comparisons(

@@ -3,6 +3,6 @@
 _base_ = './schedule_small.py'
 
 default_scope = 'mmseg'
-default_hooks = dict(visualization=dict(type='SegVisualizationHook'))
+default_hooks = dict(visualization=dict(type='KMaXSegVisualizationHook'))
 visualizer = dict(type='SegLocalVisualizer')
 tta_model = dict(type='KMaXSegTTAModel')

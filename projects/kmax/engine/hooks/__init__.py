@@ -1,8 +1,14 @@
 """Hooks that know kMaX."""
 
 from .check_classes import CheckClassesHook
-from .draw_results import KMaXVisualizationHook
+from .draw_results import KMaXSegVisualizationHook, KMaXVisualizationHook
 from .map_classes import MapClassesHook
 from .warn_about_data import WarnAboutDataHook
 
-__all__ = ['CheckClassesHook', 'KMaXVisualizationHook', 'MapClassesHook', 'WarnAboutDataHook']
+__all__ = [
+    'CheckClassesHook',
+    'KMaXSegVisualizationHook',
+    'KMaXVisualizationHook',
+    'MapClassesHook',
+    'WarnAboutDataHook',
+]

@@ -21,6 +21,10 @@ class KMaXVisualizationHook(DetVisualizationHook):
 
     _file_of: dict[str, Path]
 
+    def _limits(self) -> dict[str, Any]:
+        """Return what the visualizer takes beside the picture: which segments are drawn."""
+        return dict(pred_score_thr=self.score_thr)
+
     def before_test(self, runner: Any) -> None:
         """Name the picture of each image; a ValueError refuses to draw over one."""
         self._file_of = {}
@@ -48,7 +52,34 @@ class KMaXVisualizationHook(DetVisualizationHook):
                 data_sample=sample,
                 show=self.show,
                 wait_time=self.wait_time,
-                pred_score_thr=self.score_thr,
+                **self._limits(),
                 out_file=None if file is None else str(file),
                 step=self._test_index,
+            )
+
+
+@HOOKS.register_module()
+class KMaXSegVisualizationHook(KMaXVisualizationHook):
+    """The same for mmseg's visualizer, whose own hook knows no folder of pictures.
+
+    That draws every fiftieth image, those of one name to one file.
+    """
+
+    def _limits(self) -> dict[str, Any]:
+        return {}
+
+    def after_val_iter(
+        self, runner: Any, batch_idx: int, data_batch: dict, outputs: Sequence[Any]
+    ) -> None:
+        """Draw the first image of every ``interval``-th batch."""
+        step = runner.iter + batch_idx
+        if self.draw and step % self.interval == 0:
+            path = outputs[0].img_path
+            self._visualizer.add_datasample(
+                Path(path).name if self.show else 'val_img',
+                mmcv.imfrombytes(get(path, backend_args=self.backend_args), channel_order='rgb'),
+                data_sample=outputs[0],
+                show=self.show,
+                wait_time=self.wait_time,
+                step=step,
             )
