@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.dist import is_main_process
+from mmengine.visualization import Visualizer
 
 from kmax_deeplab.locks import release_folders
 
@@ -22,6 +23,8 @@ def removed_if_nothing_done(folder: str) -> Iterator[None]:
             release_folders([Path(folder)])
         if not was_there and is_main_process() and _holds_nothing(Path(folder)):
             shutil.rmtree(folder, ignore_errors=True)
+            # The next run of this process would write there.
+            Visualizer._instance_dict.clear()
             if not parent_was_there:
                 _remove_if_empty(Path(folder).parent)
         raise
