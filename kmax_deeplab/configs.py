@@ -43,7 +43,7 @@ def find_config(config: str) -> str:
         near = get_close_matches(name.lower(), [path.stem for path in paths], cutoff=0.5)
         hint = f'; did you mean {" or ".join(near)}?' if near else f' in {config_folder()}'
         fault = 'does not exist'
-        if Path(config).is_dir():
+        if config and Path(config).is_dir():
             fault = 'is a folder'
         elif Path(config).is_file():
             fault = f'ends in none of {", ".join(SUFFIXES)}'

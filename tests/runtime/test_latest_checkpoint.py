@@ -119,3 +119,10 @@ def test_old_format_has_no_checksums(tmp_path):
     path = tmp_path / 'old.pth'
     torch.save(dict(a=torch.ones(3)), path, _use_new_zipfile_serialization=False)
     assert find_fault(path) is None
+
+
+@pytest.mark.parametrize('content', [b'\xff\xfe\0', b'/nowhere/notes.txt', b''])
+def test_a_pointer_that_names_no_checkpoint_hides_none(content, tmp_path):
+    torch.save({}, tmp_path / 'iter_3.pth')
+    (tmp_path / 'last_checkpoint').write_bytes(content)
+    assert find_whole_checkpoint(str(tmp_path)) == str(tmp_path / 'iter_3.pth')

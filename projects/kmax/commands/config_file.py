@@ -35,7 +35,6 @@ def read_checked_file(path: str) -> Config:
     """Read a config as :func:`read_config_file` does, and check its settings."""
     cfg = read_config_file(path)
     check_settings(cfg)
-    require(cfg, 'model')
     return cfg
 
 

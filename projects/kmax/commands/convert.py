@@ -38,7 +38,7 @@ from ..converters.tensorflow_checkpoint import without_ending
 from ..engine.model_cost import build_on_meta
 from ..models import KMaXDeepLab
 from .arguments import config_file, make_parser
-from .config_file import read_checked_file
+from .config_file import read_checked_file, require
 from .progress import show_progress
 
 RECIPES = dict(deeplab2='the original', port='the PyTorch port')
@@ -146,6 +146,7 @@ def convert_file(
 def run(args: Namespace) -> Conversion:
     """Convert as the command line says."""
     config = read_checked_file(args.config)
+    require(config, 'model')
     init_default_scope(config.get('default_scope', 'mmdet'))
     model = build_on_meta(config.model)
     if not isinstance(model, KMaXDeepLab):

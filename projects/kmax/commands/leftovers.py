@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.dist import is_main_process
+from mmengine.visualization import Visualizer
 
 from kmax_deeplab.locks import release_folders
 
@@ -22,6 +23,7 @@ def removed_if_nothing_done(folder: str) -> Iterator[None]:
             release_folders([Path(folder)])
         if not was_there and is_main_process() and _holds_nothing(Path(folder)):
             shutil.rmtree(folder, ignore_errors=True)
+            _forget(Visualizer)
             if not parent_was_there:
                 _remove_if_empty(Path(folder).parent)
         raise
@@ -34,6 +36,13 @@ def _holds_nothing(folder: Path) -> bool:
         path.suffix == '.py' or path.suffix == '.log' and 'Iter(' not in path.read_text('utf-8')
         for path in files
     )
+
+
+def _forget(kind: type[Visualizer]) -> None:
+    """Let the next run of this process not write where the last one did."""
+    kind._instance_dict.clear()
+    for derived in kind.__subclasses__():
+        _forget(derived)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -43,7 +43,8 @@ def outlive_full_disk(handler: logging.StreamHandler) -> None:
 def keep_scalars_whole(visualizer: Visualizer) -> None:
     """Let mmengine's files of scalars hold whole lines, and miss some where the disk is full."""
     for backend in visualizer._vis_backends.values():
-        if isinstance(backend, LocalVisBackend):
+        # A visualizer outlives its run.
+        if isinstance(backend, LocalVisBackend) and '_dump' not in vars(backend):
             backend._dump = _tolerant(backend._dump)
             backend.add_config = _named(backend, backend.add_config)
 
