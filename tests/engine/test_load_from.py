@@ -14,7 +14,7 @@ def test_other_shapes_end_a_training(toy, tmp_path, resume):
     checkpoint = tmp_path / 'small' / 'iter_2.pth'
     words, options = (['--resume', checkpoint], {}) if resume else ([], dict(load_from=checkpoint))
     training = Training(tmp_path / 'run', *words, model__width=5, **options)
-    assert training.wait() == 1
+    assert training.wait() == 2
     last = training.output.splitlines()[-1]
     assert f'checkpoint {checkpoint} is not one of the model in the config' in last
     assert 'layer.weight: (3, 3) instead of (5, 3)' in last

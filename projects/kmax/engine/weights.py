@@ -61,7 +61,7 @@ def weights_of(content: Any, path: str) -> Weights:
 
 def check_weights(
     model: Any,
-    weights: Weights,
+    weights: dict[str, Any],
     path: str,
     *,
     starts: bool = False,
@@ -94,7 +94,7 @@ def check_weights(
         message = _mismatch(path, 'weights have other shapes', list(shapes.values()), len(own))
         raise ValueError(message + (NEW_CLASSES_HINT if depends else ''))
     num_classes = None if other else _num_classes(model)
-    check_meta(weights.meta, num_classes, path)
+    check_meta(getattr(weights, 'meta', {}), num_classes, path)
     parts = {name.partition('.')[0] for name in own if name in weights or not starts}
     expected = [name for name in own if name.partition('.')[0] in parts] or list(own)
     missing = [name for name in expected if name not in weights]
