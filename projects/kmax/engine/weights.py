@@ -50,8 +50,9 @@ def read_weights(path: str) -> Weights:
 
 def weights_of(content: Any, path: str) -> Weights:
     """Return the tensors of a checkpoint that was read from a path, without a wrapper's prefix."""
-    weights = content.get('state_dict', content) if isinstance(content, dict) else None
-    named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
+    given = content.get('state_dict', content) if isinstance(content, dict) else None
+    weights = given if isinstance(given, dict) else {}
+    named = all(isinstance(name, str) for name in weights)
     if not named or not any(map(torch.is_tensor, weights.values())):
         raise ValueError(f'checkpoint {path} holds no weights: no tensors by name')
     found = Weights({name.removeprefix('module.'): value for name, value in weights.items()})
@@ -135,7 +136,8 @@ def kind_of(value: Any) -> str | None:
 
 def _num_classes(model: Any) -> int | None:
     heads = (getattr(model, name, None) for name in ('panoptic_head', 'decode_head'))
-    return next((head.num_classes for head in heads if hasattr(head, 'num_classes')), None)
+    counts = (getattr(head, 'num_classes', None) for head in heads)
+    return next((count for count in counts if count is not None), None)
 
 
 def check_meta(meta: Any, num_classes: int | None, path: str) -> None:
