@@ -52,7 +52,7 @@ def _load(load: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
         with warnings.catch_warnings():
             # Of torch's own, for quantised tensors.
             warnings.filterwarnings('ignore', 'TypedStorage is deprecated')
-            return load(filename, *args, **kwargs)
+            content = load(filename, *args, **kwargs)
     except OSError:
         raise
     # A damaged pickle can raise nearly any exception.
@@ -65,6 +65,11 @@ def _load(load: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
                 'from its publisher again'
             ) from error
         raise DamagedCheckpointError(_damaged(filename, _reason(error))) from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f'checkpoint {filename} holds no weights: it is a {type(content).__name__}'
+        )
+    return content
 
 
 def _damaged(filename: str, reason: str) -> str:
