@@ -237,7 +237,7 @@ def set_one(name, value):
     return change_weights(change)
 
 
-NO_WEIGHTS = r'No state_dict found in checkpoint file weights\.pth|weights\.pth holds no weights'
+NO_WEIGHTS = NAMED + 'holds no weights'
 CONTENTS = {
     'a list of tensors': (lambda content: list(content['state_dict'].values()), NO_WEIGHTS),
     'a single tensor': (lambda content: torch.ones(3), NO_WEIGHTS),

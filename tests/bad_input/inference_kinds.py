@@ -22,7 +22,7 @@ def enter_option(name, options, message):
     @kind('inference', f'option of DetInferencer: {name}')
     def option(place):
         infer = inferencer()
-        with place.raises((TypeError, ValueError), message):
+        with place.raises((TypeError, ValueError, OSError), message):
             infer(IMAGE, **options)
         assert not place.path('out').exists()
         assert len(infer(IMAGE)['predictions']) == 1
@@ -67,8 +67,11 @@ BUILDINGS = {
     'a config that is a number': (dict(model=3), 'config|int'),
     'a device that is none': (dict(device='abacus'), 'abacus'),
     'a palette that is not known': (dict(palette='rainbow'), 'palette.*rainbow'),
-    'a palette of two colours': (dict(palette=[(1, 2, 3), (4, 5, 6)]), 'palette.*2.*4'),
-    'weights that are a number': (dict(weights=3), '3'),
+    'a palette of two colours': (
+        dict(palette=[(1, 2, 3), (4, 5, 6)]),
+        'palette.*each of the 4 classes',
+    ),
+    'weights that are a number': (dict(weights=3), 'is 3, but must be the path of a checkpoint'),
 }
 for name, (arguments, message) in BUILDINGS.items():
     enter_building(name, arguments, message)

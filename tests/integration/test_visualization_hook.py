@@ -1,9 +1,16 @@
 import json
 import shutil
+from types import SimpleNamespace
 
+import cv2
+import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.structures import PixelData
+
+from projects.kmax.engine.hooks import KMaXSegVisualizationHook
 
 
 def test_test_run_draws_every_image(folder, tmp_path):
@@ -74,3 +81,29 @@ def test_images_are_not_drawn_over(test_run, tmp_path):
         test_run(tmp_path / 'data')
     assert [path.read_bytes() for path in images] == before
     assert sorted((tmp_path / 'data').rglob('*.png')) == sorted(images)
+
+
+def test_semantic_predictions_of_one_name_are_drawn_to_their_folders(tmp_path):
+    from mmseg.structures import SegDataSample
+    from mmseg.visualization import SegLocalVisualizer
+
+    visualizer = SegLocalVisualizer.get_instance(tmp_path.name)
+    visualizer.dataset_meta = dict(classes=('a', 'b'), palette=[(1, 2, 3), (4, 5, 6)])
+    samples = []
+    for name in ('s1/f.png', 's2/f.png'):
+        path = tmp_path / name
+        path.parent.mkdir()
+        cv2.imwrite(str(path), np.zeros((8, 9, 3), np.uint8))
+        labels = PixelData(data=torch.zeros(1, 8, 9, dtype=torch.int64))
+        samples.append(SegDataSample(pred_sem_seg=labels, metainfo=dict(img_path=str(path))))
+    infos = [dict(img_path=sample.img_path) for sample in samples]
+    hook = KMaXSegVisualizationHook(draw=True, test_out_dir='drawn')
+    hook._visualizer = visualizer
+    dataset = type('Infos', (list,), dict(get_data_info=list.__getitem__))(infos)
+    loader = SimpleNamespace(dataloader=SimpleNamespace(dataset=dataset))
+    runner = SimpleNamespace(work_dir=tmp_path, timestamp='t', test_loop=loader, iter=0)
+    hook.before_test(runner)
+    hook.after_test_iter(runner, 0, {}, samples)
+    hook.after_val_iter(runner, 0, {}, samples)
+    drawn = sorted(str(p.relative_to(tmp_path / 't/drawn')) for p in tmp_path.glob('t/**/*.png'))
+    assert drawn == ['s1/f.png', 's2/f.png']

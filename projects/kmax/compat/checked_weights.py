@@ -10,6 +10,7 @@ Delete when mmengine refuses checkpoints of other models.
 """
 
 import importlib
+import os
 from contextvars import ContextVar
 from functools import wraps
 from inspect import signature
@@ -55,10 +56,15 @@ def checked(build: Any, argument: str) -> Any:
 
     @wraps(build)
     def build_checked(*args: Any, **kwargs: Any) -> Any:
-        path = signature(build).bind(*args, **kwargs).arguments.get(argument)
-        token = PATH.set(None if path is None else str(path))
+        call = signature(build).bind(*args, **kwargs)
+        path = call.arguments.get(argument)
+        if not isinstance(path, str | os.PathLike | None):
+            raise TypeError(f'{argument} is {path!r}, but must be the path of a checkpoint, or URL')
+        if path is not None:
+            path = call.arguments[argument] = os.fspath(path)
+        token = PATH.set(path)
         try:
-            return build(*args, **kwargs)
+            return build(*call.args, **call.kwargs)
         finally:
             PATH.reset(token)
 

@@ -46,7 +46,10 @@ def correct_classes(model: Any, cfg: Any) -> None:
         )
         metainfo = numbered_classes(num_classes)
     if 'classes' in metainfo:
-        model.dataset_meta = {'palette': model.dataset_meta['palette'], **metainfo}
+        palette = model.dataset_meta['palette']
+        # One that was asked for comes before that of the data.
+        given = {} if palette == 'random' else {'palette': palette}
+        model.dataset_meta = {'palette': palette, **metainfo, **given}
 
 
 def check_palette(meta: Any) -> None:
@@ -54,7 +57,7 @@ def check_palette(meta: Any) -> None:
     palette, count = meta.get('palette'), len(meta['classes'])
     try:
         importlib.import_module('mmdet.visualization.palette').get_palette(palette, count)
-    except (AssertionError, TypeError, ValueError) as error:
+    except (AssertionError, LookupError, TypeError, ValueError) as error:
         raise ValueError(
             f'palette is {palette!r:.80}, but must be the name of one, such as "coco" or "random", '
             f'or a colour for each of the {count} classes'

@@ -50,8 +50,9 @@ def read_weights(path: str) -> Weights:
 
 def weights_of(content: Any, path: str) -> Weights:
     """Return the tensors of a checkpoint that was read from a path, without a wrapper's prefix."""
-    weights: Any = content.get('state_dict', content) if isinstance(content, dict) else None
-    named = isinstance(weights, dict) and all(isinstance(name, str) for name in weights)
+    given = content.get('state_dict', content) if isinstance(content, dict) else None
+    weights = given if isinstance(given, dict) else {}
+    named = all(isinstance(name, str) for name in weights)
     if not named or not any(map(torch.is_tensor, weights.values())):
         raise ValueError(f'checkpoint {path} holds no weights: no tensors by name')
     found = Weights({name.removeprefix('module.'): value for name, value in weights.items()})
@@ -61,7 +62,7 @@ def weights_of(content: Any, path: str) -> Weights:
 
 def check_weights(
     model: Any,
-    weights: Weights,
+    weights: dict[str, Any],
     path: str,
     *,
     starts: bool = False,
@@ -94,7 +95,7 @@ def check_weights(
         message = _mismatch(path, 'weights have other shapes', list(shapes.values()), len(own))
         raise ValueError(message + (NEW_CLASSES_HINT if depends else ''))
     num_classes = None if other else _num_classes(model)
-    check_meta(weights.meta, num_classes, path)
+    check_meta(getattr(weights, 'meta', {}), num_classes, path)
     parts = {name.partition('.')[0] for name in own if name in weights or not starts}
     expected = [name for name in own if name.partition('.')[0] in parts] or list(own)
     missing = [name for name in expected if name not in weights]
@@ -134,8 +135,9 @@ def kind_of(value: Any) -> str | None:
 
 
 def _num_classes(model: Any) -> int | None:
-    heads: Any = (getattr(model, name, None) for name in ('panoptic_head', 'decode_head'))
-    return next((head.num_classes for head in heads if hasattr(head, 'num_classes')), None)
+    heads = (getattr(model, name, None) for name in ('panoptic_head', 'decode_head'))
+    counts = (getattr(head, 'num_classes', None) for head in heads)
+    return next((count for count in counts if count is not None), None)
 
 
 def check_meta(meta: Any, num_classes: int | None, path: str) -> None:

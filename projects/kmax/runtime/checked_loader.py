@@ -68,9 +68,10 @@ def _load(load: Any, filename: str, *args: Any, **kwargs: Any) -> Any:
                 'from its publisher again'
             ) from error
         raise DamagedCheckpointError(_damaged(filename, _reason(error))) from error
-    # Every reader takes a dict, and some would say so without the name.
     if not isinstance(content, dict):
-        raise DamagedCheckpointError(f'checkpoint {filename} holds no weights')
+        raise ValueError(
+            f'checkpoint {filename} holds no weights: it is a {type(content).__name__}'
+        )
     return content
 
 
