@@ -187,7 +187,7 @@ def test_samples_with_few_labels_are_dropped_and_absent_segments_forgotten():
     np.testing.assert_array_equal(kept['gt_seg_map'], ids == 3)
     assert KMaXFilterLabels(min_pixels=128)(dict(sample)) is None
     empty = {'gt_seg_map': 0 * ids, 'gt_segment_labels': np.array([], np.int64)}
-    assert KMaXFilterLabels(min_pixels=-1)(empty) is None
+    assert KMaXFilterLabels(min_pixels=0)(empty) is None
 
 
 def test_padding_is_grey_void_at_the_bottom_and_right():

@@ -110,12 +110,12 @@ def test_array_is_drawn_in_its_colours(config, checkpoint, image):
     [
         (
             dict(num_classes=5, semantic_decoder=dict(num_classes=3)),
-            r'class_head\.weight of the checkpoint is for 3 classes, but decode_head\.num_classes '
-            'is 5: correct it',
+            r'class_head\.weight: \(4, 16, 1\) instead of \(6, 16, 1\).*'
+            'only the numbers of classes differ: correct num_things_classes',
         ),
         (
             dict(semantic_decoder=dict(num_classes=4)),
-            r'for 3 classes, but decode_head\.semantic_decoder\.num_classes is 4: correct it',
+            r'semantic_decoder.*\(3,\) instead of \(4,\); only the numbers of classes differ',
         ),
     ],
 )

@@ -79,7 +79,10 @@ def check_top_level(cfg: Mapping[str, Any]) -> None:
 
     So is a log level, or a way to start processes, that is none.
     """
-    workers = (cfg.get('env_cfg') or {}).get('mp_cfg') or {}
+    env = cfg.get('env_cfg')
+    workers = (env.get('mp_cfg') if isinstance(env, Mapping) else None) or {}
+    if not isinstance(workers, Mapping):
+        raise ValueError(f'env_cfg.mp_cfg is {workers!r}, but must be a dict')
     for name, value, choices in (
         ('log_level', cfg.get('log_level'), logging.getLevelNamesMapping()),
         (

@@ -43,7 +43,7 @@ def check_same_classes(train: Any, val: Any) -> None:
     classes = [
         tuple(dataset.metainfo['classes'])
         for dataset in (train, val)
-        if 'thing_classes' in getattr(dataset, 'metainfo', {})
+        if {'thing_classes', 'classes'} <= set(getattr(dataset, 'metainfo', {}))
     ]
     if len(set(classes)) > 1:
         sources = (getattr(each, 'ann_file', type(each).__name__) for each in (train, val))
