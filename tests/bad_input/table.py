@@ -1,6 +1,6 @@
 """Print a table of the kinds of bad input and what came of each.
 
-``python tests/bad_input/table.py [--area AREA] [--only TEXT] [--jobs N]`` from the root.
+From the root: ``python tests/bad_input/table.py [--area AREA] [--only TEXT] [--jobs N] [--every N]``.
 """
 
 import sys
@@ -29,8 +29,11 @@ def main():
     parser.add_argument('--area')
     parser.add_argument('--only', default='', help='part of the names of the kinds to try')
     parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--every', type=int, default=1, metavar='N', help='try every N-th kind')
+    parser.add_argument('--first', type=int, default=0, help='number of the first kind to try')
     args = parser.parse_args()
     chosen = [k for k in KINDS if args.area in (None, k.area) and args.only in k.name]
+    chosen = chosen[args.first :: args.every]
     with tempfile.TemporaryDirectory() as root:
         template = make_template(Path(root) / 'template')
         with ProcessPoolExecutor(args.jobs, multiprocessing.get_context('fork')) as pool:

@@ -133,11 +133,14 @@ def test_backbone_alone_starts_a_training():
 
 def test_foreign_checkpoint_ends_the_test_with_an_error(file):
     model = dict(type='mmdet.Linear', in_features=2, out_features=3)
-    sections = (
-        'test_cfg = dict(type="TestLoop")\ntest_dataloader = dict(batch_size=1)\n'
-        'test_evaluator = dict(type="mmdet.CocoMetric")\n'
-    )
-    (file.parent / 'toy.py').write_text(f'{model = }\n{sections}')
+    loader = dict(dataset=dict(type='mmdet.CocoDataset'), sampler=dict(type='DefaultSampler'))
+    lines = [
+        f'{model = }',
+        f'test_dataloader = {loader}',
+        f'test_evaluator = {dict(type="mmdet.CocoMetric")}',
+        f'test_cfg = {dict(type="TestLoop")}',
+    ]
+    (file.parent / 'toy.py').write_text('\n'.join(lines))
     torch.save({'weight': torch.zeros(7, 2)}, file)
     result = subprocess.run(
         [sys.executable, ROOT / 'tools' / 'test.py', 'toy.py', file.name],
