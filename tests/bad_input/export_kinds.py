@@ -127,7 +127,7 @@ kinds(
     AREA,
     [
         ('predictions as a JSON', 'out.json', '--out must end in .pkl'),
-        ('predictions below a file', 'config.py/out.pkl', r'config\.py is a file, and no folder'),
+        ('predictions below a file', 'config.py/out.pkl', r'cannot be made, as .*config\.py is no folder'),
     ],
     out_option,
 )

@@ -201,7 +201,7 @@ def threads(place):
 
 @kind('inference', 'an image turned by its EXIF note')
 def turned(place):
-    from image_kinds import turned_jpeg
+    from given_kinds import turned_jpeg
 
     place.path('t.png').write_bytes(turned_jpeg(cv2.imread(IMAGE)))
     shown = cv2.imread('t.png')

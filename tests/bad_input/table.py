@@ -1,6 +1,6 @@
 """Print a table of the kinds of bad input and what came of each.
 
-From the root: ``python tests/bad_input/table.py [--area AREA] [--only TEXT] [--jobs N] [--every N]``.
+From the root: ``python tests/bad_input/table.py [--area AREA] [--only TEXT] [--every N]``.
 """
 
 import sys
