@@ -51,7 +51,9 @@ def test_wrong_arguments_are_named(words, config, monkeypatch, capsys):
 
 def test_overrides_and_work_folder(config, monkeypatch):
     train = load('train')
-    args = parse(train, monkeypatch, config, '--cfg-options', 'randomness.seed=2', 'custom_hooks=[3,4]')
+    args = parse(
+        train, monkeypatch, config, '--cfg-options', 'randomness.seed=2', 'custom_hooks=[3,4]'
+    )
     cfg = train.load_config(args)
     assert cfg.randomness.seed == 2 and cfg.custom_hooks == [3, 4]
     assert cfg.work_dir == str(Path('work_dirs', 'toy'))
