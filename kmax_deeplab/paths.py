@@ -33,6 +33,13 @@ def find_name_fault(name: str) -> str | None:
     return None
 
 
+def refuse_name(name: str, source: str) -> None:
+    """Raise a ValueError if ``source`` may not name a file to write like this."""
+    fault = find_name_fault(name)
+    if fault is not None:
+        raise ValueError(f'{source} names the file {name!r}, which {fault}')
+
+
 def place_within(folder: Path, name: str, source: str) -> Path:
     """Return the path of a file that data names, to be written into a folder.
 
@@ -45,9 +52,7 @@ def place_within(folder: Path, name: str, source: str) -> Path:
         ValueError: If it would not lie in the folder: the name is absolute, leads out by ``..``, is
             none, or has a folder on its way that is a link.
     """
-    fault = find_name_fault(name)
-    if fault is not None:
-        raise ValueError(f'{source} names the file {name!r}, which {fault}')
+    refuse_name(name, source)
     for parent in PurePosixPath(name).parents[:-1]:
         if (folder / parent).is_symlink():
             raise ValueError(

@@ -120,7 +120,7 @@ FILES = [
     (
         'its model is missing',
         text("data_root = 'data/'\n"),
-        r'the config lacks model|no data set|lacks test_data',
+        r'lacks model|has no model|no data set|lacks test_data',
     ),
 ]
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kmax_deeplab.atomic_file import remove_temporaries, write_atomically
-from kmax_deeplab.paths import place_within, refuse_shared_names
+from kmax_deeplab.paths import place_within, refuse_name, refuse_shared_names
 
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.local_files import check_regular
@@ -72,6 +72,7 @@ def unpack(archive: Path, out_dir: Path, progress: Progress, strip: str = '') ->
 def _place(member: Member, strip: str, archive: Path) -> PurePosixPath:
     """Return where a file goes in the folder; a ValueError refuses it."""
     path = PurePosixPath(member.name)
+    refuse_name(member.name, f'archive {archive}')
     if member.size > MAX_MEMBER:
         raise ValueError(
             f'archive {archive} holds {member.name} of {member.size} bytes, more than the '
