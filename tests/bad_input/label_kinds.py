@@ -209,7 +209,7 @@ def no_classes(place):
 @kind('labelling', 'a config without test data')
 def no_pipeline(place):
     place.edit_config('test_dataloader = None')
-    label(place).refused(r'the config lacks test_dataloader\.dataset')
+    label(place).refused(r'config config\.py lacks test_dataloader\.dataset')
 
 
 @kind('labelling', 'what is written is what training reads')

@@ -51,7 +51,7 @@ def require(cfg: Config, *names: str) -> None:
             continue
         if value is None or isinstance(value, (list, dict)) and not value:
             raise KeyError(
-                f'the config {"lacks" if value is None else "has nothing in"} '
+                f'config {cfg.filename} {"lacks" if value is None else "has nothing in"} '
                 f'{name.removesuffix("?")}, which this command needs'
             )
 
