@@ -127,7 +127,11 @@ kinds(
     AREA,
     [
         ('predictions as a JSON', 'out.json', '--out must end in .pkl'),
-        ('predictions below a file', 'config.py/out.pkl', r'cannot be made, as .*config\.py is no folder'),
+        (
+            'predictions below a file',
+            'config.py/out.pkl',
+            r'cannot be made, as .*config\.py is no folder',
+        ),
     ],
     out_option,
 )

@@ -29,7 +29,8 @@ def load_whole(filename: str, map_location: Any) -> Any:
     torch tests no checksum: a changed bit would be a changed weight.
 
     Raises:
-        DamagedCheckpointError: If it cannot be read, a checksum is wrong, or it is no dict.
+        DamagedCheckpointError: If it cannot be read, or a checksum is wrong.
+        FileNotFoundError: If it is there, but no file.
     """
     path = Path(filename).expanduser()
     if path.is_file():
@@ -37,6 +38,8 @@ def load_whole(filename: str, map_location: Any) -> Any:
         fault = _fault_of_file(path, status.st_size, status.st_mtime_ns)
         if fault is not None:
             raise DamagedCheckpointError(_damaged(filename, fault))
+    elif path.exists():
+        raise FileNotFoundError(f'checkpoint {filename} is no file: name the file to read')
     return _load(load_from_local, filename, map_location)
 
 
