@@ -130,7 +130,7 @@ kinds(
         (
             'predictions below a file',
             'config.py/out.pkl',
-            r'cannot be made, as .*config\.py is no folder',
+            r'as .*config\.py is no folder',
         ),
     ],
     out_option,
