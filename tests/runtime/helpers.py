@@ -9,6 +9,7 @@ import torch
 from imports import ROOT
 from mmdet.registry import MODELS
 from mmdet.structures import DetDataSample
+from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData, PixelData
 
 from kmax_deeplab import cli
@@ -35,6 +36,8 @@ def run_python(script):
 
 def run_command(name, *argv):
     """Run a command of the package in this process, as its tool does."""
+    # Loggers of earlier tests write elsewhere.
+    MMLogger._instance_dict.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, 'argv', [str(word) for word in argv])
         return cli.run(name)
