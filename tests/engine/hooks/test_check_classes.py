@@ -80,3 +80,15 @@ def test_data_and_models_without_counts_pass(hook):
     plain = SimpleNamespace(dataloader=SimpleNamespace(dataset=SimpleNamespace(metainfo={})))
     assert refusal(hook.before_test, make_runner(make_model(), test_loop=plain)) is None
     assert refusal(hook.before_test, make_runner(SimpleNamespace())) is None
+
+
+def test_validation_with_other_classes_is_refused(hook):
+    def with_classes(*classes):
+        one = loop(2, 1)
+        one.dataloader.dataset.metainfo['classes'] = classes
+        return one
+
+    train, val = with_classes('a', 'b', 'c'), with_classes('b', 'a', 'c')
+    message = refusal(hook.before_train, make_runner(make_model(), train_loop=train, val_loop=val))
+    assert message.startswith("data/panoptic.json has the classes ('b', 'a', 'c'), but ")
+    assert refusal(hook.before_train, make_runner(make_model(), train_loop=train)) is None
