@@ -225,7 +225,7 @@ def browse(place):
 def analyze(place):
     place.command('test', *MODEL, '--out', 'p.pkl').works()
     # It fails at panoptic results of any data set.
-    with place.raises(NotImplementedError, 'kmax-deeplab draw'):
+    with place.raises(ValueError, 'kmax-deeplab draw'):
         run_tool('analyze_results.py', 'config.py', 'p.pkl', 'out', '--topk', 1)
 
 

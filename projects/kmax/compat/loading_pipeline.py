@@ -24,7 +24,7 @@ def apply() -> None:
     @wraps(get_loading_pipeline)
     def get_loading_pipeline_or_say(pipeline: Any) -> list:
         if any(str(step.get('type')).rpartition('.')[2] == LOADER for step in pipeline):
-            raise NotImplementedError(
+            raise ValueError(
                 "mmdet's analyze_results.py cannot draw panoptic segments, of any data set: see "
                 'predictions beside the ground truth by kmax-deeplab draw (tools/draw_results.py), '
                 'or all of them by kmax-deeplab test --show-dir'

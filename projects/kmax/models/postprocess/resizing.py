@@ -82,10 +82,16 @@ def tiles(
     height = max(1, budget // (num_queries * width))
     bands = [(place, source, part.to(device)) for place, source, part in rows.cut(height)]
     for column_place, source, part in columns.cut(width):
-        wide = (by_row[:, :, source] @ part.t().to(device)).flatten(1)
+        wide = _multiply(by_row[:, :, source], part.t().to(device)).flatten(1)
         for row_place, used, blend in bands:
-            logits = (blend @ wide[used]).view(len(blend), num_queries, -1)
+            logits = _multiply(blend, wide[used]).view(len(blend), num_queries, -1)
             yield (row_place, column_place), logits
+
+
+def _multiply(a: Tensor, b: Tensor) -> Tensor:
+    """Multiply in the logits' own precision, also where a caller predicts under autocast."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
 
 
 def _interpolate(matrix: Tensor, size: int, aligned: bool) -> Tensor:
