@@ -1,5 +1,6 @@
 """Data loaders that do not wait for ever for a worker that is stopped or waits itself."""
 
+import multiprocessing.connection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -9,6 +10,9 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 TIMEOUT = 1800
 """Seconds that a batch may take unless ``timeout`` of the data loader says otherwise, as long as
 processes wait for one another by default."""
+
+SECONDS_TO_DIE = 5
+"""Seconds between the loss of a worker's socket and the end of its process, at most."""
 
 
 class TimedDataLoader(DataLoader):
@@ -26,6 +30,15 @@ class _TimedIterator(_MultiProcessingDataLoaderIter):
             if 'timed out after' not in str(error):
                 raise
             self._give_up(error)
+        except (OSError, EOFError) as error:
+            # A worker that dies while it hands a tensor over takes its socket along.
+            ends = {worker.sentinel: worker.pid for worker in self._workers}
+            dead = multiprocessing.connection.wait(ends, SECONDS_TO_DIE)
+            if not dead:
+                raise
+            raise RuntimeError(
+                f'DataLoader worker (pid {ends[dead[0]]}) exited unexpectedly'
+            ) from error
 
     def _give_up(self, error: RuntimeError) -> NoReturn:
         number = self._task_info[self._rcvd_idx][0]
