@@ -84,8 +84,7 @@ def model_cost(config: Config, size: tuple[int, int] | None = None) -> ModelCost
             f'{config.filename} is the config of {type(model).__name__}, not KMaXDeepLab'
         )
     size = size or input_size(config)
-    in_training = _count(model)
-    auxiliary = _count(model.panoptic_head.semantic_decoder or nn.Identity())
+    in_training, in_prediction = _count(model), count_parameters(model)
     # Autocast knows no meta device: pretend to be on a CPU.
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     counter = FlopCounterMode(display=False)
@@ -95,10 +94,17 @@ def model_cost(config: Config, size: tuple[int, int] | None = None) -> ModelCost
             model(torch.empty(1, 3, *size), mode='tensor')
     return ModelCost(
         size=size,
-        parameters=in_training - auxiliary,
+        parameters=in_prediction,
         parameters_in_training=in_training,
         macs=counter.get_total_flops() // 2,
     )
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Count a model's trained parameters without those of an auxiliary semantic decoder."""
+    head = getattr(model, 'panoptic_head', None)
+    auxiliary = getattr(head, 'semantic_decoder', None)
+    return _count(model) - (_count(auxiliary) if auxiliary is not None else 0)
 
 
 def _count(module: nn.Module) -> int:

@@ -57,5 +57,6 @@ def resize(x: Tensor, size: Sequence[int], align_corners: AlignCorners = True) -
     if x.shape[-2:] == tuple(size):
         return x
     if align_corners == 'odd_width':
-        align_corners = x.shape[-1] % 2 == 1
+        # A bool also where torch traces sizes as tensors.
+        align_corners = bool(x.shape[-1] % 2 == 1)
     return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=align_corners)

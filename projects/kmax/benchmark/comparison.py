@@ -1,0 +1,73 @@
+"""What tells the outputs of two contestants apart."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .contestant import Contestant
+
+MAX_SHARE = 1e-3
+"""Pixels that may differ: those at which two queries tie but for rounding."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the outputs of one contestant are from those of another with the same weights.
+
+    Attributes:
+        logits: Largest difference of mask logits, in standard deviations of them.
+        assignments: Share of pixels assigned to another query.
+        maps: Share of pixels with another value in the panoptic maps.
+    """
+
+    logits: float
+    assignments: float
+    maps: float
+
+    @property
+    def equal(self) -> bool:
+        """Whether no more differs than rounding explains."""
+        return max(self.assignments, self.maps) <= MAX_SHARE
+
+    def summary(self) -> dict[str, float]:
+        """Return the figures of a report."""
+        return asdict(self)
+
+
+def compare(one: Contestant, other: Contestant) -> Difference | None:
+    """Compare predictions; None where the two are not the same network with the same weights."""
+    if not _same_network(one.model, other.model):
+        return None
+    was_training = other.model.training
+    one.model.eval(), other.model.eval()
+    masks = [_mask_logits(contestant.logits()) for contestant in (one, other)]
+    maps = [torch.cat([m.flatten() for m in c.own_maps()]) for c in (one, other)]
+    if was_training:
+        one.model.train(), other.model.train()
+    return Difference(
+        logits=((masks[0] - masks[1]).abs().max() / masks[1].std()).item(),
+        assignments=_share(*(mask.argmax(1) for mask in masks)),
+        maps=_share(*maps),
+    )
+
+
+def _mask_logits(output: Any) -> Tensor:
+    return output[1].float()
+
+
+def _share(one: Tensor, other: Tensor) -> float:
+    return (one != other).float().mean().item()
+
+
+def _same_network(one: Any, other: Any) -> bool:
+    """Tell whether two models are of one class with the same parameters, folded ones or not."""
+    if type(one) is not type(other) or not hasattr(one.panoptic_head, 'predict'):
+        return False
+    if getattr(one, 'is_folded', False) or getattr(other, 'is_folded', False):
+        return True
+    weights = [dict(model.named_parameters()) for model in (one, other)]
+    return weights[0].keys() == weights[1].keys() and all(
+        torch.equal(value.cpu(), weights[1][name].cpu()) for name, value in weights[0].items()
+    )

@@ -1,0 +1,58 @@
+"""What the contestants of a benchmark have in common."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The work that is measured, the same for all.
+
+    Attributes:
+        size: ``(height, width)`` of the padded input.
+        output: ``(height, width)`` of the panoptic maps.
+        batch: Images at once.
+        segments: Segments of each image: those that the merge pastes, or that training learns.
+        device: Where the models run.
+        dtype: Name of the precision in ``DTYPES``; all but ``float32`` by autocast.
+        fuse: Whether batch norms become part of other layers.
+        compile: Whether networks are compiled.
+        train: Whether steps of a training are measured, else predictions.
+        end_to_end: Whether predictions go from images of 8 bits to maps on the host, else from
+            normalised images to logits.
+    """
+
+    size: tuple[int, int]
+    output: tuple[int, int] = (480, 640)
+    batch: int = 1
+    segments: int = 19
+    device: str = 'cpu'
+    dtype: str = 'float32'
+    fuse: bool = False
+    compile: bool = False
+    train: bool = False
+    end_to_end: bool = False
+
+    @property
+    def content(self) -> tuple[int, int]:
+        """Part of the input that shows the image: the largest of the output's shape."""
+        scale = min(new / old for new, old in zip(self.size, self.output, strict=True))
+        height, width = (max(1, round(side * scale)) for side in self.output)
+        return min(height, self.size[0]), min(width, self.size[1])
+
+    @contextmanager
+    def precision(self) -> Iterator[None]:
+        """Compute in the precision asked for."""
+        lower = self.dtype != 'float32'
+        with torch.autocast(torch.device(self.device).type, DTYPES[self.dtype], enabled=lower):
+            yield
+
+    def synchronize(self) -> None:
+        """Wait for the device."""
+        if torch.device(self.device).type == 'cuda':
+            torch.cuda.synchronize(self.device)

@@ -1,0 +1,254 @@
+"""A model in a benchmark, and the runs of it that are measured."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmcv.cnn import fuse_conv_bn
+from mmdet.models.detectors import MaskFormer, TwoStagePanopticSegmentor
+from mmdet.registry import MODELS
+from mmdet.structures import SampleList
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..engine.compilation import compile_network
+from ..engine.model_cost import count_parameters
+from ..engine.weights import check_weights, read_weights
+from ..models import KMaXDeepLab
+from .conditions import Conditions
+from .scenes import Scene
+from .stages import StageClock, replaced, stages_of
+
+ONLY_PANOPTIC = dict(panoptic_on=True, semantic_on=False, instance_on=False)
+
+
+@dataclass
+class Contestant:
+    """One model under the conditions of a benchmark.
+
+    Attributes:
+        name: What reports call it.
+        model: A panoptic model of mmdet, on its device.
+        conditions: The work.
+        scenes: The images of a batch.
+        optimizer: For training, mmengine's wrapper of the optimiser.
+    """
+
+    name: str
+    model: Any
+    conditions: Conditions
+    scenes: list[Scene]
+    optimizer: Any = None
+
+    @classmethod
+    def build(
+        cls, name: str, config: Config, conditions: Conditions, weights: str | None = None
+    ) -> 'Contestant':
+        """Build the model of a config for the conditions, as it is: neither fused nor compiled.
+
+        Args:
+            name: What reports call it.
+            config: Config of a panoptic model of mmdet.
+            conditions: The work.
+            weights: Its checkpoint. Without one the weights are random, and batch norms have seen
+                the scenes.
+
+        Raises:
+            ValueError: If it is no panoptic model, or the checkpoint is not one of it.
+        """
+        init_default_scope(config.get('default_scope') or 'mmdet')
+        settings = _adapted(copy.deepcopy(config.model), conditions)
+        torch.manual_seed(0)
+        model = MODELS.build(settings)
+        check_kind(model, config.filename)
+        model.init_weights()
+        if weights is not None:
+            tensors = read_weights(weights)
+            check_weights(model, tensors, weights)
+            model.load_state_dict(tensors, strict=False)
+        model.to(conditions.device).train(conditions.train)
+        fusion = model.panoptic_fusion_head
+        counts = fusion.num_things_classes, fusion.num_stuff_classes
+        scenes = [Scene.draw(conditions, *counts, seed) for seed in range(conditions.batch)]
+        contestant = cls(name, model, conditions, scenes)
+        if weights is None:
+            contestant._let_norms_see()
+        if conditions.train:
+            wrapper = config.get('optim_wrapper') or dict(optimizer=dict(type='AdamW', lr=1e-4))
+            contestant.optimizer = build_optim_wrapper(model, {**wrapper, 'type': 'OptimWrapper'})
+        return contestant
+
+    def optimized(self, name: str) -> 'Contestant':
+        """Return the same model as the conditions ask for it: fused and compiled, or neither."""
+        other = copy.copy(self)
+        other.name = name
+        if self.conditions.fuse:
+            other.model = fuse(self.model)
+        elif self.conditions.compile and not self.conditions.train:
+            other.model = copy.deepcopy(self.model)
+        return other
+
+    def compile(self) -> None:
+        """Compile the network in place."""
+        compile_network(self.model)
+
+    def run(self) -> Any:
+        """Do the work once."""
+        if self.conditions.train:
+            return self.training_step()
+        return self.maps() if self.conditions.end_to_end else self.logits()
+
+    @torch.no_grad()
+    def logits(self) -> Any:
+        """Return what the network makes of normalised images: class and mask logits, mostly."""
+        images, samples = self._normalised()
+        with self.conditions.precision():
+            if not hasattr(self.model.panoptic_head, 'predict'):
+                return self.model(images, samples, mode='tensor')
+            return self.model.panoptic_head.predict(self.model.extract_feat(images), samples)
+
+    @torch.no_grad()
+    def maps(self) -> list[Tensor]:
+        """Return panoptic maps, on the host, that start from images of 8 bits.
+
+        The network runs; what is merged are the logits of the scenes.
+        """
+        head = self.model.panoptic_head
+        predict = getattr(head, 'predict', None)
+        if predict is None:
+            return self._predicted_maps()
+        with replaced(head, 'predict', lambda *args: self._scene_logits(predict(*args))):
+            return self._predicted_maps()
+
+    @torch.no_grad()
+    def own_maps(self) -> list[Tensor]:
+        """Return panoptic maps of the network's own logits."""
+        return self._predicted_maps()
+
+    def training_step(self) -> None:
+        """Take one step: forward, losses, backward, optimiser."""
+        data = self.model.data_preprocessor(self._data(), True)
+        with self.conditions.precision():
+            losses = self.model(**data, mode='loss')
+        total, _ = self.model.parse_losses(losses)
+        self.optimizer.update_params(total)
+
+    def stages(self, count: int) -> dict[str, float]:
+        """Return the seconds of each part of a run, averaged over some runs."""
+        clock = StageClock(self.conditions.synchronize)
+        places = stages_of(self.model)
+        if self.optimizer is not None:
+            places[self.optimizer, 'backward'] = 'backward'
+            places[self.optimizer, 'step'] = 'optimiser'
+        for _ in range(count):
+            with clock.watch(places):
+                self.run()
+        return {stage: seconds / count for stage, seconds in clock.seconds.items()}
+
+    def cost(self) -> dict[str, float]:
+        """Return parameters in millions and the GMACs of one image's network."""
+        trained = [value for value in self.model.parameters() if value.requires_grad]
+        parameters = count_parameters(self.model)
+        was_training = self.model.training
+        counter = FlopCounterMode(display=False)
+        # The counter follows gradients, which there are none of.
+        self.model.eval().requires_grad_(False)
+        with counter:
+            self.logits()
+        self.model.train(was_training)
+        for value in trained:
+            value.requires_grad_(True)
+        return dict(
+            parameters_m=parameters / 1e6,
+            gmacs=counter.get_total_flops() / 2e9 / self.conditions.batch,
+        )
+
+    def _let_norms_see(self) -> None:
+        """Give batch norms the statistics of the scenes, so that all values are ordinary."""
+        norms = [m for m in self.model.modules() if isinstance(m, _BatchNorm)]
+        momenta = [norm.momentum for norm in norms]
+        was_training = self.model.training
+        self.model.eval()
+        for norm in norms:
+            norm.momentum = 1.0
+            norm.train()
+        self.logits()
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        self.model.train(was_training)
+
+    def _data(self) -> dict:
+        return dict(
+            inputs=[scene.image for scene in self.scenes],
+            data_samples=[scene.sample() for scene in self.scenes],
+        )
+
+    def _normalised(self) -> tuple[Tensor, SampleList]:
+        if not hasattr(self, '_input'):
+            data = self.model.data_preprocessor(self._data())
+            self._input = data['inputs'], data['data_samples']
+        return self._input
+
+    def _scene_logits(self, like: Any) -> tuple[Tensor, Tensor]:
+        """Return the scenes' logits instead of the network's; made once."""
+        if not hasattr(self, '_shown'):
+            images = zip(*like, strict=True)
+            parts = [
+                scene.logits((classes[None], masks[None]))
+                for scene, (classes, masks) in zip(self.scenes, images, strict=True)
+            ]
+            classes, masks = zip(*parts, strict=True)
+            self._shown = torch.cat(classes), torch.cat(masks)
+        return self._shown
+
+    def _predicted_maps(self) -> list[Tensor]:
+        with self.conditions.precision():
+            samples = self.model.test_step(self._data())
+        return [torch.as_tensor(s.pred_panoptic_seg.sem_seg).cpu() for s in samples]
+
+
+def check_kind(model: nn.Module, filename: str) -> None:
+    """Refuse, with a ValueError, what is no panoptic model."""
+    is_panoptic = isinstance(model, MaskFormer | TwoStagePanopticSegmentor)
+    if not is_panoptic or not hasattr(model, 'panoptic_fusion_head'):
+        raise ValueError(
+            f'{filename} is the config of {type(model).__name__}, which is no panoptic model of '
+            'mmdet: give one such as KMaXDeepLab or Mask2Former'
+        )
+
+
+def fuse(model: Any) -> Any:
+    """Return a copy without the batch norms that can be folded: all of them for kMaX."""
+    if isinstance(model, KMaXDeepLab):
+        return model.fold()
+    return fuse_conv_bn(copy.deepcopy(model).eval())
+
+
+def _adapted(settings: Any, conditions: Conditions) -> Any:
+    """Let a model take the input as it is, give panoptic maps only, and load nothing."""
+    preprocessor = settings.setdefault('data_preprocessor', {})
+    if 'pad_size' in preprocessor or preprocessor.get('type') == 'KMaXDataPreprocessor':
+        preprocessor['pad_size'] = conditions.size
+    for name, value in (('pad_size_divisor', 1), ('batch_augments', None)):
+        if name in preprocessor:
+            preprocessor[name] = value
+    if isinstance(settings.get('test_cfg'), dict) and 'panoptic_head' in settings:
+        settings['test_cfg'].update(ONLY_PANOPTIC)
+    _forget_pretrained(settings)
+    return settings
+
+
+def _forget_pretrained(settings: Any) -> None:
+    if isinstance(settings, dict):
+        init = settings.get('init_cfg')
+        if isinstance(init, dict) and init.get('type') == 'Pretrained':
+            settings['init_cfg'] = None
+        settings = list(settings.values())
+    if isinstance(settings, list | tuple):
+        for value in settings:
+            _forget_pretrained(value)

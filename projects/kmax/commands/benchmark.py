@@ -1,0 +1,190 @@
+"""Measure a model's speed and memory: ``python tools/benchmark.py CONFIG``.
+
+Beside it, in the same process and in turns, another panoptic model of mmdet with ``--peer``. Random
+weights do where no checkpoint is given; the segments that are merged are drawn in any case.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+
+from ..benchmark import Conditions, run_benchmark
+from ..benchmark.conditions import DTYPES
+from ..benchmark.report import draw, table, write_json
+from ..benchmark.run import Entry
+from ..engine.compilation import check_compiler
+from ..engine.model_cost import input_size
+from .arguments import (
+    add_config,
+    add_device,
+    add_options_of_config,
+    check_least,
+    check_output,
+    config_file,
+    existing_file,
+    make_parser,
+    read_config,
+)
+from .config_file import read_config_file, require
+
+SIZE = ('HEIGHT', 'WIDTH')
+
+
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = make_parser(__doc__, prog)
+    add_config(parser)
+    parser.add_argument('--weights', type=existing_file, metavar='FILE', help='its checkpoint')
+    parser.add_argument(
+        '--peer',
+        type=peer_config,
+        metavar='CONFIG',
+        help='config of another panoptic model, as a path, a name, or mmdet::NAME',
+    )
+    parser.add_argument(
+        '--peer-weights', type=existing_file, metavar='FILE', help="the peer's checkpoint"
+    )
+    parser.add_argument(
+        '--size',
+        nargs=2,
+        type=int,
+        metavar=SIZE,
+        help="size of the padded input (default: what the config's test images are padded to)",
+    )
+    parser.add_argument(
+        '--output-size',
+        nargs=2,
+        type=int,
+        metavar=SIZE,
+        default=Conditions.output,
+        help='size of the panoptic maps (default: 480 640)',
+    )
+    parser.add_argument('--batch', type=int, default=1, help='images at once (default: 1)')
+    parser.add_argument(
+        '--segments',
+        type=int,
+        default=Conditions.segments,
+        help='segments of each image, to merge or to learn (default: %(default)s)',
+    )
+    parser.add_argument('--threads', type=int, help='threads of the processor')
+    parser.add_argument(
+        '--dtype',
+        choices=list(DTYPES),
+        default='float32',
+        help='precision; others than float32 by autocast',
+    )
+    parser.add_argument(
+        '--fuse', action='store_true', help='make batch norms part of the layers beside them'
+    )
+    parser.add_argument('--compile', action='store_true', help='compile networks by torch.compile')
+    parser.add_argument('--train', action='store_true', help='measure training steps')
+    parser.add_argument(
+        '--end-to-end',
+        action='store_true',
+        help='measure from images of 8 bits to panoptic maps on the host',
+    )
+    parser.add_argument('--runs', type=int, default=10, help='measured runs (default: 10)')
+    parser.add_argument('--warmup', type=int, default=1, help='runs before those (default: 1)')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='file to write all figures to')
+    parser.add_argument('--picture', type=Path, metavar='FILE', help='PNG to draw the stages to')
+    add_device(parser)
+    add_options_of_config(parser)
+    args = parser.parse_args(argv)
+    check_least(parser, args, batch=1, segments=1, runs=1, warmup=0)
+    for option, size, least in (('--size', args.size, 64), ('--output-size', args.output_size, 1)):
+        if size is not None and min(size) < least:
+            parser.error(f'argument {option}: {tuple(size)} must be at least {least} each')
+    if args.threads is not None and args.threads < 1:
+        parser.error(f'--threads must be at least 1, got {args.threads}')
+    if args.train and (args.fuse or args.end_to_end):
+        parser.error(f'--{"fuse" if args.fuse else "end-to-end"} is for prediction, not --train')
+    if args.peer_weights is not None and args.peer is None:
+        parser.error('--peer-weights needs --peer')
+    suffix = args.picture.suffix[1:].lower() if args.picture else 'png'
+    if suffix not in matplotlib.figure.Figure().canvas.get_supported_filetypes():
+        parser.error(f'--picture: {args.picture} must end in .png, .svg or .pdf')
+    check_output(parser, '--json', args.json)
+    check_output(parser, '--picture', args.picture)
+    return args
+
+
+def peer_config(name: str) -> str:
+    """Return the path of a config that a package installs, or that :func:`config_file` finds."""
+    return name if '::' in name else config_file(name)
+
+
+def read_peer(name: str) -> Config:
+    """Read the config of a peer.
+
+    Raises:
+        ValueError: If it cannot be read, or is not installed.
+        KeyError: If it holds no model.
+    """
+    if '::' not in name:
+        cfg = read_config_file(name)
+    else:
+        # mmengine.hub loads much; a config of another package is not needed often.
+        from mmengine.hub import get_config
+
+        try:
+            cfg = get_config(name)
+        except Exception as error:
+            raise ValueError(f'--peer {name} cannot be read: {error}') from error
+        cfg._cfg_dict.setdefault('default_scope', name.partition('::')[0])
+    require(cfg, 'model')
+    return cfg
+
+
+def benchmark(args: Namespace) -> None:
+    """Measure as the command line says."""
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+    cfg = read_config(args, 'model')
+    peer = read_peer(args.peer) if args.peer is not None else None
+    conditions = Conditions(
+        size=tuple(args.size or input_size(cfg)),
+        output=tuple(args.output_size),
+        batch=args.batch,
+        segments=args.segments,
+        device=args.device,
+        dtype=args.dtype,
+        fuse=args.fuse,
+        compile=args.compile,
+        train=args.train,
+        end_to_end=args.end_to_end,
+    )
+    if args.compile:
+        check_compiler()
+    # Else each weight is listed when it is initialised.
+    MMLogger.get_instance('benchmark', log_level='WARNING')
+    found = run_benchmark(
+        Entry(cfg, args.weights),
+        Entry(peer, args.peer_weights) if peer is not None else None,
+        conditions,
+        args.runs,
+        args.warmup,
+        show,
+    )
+    show('')
+    print(table(found))
+    if args.json is not None:
+        write_json(found, args.json)
+    if args.picture is not None:
+        draw(found, args.picture)
+
+
+def show(line: str) -> None:
+    """Show how far it is, in a line that is overwritten, where somebody looks."""
+    if sys.stderr.isatty():
+        print(f'\r{line:<70}', end='\r' if not line else '', file=sys.stderr, flush=True)
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Measure."""
+    benchmark(parse_args(argv, prog))
