@@ -1,4 +1,4 @@
-"""``tools/test.py --tta``."""
+"""``tools/test.py`` with ``--tta`` and ``--fuse``."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
 import json
@@ -12,8 +12,11 @@ from imports import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmengine.runner import TestLoop
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from projects.kmax.commands import test as tool
+from projects.kmax.engine.hooks.fuse import fold_within
 from projects.kmax.panoptic_format import write_panoptic_png
 
 
@@ -79,3 +82,31 @@ def test_missing_pipeline_is_named(main, config, tmp_path):
     with pytest.raises(KeyError, match='--tta: .*config.py lacks tta_pipeline'):
         main(tmp_path / 'config.py', tmp_path / 'weights.pth', '--tta')
     assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize('more', [[], ['--tta']])
+def test_fused_models_measure_the_same(main, config, tmp_path, monkeypatch, more):
+    config.dump(str(tmp_path / 'config.py'))
+    figures = []
+    for words in (more, [*more, '--fuse']):
+        tested = []
+        monkeypatch.setattr(TestLoop, 'run_iter', spy(TestLoop.run_iter, tested))
+        main(tmp_path / 'config.py', tmp_path / 'weights.pth', *words)
+        latest = max((tmp_path / 'work').glob('*/*.json'), key=lambda path: path.stat().st_mtime_ns)
+        figures.append(json.loads(latest.read_text()))
+        assert any(isinstance(m, _BatchNorm) for m in tested[0].modules()) != ('--fuse' in words)
+    assert figures[0]['mIoU'] == figures[1]['mIoU']
+    assert figures[0]['coco_panoptic/PQ'] == figures[1]['coco_panoptic/PQ']
+
+
+def spy(run_iter, models):
+    def run(loop, *args):
+        models.append(loop.runner.model)
+        return run_iter(loop, *args)
+
+    return run
+
+
+def test_only_kmax_can_be_fused():
+    with pytest.raises(ValueError, match='--fuse needs KMaXDeepLab .* config is Linear'):
+        fold_within(torch.nn.Linear(1, 1))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -44,6 +44,11 @@ class Conditions:
         scale = min(new / old for new, old in zip(self.size, self.output, strict=True))
         height, width = (max(1, round(side * scale)) for side in self.output)
         return min(height, self.size[0]), min(width, self.size[1])
+
+    @property
+    def plain(self) -> 'Conditions':
+        """The same work by the model as it is: not fused, not compiled, in float32."""
+        return replace(self, fuse=False, compile=False, dtype='float32')
 
     @contextmanager
     def precision(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """A model in a benchmark, and the runs of it that are measured."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -37,6 +37,7 @@ class Contestant:
         conditions: The work.
         scenes: The images of a batch.
         optimizer: For training, mmengine's wrapper of the optimiser.
+        identity: What only models of one class with the same weights have in common.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Contestant:
     conditions: Conditions
     scenes: list[Scene]
     optimizer: Any = None
+    identity: Any = None
 
     @classmethod
     def build(
@@ -78,24 +80,21 @@ class Contestant:
         contestant = cls(name, model, conditions, scenes)
         if weights is None:
             contestant._let_norms_see()
+        contestant.identity = (
+            type(model),
+            {key: value.double().sum().item() for key, value in model.state_dict().items()},
+        )
         if conditions.train:
             wrapper = config.get('optim_wrapper') or dict(optimizer=dict(type='AdamW', lr=1e-4))
             contestant.optimizer = build_optim_wrapper(model, {**wrapper, 'type': 'OptimWrapper'})
         return contestant
 
-    def optimized(self, name: str) -> 'Contestant':
-        """Return the same model as the conditions ask for it: fused and compiled, or neither."""
-        other = copy.copy(self)
-        other.name = name
+    def prepare(self) -> None:
+        """Fuse and compile as the conditions ask for it."""
         if self.conditions.fuse:
-            other.model = fuse(self.model)
-        elif self.conditions.compile and not self.conditions.train:
-            other.model = copy.deepcopy(self.model)
-        return other
-
-    def compile(self) -> None:
-        """Compile the network in place."""
-        compile_network(self.model)
+            self.model = fuse(self.model)
+        if self.conditions.compile:
+            compile_network(self.model)
 
     def run(self) -> Any:
         """Do the work once."""
@@ -108,9 +107,9 @@ class Contestant:
         """Return what the network makes of normalised images: class and mask logits, mostly."""
         images, samples = self._normalised()
         with self.conditions.precision():
-            if not hasattr(self.model.panoptic_head, 'predict'):
+            if self._head is None:
                 return self.model(images, samples, mode='tensor')
-            return self.model.panoptic_head.predict(self.model.extract_feat(images), samples)
+            return self._head.predict(self.model.extract_feat(images), samples)
 
     @torch.no_grad()
     def maps(self) -> list[Tensor]:
@@ -118,11 +117,10 @@ class Contestant:
 
         The network runs; what is merged are the logits of the scenes.
         """
-        head = self.model.panoptic_head
-        predict = getattr(head, 'predict', None)
-        if predict is None:
+        if self._head is None:
             return self._predicted_maps()
-        with replaced(head, 'predict', lambda *args: self._scene_logits(predict(*args))):
+        predict = self._head.predict
+        with replaced(self._head, 'predict', lambda *args: self._scene_logits(predict(*args))):
             return self._predicted_maps()
 
     @torch.no_grad()
@@ -139,15 +137,17 @@ class Contestant:
         self.optimizer.update_params(total)
 
     def stages(self, count: int) -> dict[str, float]:
-        """Return the seconds of each part of a run, averaged over some runs."""
+        """Return the seconds of each part of a run, averaged over some runs; not compiled."""
         clock = StageClock(self.conditions.synchronize)
         places = stages_of(self.model)
         if self.optimizer is not None:
             places[self.optimizer, 'backward'] = 'backward'
             places[self.optimizer, 'step'] = 'optimiser'
-        for _ in range(count):
-            with clock.watch(places):
-                self.run()
+        # Compiled parts would not call the methods that are watched.
+        with torch.compiler.set_stance('force_eager'):
+            for _ in range(count):
+                with clock.watch(places):
+                    self.run()
         return {stage: seconds / count for stage, seconds in clock.seconds.items()}
 
     def cost(self) -> dict[str, float]:
@@ -168,6 +168,11 @@ class Contestant:
             gmacs=counter.get_total_flops() / 2e9 / self.conditions.batch,
         )
 
+    @property
+    def _head(self) -> Any:
+        """What gives class and mask logits; detectors with regions have none."""
+        return getattr(self.model, 'panoptic_head', None)
+
     def _let_norms_see(self) -> None:
         """Give batch norms the statistics of the scenes, so that all values are ordinary."""
         norms = [m for m in self.model.modules() if isinstance(m, _BatchNorm)]
@@ -177,7 +182,8 @@ class Contestant:
         for norm in norms:
             norm.momentum = 1.0
             norm.train()
-        self.logits()
+        # In full precision, so that the models of all conditions are the same.
+        replace(self, conditions=self.conditions.plain).logits()
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         self.model.train(was_training)

@@ -90,37 +90,32 @@ def run_benchmark(
         RuntimeError: If it is to be compiled and cannot be.
     """
     load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else None
-    entries = {OURS: ours, **({PEER: peer} if peer else {})}
-    titles = {name: entry.title for name, entry in entries.items()}
-    contestants, figures = {}, {}
-    for name, entry in entries.items():
-        progress(f'building {entry.title}')
-        plain = Contestant.build(entry.title, entry.config, conditions, entry.weights)
-        figures[name] = plain.cost()
-        contestants[name] = plain.optimized(entry.title)
-        if name == OURS and contestants[name].model is not plain.model:
-            contestants[PLAIN] = plain
-            titles[PLAIN] = f'{entry.title}, as it is'
-            figures[PLAIN] = dict(figures[OURS])
+    entries = {OURS: (ours, conditions)}
+    if conditions != conditions.plain:
+        entries[PLAIN] = ours, conditions.plain
+    if peer is not None:
+        entries[PEER] = peer, conditions
+    contestants, figures, differences = {}, {}, {}
+    for name, (entry, own_conditions) in entries.items():
+        progress(f'building {name}')
+        contestant = Contestant.build(name, entry.config, own_conditions, entry.weights)
+        figures[name] = contestant.cost()
+        contestant.prepare()
+        contestants[name] = contestant
+    for name in [name for name in contestants if name != OURS]:
+        progress(f'comparing the outputs of {name}')
+        difference = compare(contestants[OURS], contestants[name])
+        if difference is not None:
+            differences[name] = difference
     for name, contestant in contestants.items():
-        progress(f'memory of {titles[name]}')
+        progress(f'memory of {name}')
         contestant.run()
         figures[name]['peak_mib'] = measure_peak(contestant.run, conditions.device)
     # Not before, as the memory that it keeps could not be measured.
     keep_freed_memory()
     for name, contestant in contestants.items():
-        progress(f'stages of {titles[name]}')
+        progress(f'stages of {name}')
         figures[name]['stages'] = contestant.stages(min(runs, STAGE_RUNS))
-        if conditions.compile and name != PLAIN:
-            progress(f'compiling {titles[name]}')
-            contestant.compile()
-            contestant.run()
-    progress('comparing outputs')
-    differences = {
-        name: difference
-        for name, other in contestants.items()
-        if name != OURS and (difference := compare(contestants[OURS], other)) is not None
-    }
     timings = alternate(
         {name: contestant.run for name, contestant in contestants.items()},
         runs,
@@ -131,6 +126,7 @@ def run_benchmark(
     for name, timing in timings.items():
         figures[name].update(timing.summary())
         figures[name]['images_per_s'] = conditions.batch / timing.median
+    titles = {name: entry.title for name, (entry, _) in entries.items()}
     return Benchmark(conditions, titles, figures, differences, describe_machine(conditions, load))
 
 

@@ -20,7 +20,13 @@ MODULES = {
     'panoptic_head.semantic_decoder': 'semantic decoder',
     'panoptic_head.criterion': 'criterion',
 }
-HEAD, MERGE, REST = 'rest of the head', 'resize and merge', 'rest'
+HEADS = {
+    'panoptic_head': 'rest of the head',
+    'rpn_head': 'region proposals',
+    'roi_head': 'regions',
+    'semantic_head': 'semantic head',
+}
+MERGE, REST = 'resize and merge', 'rest'
 
 
 @contextmanager
@@ -93,9 +99,10 @@ def stages_of(model: nn.Module) -> dict[Place, str]:
     places: dict[Place, str] = {
         (named[path], 'forward'): stage for path, stage in MODULES.items() if path in named
     }
-    for method in ('predict', 'loss'):
-        if hasattr(named.get('panoptic_head'), method):
-            places[named['panoptic_head'], method] = HEAD
+    for path, stage in HEADS.items():
+        for method in ('predict', 'loss'):
+            if hasattr(named.get(path), method):
+                places[named[path], method] = stage
     if 'panoptic_fusion_head' in named:
         places[named['panoptic_fusion_head'], 'predict'] = MERGE
     return places

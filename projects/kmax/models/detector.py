@@ -1,6 +1,5 @@
 """The detector: backbone, panoptic head, fusion head."""
 
-import copy
 from typing import Any
 
 import torch
@@ -11,13 +10,13 @@ from mmengine.config import ConfigDict
 from torch import Tensor
 
 from .data_preprocessor import KMaXDataPreprocessor
-from .layers.folding import choose_kernels, fold_norms
+from .folded_model import MakesFolded
 
 CLASS_COUNTS = ('num_things_classes', 'num_stuff_classes')
 
 
 @MODELS.register_module()
-class KMaXDeepLab(MaskFormer):
+class KMaXDeepLab(MakesFolded, MaskFormer):
     """k-means Mask Transformer (Yu et al., ECCV 2022) in mmdet's panoptic interface.
 
     Predictions land on the data sample as ``pred_panoptic_seg``, ``pred_sem_seg`` and
@@ -30,8 +29,6 @@ class KMaXDeepLab(MaskFormer):
         **kwargs: Further arguments of :class:`mmdet.models.MaskFormer`.
     """
 
-    is_folded = False
-
     def __init__(self, *, panoptic_head: dict, panoptic_fusion_head: dict, **kwargs: Any) -> None:
         counts = {name: panoptic_head[name] for name in CLASS_COUNTS if name in panoptic_head}
         super().__init__(
@@ -41,32 +38,6 @@ class KMaXDeepLab(MaskFormer):
         )
         # Convolutions in this layout are faster on CPUs and on tensor cores.
         self.to(memory_format=torch.channels_last)
-
-    def fold(self) -> 'KMaXDeepLab':
-        """Return a copy for inference that has no batch norms: they are part of its other layers.
-
-        Its results are those of this model but for rounding. It neither trains nor makes a
-        checkpoint.
-        """
-        model = copy.deepcopy(self).eval()
-        fold_norms(model)
-        choose_kernels(model)
-        model.is_folded = True
-        return model
-
-    def train(self, mode: bool = True) -> 'KMaXDeepLab':
-        """Set the mode; a folded model only predicts."""
-        if mode and self.is_folded:
-            raise RuntimeError('a folded model only predicts: train the model that it was made of')
-        return super().train(mode)
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the weights; those of a folded model would not fit any config."""
-        if self.is_folded:
-            raise RuntimeError(
-                'a folded model makes no checkpoint: save the model that it was made of'
-            )
-        return super().state_dict(*args, **kwargs)
 
     def val_step(self, data: Any) -> SampleList:
         """Predict as :meth:`test_step`."""

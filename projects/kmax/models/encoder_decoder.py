@@ -12,12 +12,13 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from .folded_model import MakesFolded
 from .postprocess import image_name, refuse_infinite, sum_logits
 from .seg_head import rename_panoptic_head
 
 
 @MODELS.register_module()
-class KMaXEncoderDecoder(EncoderDecoder):
+class KMaXEncoderDecoder(MakesFolded, EncoderDecoder):
     """mmseg's ``EncoderDecoder`` that takes weights of a ``panoptic_head`` for its decode head.
 
     It is meant for :class:`.KMaXSegHead` and takes the arguments of ``EncoderDecoder``. That trains

@@ -2,11 +2,13 @@
 
 from .check_classes import CheckClassesHook
 from .draw_results import KMaXSegVisualizationHook, KMaXVisualizationHook
+from .fuse import FuseHook
 from .map_classes import MapClassesHook
 from .warn_about_data import WarnAboutDataHook
 
 __all__ = [
     'CheckClassesHook',
+    'FuseHook',
     'KMaXSegVisualizationHook',
     'KMaXVisualizationHook',
     'MapClassesHook',
