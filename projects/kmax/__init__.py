@@ -1,4 +1,11 @@
-"""kMaX-DeepLab for the OpenMMLab stack; importing this registers everything."""
+"""kMaX-DeepLab for the OpenMMLab stack; importing this registers everything.
+
+It loads neither torch nor OpenMMLab: the registries import what is here when they are asked for it,
+and other packages are mended when they are imported.
+"""
+
+import importlib
+from types import ModuleType
 
 from .missing_packages import refuse_missing_packages
 from .package_families import refuse_two_families
@@ -8,7 +15,17 @@ refuse_old_versions()
 refuse_two_families()
 refuse_missing_packages()
 
-# Imported in this order: without what compat mends, mmdet may not import.
-from . import compat, datasets, engine, evaluation, models, runtime, visualization  # noqa: E402
+from . import compat, registration  # noqa: E402
 
-__all__ = ['compat', 'datasets', 'engine', 'evaluation', 'models', 'runtime', 'visualization']
+compat.apply()
+registration.add_locations()
+
+PARTS = ('datasets', 'engine', 'evaluation', 'models', 'runtime', 'visualization')
+__all__ = ['compat', *PARTS]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a part of this package when it is asked for."""
+    if name in PARTS:
+        return importlib.import_module(f'{__name__}.{name}')
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -16,7 +16,8 @@ predictions in files                    ``VOID_ID`` again; a segment has its val
 
 from typing import Any
 
-from mmdet.evaluation.functional import INSTANCE_OFFSET
+INSTANCE_OFFSET = 1000
+"""What mmdet multiplies instances by; of its own name for it, half of mmdet would be imported."""
 
 VOID_ID = 0
 """Id of void pixels in panoptic PNGs and in maps of ids."""

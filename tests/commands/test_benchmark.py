@@ -97,7 +97,7 @@ BAD = {
     'maps in training': (('--train', '--end-to-end'), '--end-to-end is for prediction, not'),
     'weights of nobody': (('--peer-weights', __file__), '--peer-weights needs --peer'),
     'weights': (('--weights', __file__), 'test_benchmark.py'),
-    'picture': (('--picture', 'x.txt'), '--picture: x.txt must end in .png, .svg or .pdf'),
+    'picture': (('--picture', 'x.txt'), '--picture: x.txt must end in .png, .svg, .pdf'),
     'folder': (('--json', '.'), '--json: . is a folder; name the file to write'),
 }
 

@@ -118,7 +118,7 @@ def test_traceback_on_request(capfd, tmp_path, monkeypatch):
 
 
 def test_faults_of_the_program_are_shown_whole(capfd, monkeypatch, tmp_path):
-    monkeypatch.setattr('projects.kmax.commands.cost.model_cost', lambda *_: {}['key'])
+    monkeypatch.setattr('projects.kmax.engine.model_cost.model_cost', lambda *_: {}['key'])
     with pytest.raises(SystemExit) as end:
         cli.main(['cost', str(NANO)])
     err = capfd.readouterr().err
@@ -130,7 +130,7 @@ def test_ctrl_c(capfd, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr('projects.kmax.commands.cost.model_cost', interrupt)
+    monkeypatch.setattr('projects.kmax.engine.model_cost.model_cost', interrupt)
     with pytest.raises(SystemExit) as end:
         cli.main(['cost', str(NANO)])
     assert end.value.code == 130

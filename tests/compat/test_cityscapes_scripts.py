@@ -11,7 +11,9 @@ def test_in1d_is_numpys():
         assert found.tolist() == [(value in (1, 4)) != invert for value in range(6)]
 
 
-@pytest.mark.parametrize('caller', cityscapes_scripts.CALLERS)
+@pytest.mark.parametrize(
+    'caller', ['evalInstanceLevelSemanticLabeling', 'evalPixelLevelSemanticLabeling']
+)
 def test_its_modules_alone_have_it(caller):
     evaluation = pytest.importorskip(f'cityscapesscripts.evaluation.{caller}')
     assert evaluation.np.in1d([3], [3]).all()

@@ -23,7 +23,21 @@ REPLACED = {
     'mmengine.fileio.backends.local_backend.LocalBackend.get',
     'mmengine.infer.infer.BaseInferencer._init_model',
     'mmengine.model.weight_init.PretrainedInit.__call__',
-    'mmengine.infer.infer.BaseInferencer.__init_subclass__',
+    *(
+        f'mmseg.apis.mmseg_inferencer.MMSegInferencer.{name}'
+        for name in ('__call__', '_inputs_to_list', 'postprocess', 'preprocess', 'visualize')
+    ),
+    *(
+        f'mmseg.{module}.{name}'
+        for module, names in {
+            'apis': ('inference_model', 'init_model'),
+            'apis.inference': ('_preprare_data', 'init_model'),
+            'apis.mmseg_inferencer': ('_load_checkpoint_to_model',),
+            'apis.remote_sense_inferencer': ('_preprare_data',),
+            'apis.utils': ('_preprare_data',),
+        }.items()
+        for name in names
+    ),
     'mmengine.infer.infer._load_checkpoint_to_model',
     'mmengine.runner.checkpoint._load_checkpoint_to_model',
     'mmengine.runner.runner._load_checkpoint_to_model',
@@ -49,6 +63,8 @@ def state():
 
 before = json.dumps(state())
 import projects.kmax
+from projects.kmax import datasets, engine, evaluation, models, runtime, visualization
+import mmdet.apis, mmseg.apis
 after = json.dumps(state())
 
 def is_ours(value):

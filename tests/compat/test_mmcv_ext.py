@@ -8,7 +8,7 @@ from projects.kmax.compat import mmcv_ext
 
 def test_real_extension_is_kept(monkeypatch):
     monkeypatch.delitem(sys.modules, mmcv_ext.EXTENSION)
-    monkeypatch.setattr(mmcv_ext.importlib.util, 'find_spec', lambda name: mmcv.__spec__)
+    monkeypatch.setattr(mmcv_ext.PathFinder, 'find_spec', lambda name, path: mmcv.__spec__)
     mmcv_ext.apply()
     assert mmcv_ext.EXTENSION not in sys.modules
 

@@ -12,9 +12,9 @@ from mmdet.registry import DATASETS
 from mmengine.structures import PixelData
 
 from projects.kmax.panoptic_format import read_panoptic_png
-from projects.kmax.pseudo_labels import Selection
 from projects.kmax.pseudo_labels.journal import Journal
 from projects.kmax.pseudo_labels.selection import select_segments
+from projects.kmax.pseudo_labels.thresholds import Selection
 
 CLASSES = ('box', 'ball', 'sky')
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import torch
-
-DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+DTYPES = ('float32', 'bfloat16', 'float16')
+"""Names of the precisions, as torch has them."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Conditions:
         batch: Images at once.
         segments: Segments of each image: those that the merge pastes, or that training learns.
         device: Where the models run.
-        dtype: Name of the precision in ``DTYPES``; all but ``float32`` by autocast.
+        dtype: Precision, one of ``DTYPES``; all but ``float32`` by autocast.
         fuse: Whether batch norms become part of other layers.
         compile: Whether networks are compiled.
         train: Whether steps of a training are measured, else predictions.
@@ -53,11 +52,16 @@ class Conditions:
     @contextmanager
     def precision(self) -> Iterator[None]:
         """Compute in the precision asked for."""
-        lower = self.dtype != 'float32'
-        with torch.autocast(torch.device(self.device).type, DTYPES[self.dtype], enabled=lower):
+        # Not before, as the command line is parsed without torch.
+        import torch
+
+        kind, dtype = torch.device(self.device).type, getattr(torch, self.dtype)
+        with torch.autocast(kind, dtype, enabled=dtype != torch.float32):
             yield
 
     def synchronize(self) -> None:
         """Wait for the device."""
+        import torch
+
         if torch.device(self.device).type == 'cuda':
             torch.cuda.synchronize(self.device)

@@ -6,6 +6,7 @@ import re
 import tempfile
 from argparse import (
     SUPPRESS,
+    Action,
     ArgumentError,
     ArgumentParser,
     ArgumentTypeError,
@@ -14,19 +15,14 @@ from argparse import (
     RawDescriptionHelpFormatter,
 )
 from pathlib import Path
-from typing import Any, NoReturn
-
-import torch
-from mmengine.config import Config, DictAction
-from mmengine.device import get_device
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kmax_deeplab import cli
 from kmax_deeplab.configs import find_config
 from kmax_deeplab.paths import MAX_NAME
 
-from ..engine.settings import check_settings
-from ..evaluation.destinations import check_destinations
-from .config_file import override, read_config_file, require
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 OTHERS_NAMED = {'tools/test.py': 'test', 'tools/pseudo_label.py': 'label'}
 """Subcommand for each tool that the description of another one names."""
@@ -121,8 +117,8 @@ def add_config(parser: ArgumentParser) -> None:
     parser.add_argument('config', type=config_file, help='config file of the model')
 
 
-class Overrides(DictAction):
-    """Says of which word it is that it is no override; mmengine's fails on it."""
+class Overrides(Action):
+    """Says of which word it is that it is no override; mmengine's ``DictAction`` fails on it."""
 
     def __call__(
         self, parser: ArgumentParser, namespace: Namespace, values: Any, *args: Any, **kwargs: Any
@@ -130,7 +126,10 @@ class Overrides(DictAction):
         for value in values:
             if not value.partition('=')[0].strip() or '=' not in value:
                 raise ArgumentError(self, f'{value!r} must be KEY=VALUE; a path comes before them')
-        super().__call__(parser, namespace, values, *args, **kwargs)
+        from mmengine.config import DictAction
+
+        read = DictAction(self.option_strings, self.dest, self.nargs)
+        read(parser, namespace, values, *args, **kwargs)
 
 
 def add_options_of_config(
@@ -141,7 +140,12 @@ def add_options_of_config(
 
 
 def device(name: str) -> str:
-    """Check a device's name, and that the machine has it."""
+    """Check a device's name, and that the machine has it; ``auto`` is a GPU where there is one."""
+    import torch
+    from mmengine.device import get_device
+
+    if name == 'auto':
+        return get_device()
     try:
         torch.empty(0, device=name)
     # Of other kinds of devices torch says in several ways that it was built without them.
@@ -154,7 +158,7 @@ def device(name: str) -> str:
 def add_device(parser: ArgumentParser) -> None:
     """Add where a model runs."""
     parser.add_argument(
-        '--device', type=device, default=get_device(), help='default: a GPU where there is one'
+        '--device', type=device, default='auto', help='default: a GPU where there is one'
     )
 
 
@@ -185,7 +189,7 @@ def check_least(parser: ArgumentParser, args: Namespace, **least: int) -> None:
             parser.error(f'--{option} must be at least {number}, got {getattr(args, name)}')
 
 
-def read_config(args: Namespace, *needed: str, **settings: str) -> Config:
+def read_config(args: Namespace, *needed: str, **settings: str) -> 'Config':
     """Read the config of the command line with more settings and then its overrides.
 
     Settings that are ``needed`` must be there, see :func:`.require`.
@@ -193,6 +197,9 @@ def read_config(args: Namespace, *needed: str, **settings: str) -> Config:
     Raises:
         KeyError: If it holds a misspelt setting, or lacks a needed one.
     """
+    from ..engine.settings import check_settings
+    from .config_file import override, read_config_file, require
+
     cfg = read_config_file(args.config)
     own_names = list(cfg)
     cfg.update(settings)
@@ -202,13 +209,15 @@ def read_config(args: Namespace, *needed: str, **settings: str) -> Config:
     return cfg
 
 
-def load_config(args: Namespace, *needed: str) -> Config:
+def load_config(args: Namespace, *needed: str) -> 'Config':
     """Read the config for a runner: also with its launcher and its work folder.
 
     Raises:
         KeyError: If it holds a misspelt setting, or lacks a needed one.
         ValueError: If two of its metrics would write the same files.
     """
+    from ..evaluation.destinations import check_destinations
+
     cfg = read_config(args, *needed, launcher=args.launcher)
     check_destinations(cfg)
     if args.work_dir is not None:

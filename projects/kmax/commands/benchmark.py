@@ -8,18 +8,9 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
-import torch
-from mmengine.config import Config
-from mmengine.logging import MMLogger
-
-from ..benchmark import Conditions, run_benchmark
-from ..benchmark.conditions import DTYPES
-from ..benchmark.report import draw, table, write_json
-from ..benchmark.run import Entry
-from ..engine.compilation import check_compiler
-from ..engine.model_cost import input_size
+from ..benchmark.conditions import DTYPES, Conditions
 from .arguments import (
     add_config,
     add_device,
@@ -31,8 +22,11 @@ from .arguments import (
     make_parser,
     read_config,
 )
-from .config_file import read_config_file, require
 
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+PICTURES = ('.png', '.svg', '.pdf')
 SIZE = ('HEIGHT', 'WIDTH')
 
 
@@ -106,9 +100,8 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         parser.error(f'--{"fuse" if args.fuse else "end-to-end"} is for prediction, not --train')
     if args.peer_weights is not None and args.peer is None:
         parser.error('--peer-weights needs --peer')
-    suffix = args.picture.suffix[1:].lower() if args.picture else 'png'
-    if suffix not in matplotlib.figure.Figure().canvas.get_supported_filetypes():
-        parser.error(f'--picture: {args.picture} must end in .png, .svg or .pdf')
+    if args.picture is not None and args.picture.suffix not in PICTURES:
+        parser.error(f'--picture: {args.picture} must end in {", ".join(PICTURES)}')
     check_output(parser, '--json', args.json)
     check_output(parser, '--picture', args.picture)
     return args
@@ -119,19 +112,20 @@ def peer_config(name: str) -> str:
     return name if '::' in name else config_file(name)
 
 
-def read_peer(name: str) -> Config:
+def read_peer(name: str) -> 'Config':
     """Read the config of a peer.
 
     Raises:
         ValueError: If it cannot be read, or is not installed.
         KeyError: If it holds no model.
     """
+    from mmengine.hub import get_config
+
+    from .config_file import read_config_file, require
+
     if '::' not in name:
         cfg = read_config_file(name)
     else:
-        # mmengine.hub loads much; a config of another package is not needed often.
-        from mmengine.hub import get_config
-
         try:
             cfg = get_config(name)
         except Exception as error:
@@ -143,6 +137,14 @@ def read_peer(name: str) -> Config:
 
 def benchmark(args: Namespace) -> None:
     """Measure as the command line says."""
+    import torch
+    from mmengine.logging import MMLogger
+
+    from ..benchmark.report import draw, table, write_json
+    from ..benchmark.run import Entry, run_benchmark
+    from ..engine.compilation import check_compiler
+    from ..engine.model_cost import input_size
+
     if args.threads is not None:
         torch.set_num_threads(args.threads)
     cfg = read_config(args, 'model')

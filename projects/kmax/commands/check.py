@@ -8,12 +8,8 @@ pictures. Ends with status 1 where there are faults or warnings.
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmengine.registry import init_default_scope
-
-from ..inspection.configs import Inspection, inspect_config
-from ..inspection.report import group_faults, summarise, write_report
-from ..panoptic.faults import FaultKind
 from .arguments import (
     add_config,
     add_options_of_config,
@@ -24,6 +20,10 @@ from .arguments import (
     read_config,
 )
 from .progress import show_progress
+
+if TYPE_CHECKING:
+    from ..inspection.configs import Inspection
+    from ..panoptic.faults import FaultKind
 
 SHOWN = 10
 
@@ -50,8 +50,10 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     return args
 
 
-def print_summary(inspection: Inspection) -> None:
+def print_summary(inspection: 'Inspection') -> None:
     """Print what is in the data sets and what is wrong with them."""
+    from ..inspection.report import group_faults, summarise
+
     for report in inspection.datasets:
         print(f'\n{report.name}')
         for name, value in summarise(report).items():
@@ -62,7 +64,7 @@ def print_summary(inspection: Inspection) -> None:
     print(f'\n{findings.count()}')
 
 
-def print_groups(title: str, groups: list[tuple[FaultKind, list[str]]]) -> None:
+def print_groups(title: str, groups: 'list[tuple[FaultKind, list[str]]]') -> None:
     """Print the first messages of each kind below a title, if there are any."""
     if groups:
         print(f'\n{title}')
@@ -76,6 +78,11 @@ def print_groups(title: str, groups: list[tuple[FaultKind, list[str]]]) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Inspect as the command line says."""
     args = parse_args(argv, prog)
+    from mmengine.registry import init_default_scope
+
+    from ..inspection.configs import inspect_config
+    from ..inspection.report import write_report
+
     cfg = read_config(args)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     inspection = inspect_config(cfg, args.workers, show_progress)

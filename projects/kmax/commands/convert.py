@@ -24,22 +24,19 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-
-from ..converters import FORMATS, Conversion, ConversionError
-from ..converters.checkpoint import dataset_meta, save_checkpoint
-from ..converters.conversion import SHOWN, fill, fit, shorten
-from ..converters.recipe import other_settings
-from ..converters.recognition import looks_like
-from ..converters.tensorflow_checkpoint import without_ending
-from ..engine.model_cost import build_on_meta
-from ..models import KMaXDeepLab
 from .arguments import config_file, make_parser
-from .config_file import read_checked_file, require
 from .progress import show_progress
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from ..converters import Conversion
+    from ..models import KMaXDeepLab
+
+FORMATS = ('deeplab2', 'port', 'torchvision', 'timm', 'convnext')
+"""Names of ``converters.FORMATS``."""
 
 RECIPES = dict(deeplab2='the original', port='the PyTorch port')
 
@@ -66,6 +63,8 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 
 def is_of_source(dst: Path, src: Path) -> bool:
     """Return whether a file to write is a checkpoint or would pass for one of its files."""
+    from ..converters.tensorflow_checkpoint import without_ending
+
     if src.is_dir():
         return src in dst.parents and (dst.name == 'checkpoint' or without_ending(dst) != dst)
     return without_ending(dst) == without_ending(src)
@@ -78,13 +77,17 @@ def track(tasks: list[Any]) -> Iterable[Any]:
 
 def account(reasons: dict[str, str], shown: int | None) -> Iterator[str]:
     """Yield for each reason how many tensors there are, and the first or all."""
+    from ..converters.conversion import shorten
+
     for reason, items in groupby(sorted(reasons.items(), key=lambda x: x[1]), lambda x: x[1]):
         names = [name for name, _ in items]
         yield f'  {len(names)}: {reason}: {shorten(names, shown)}'
 
 
-def report(args: Namespace, result: Conversion) -> Iterable[str]:
+def report(args: Namespace, result: 'Conversion') -> Iterable[str]:
     """Yield the lines of the summary."""
+    from ..converters.conversion import SHOWN
+
     plan = result.plan
     shown = None if args.verbose else SHOWN
     yield f'used        {len(plan.targets)} of {len(plan.targets) + len(plan.left_out)} tensors'
@@ -101,8 +104,10 @@ def report(args: Namespace, result: Conversion) -> Iterable[str]:
         yield f"use it as   load_from = '{args.dst}', or as --help says"
 
 
-def check_recipe(args: Namespace, config: Config) -> None:
+def check_recipe(args: Namespace, config: 'Config') -> None:
     """Warn where weights of one code base come into the network of the other; shapes are equal."""
+    from ..converters.recipe import other_settings
+
     if args.format not in RECIPES:
         return
     differing = other_settings(config.model, args.format == 'port')
@@ -116,12 +121,17 @@ def check_recipe(args: Namespace, config: Config) -> None:
 
 
 def convert_file(
-    args: Namespace, config: Config, model: KMaXDeepLab
-) -> tuple[Conversion, dict[str, Any]]:
+    args: Namespace, config: 'Config', model: 'KMaXDeepLab'
+) -> 'tuple[Conversion, dict[str, Any]]':
     """Return the converted weights and what to note beside them.
 
     A ConversionError says, where the checkpoint has another format, which.
     """
+    from ..converters import FORMATS, ConversionError
+    from ..converters.checkpoint import dataset_meta
+    from ..converters.conversion import SHOWN, fill, fit
+    from ..converters.recognition import looks_like
+
     form = FORMATS[args.format]
     print(f'reading     {args.src}', flush=True)
     try:
@@ -143,8 +153,16 @@ def convert_file(
         ) from error
 
 
-def run(args: Namespace) -> Conversion:
+def run(args: Namespace) -> 'Conversion':
     """Convert as the command line says."""
+    from mmengine.registry import init_default_scope
+
+    from ..converters import ConversionError
+    from ..converters.checkpoint import save_checkpoint
+    from ..engine.model_cost import build_on_meta
+    from ..models import KMaXDeepLab
+    from .config_file import read_checked_file, require
+
     config = read_checked_file(args.config)
     require(config, 'model')
     init_default_scope(config.get('default_scope', 'mmdet'))

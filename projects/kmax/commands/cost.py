@@ -4,11 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.registry import init_default_scope
-
-from ..engine.model_cost import model_cost
 from .arguments import config_file, make_parser
-from .config_file import read_checked_file
 
 COLUMNS = ('config', 'input (h x w)', 'parameters', 'with auxiliary head', 'GMACs')
 
@@ -32,6 +28,11 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     args = parse_args(argv, prog)
+    from mmengine.registry import init_default_scope
+
+    from ..engine.model_cost import model_cost
+    from .config_file import read_checked_file
+
     size = tuple(args.size) if args.size else None
     print(f'| {" | ".join(COLUMNS)} |\n{"|---" * len(COLUMNS)}|')
     for path in args.configs:

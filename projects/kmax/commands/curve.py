@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..visualization.training_curve import compare_trainings, draw_training_curve
 from .arguments import check_output, make_parser
 
 
@@ -17,6 +16,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     args = parser.parse_args(argv)
     out_file = args.out or args.work_dir[0] / 'training_curve.png'
     check_output(parser, '--out', args.out)
+    from ..visualization.training_curve import compare_trainings, draw_training_curve
+
     if len(args.work_dir) == 1:
         draw_training_curve(args.work_dir[0], out_file)
     else:

@@ -3,9 +3,6 @@
 from argparse import Namespace
 from collections.abc import Sequence
 
-from mmdet.apis import init_detector
-
-from ..visualization.comparison import write_comparisons
 from .arguments import (
     add_config,
     add_device,
@@ -35,6 +32,10 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Draw as the command line says."""
     args = parse_args(argv, prog)
+    from mmdet.apis import init_detector
+
+    from ..visualization.comparison import write_comparisons
+
     cfg = read_config(args, 'model', 'test_dataloader.dataset')
     model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options={})
     files = write_comparisons(model, args.out_dir, args.num, show_progress)

@@ -12,10 +12,9 @@ import warnings
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmdet.apis import init_detector
-
-from ..pseudo_labels import Selection, Shard, label_images
+from ..pseudo_labels.thresholds import Selection
 from .arguments import (
     add_config,
     add_device,
@@ -26,6 +25,9 @@ from .arguments import (
     read_config,
 )
 from .progress import show_progress
+
+if TYPE_CHECKING:
+    from ..pseudo_labels.shards import Shard
 
 ONLY_PANOPTIC = {
     'model.test_cfg.panoptic_on': True,
@@ -80,7 +82,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     return args
 
 
-def parse_shard(text: str) -> Shard:
+def parse_shard(text: str) -> 'Shard':
     """Read ``I/N``."""
     match = re.fullmatch(r'(\d+)/(\d+)', text)
     if match is None or int(match[1]) >= int(match[2]):
@@ -99,6 +101,10 @@ def describe_weights(path: str) -> str:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Label as the command line says; the status is 1 where images could not be read."""
     args = parse_args(argv, prog)
+    from mmdet.apis import init_detector
+
+    from ..pseudo_labels.labelling import label_images
+
     cfg = read_config(args, 'model', 'test_dataloader.dataset')
     with warnings.catch_warnings():
         # Refused below.

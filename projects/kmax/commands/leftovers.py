@@ -4,11 +4,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from mmengine.dist import is_main_process
-from mmengine.visualization import Visualizer
+from typing import TYPE_CHECKING
 
 from kmax_deeplab.locks import release_folders
+
+if TYPE_CHECKING:
+    from mmengine.visualization import Visualizer
 
 
 @contextmanager
@@ -19,6 +20,9 @@ def removed_if_nothing_done(folder: str) -> Iterator[None]:
     try:
         yield
     except Exception:
+        from mmengine.dist import is_main_process
+        from mmengine.visualization import Visualizer
+
         if is_main_process():
             release_folders([Path(folder)])
         if not was_there and is_main_process() and _holds_nothing(Path(folder)):
@@ -38,7 +42,7 @@ def _holds_nothing(folder: Path) -> bool:
     )
 
 
-def _forget(kind: type[Visualizer]) -> None:
+def _forget(kind: 'type[Visualizer]') -> None:
     """Let the next run of this process not write where the last one did."""
     kind._instance_dict.clear()
     for derived in kind.__subclasses__():

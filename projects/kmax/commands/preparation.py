@@ -6,12 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmdet.registry import DATASETS
-from mmengine.registry import init_default_scope
-
 from kmax_deeplab.locks import LOCK_NAME, hold, release
 
-from ..inspection.datasets import inspect_dataset
 from ..panoptic.faults import Fault, FaultKind
 from .arguments import add_workers, make_parser
 from .progress import show_progress
@@ -44,6 +40,11 @@ def held(out: Path) -> Iterator[None]:
 
 def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:
     """Return what would stop a training on a data set of that config: every file is read."""
+    from mmdet.registry import DATASETS
+    from mmengine.registry import init_default_scope
+
+    from ..inspection.datasets import inspect_dataset
+
     init_default_scope('mmdet')
     dataset = DATASETS.build({**cfg, 'lazy_init': True, 'pipeline': []})
     report = inspect_dataset(name, dataset, None, workers, show_progress)

@@ -16,14 +16,17 @@ after an interruption.
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..dataset_preparation.ade20k import Converted, Split, categories, convert_image
 from ..dataset_preparation.archives import collect, find_missing
 from ..panoptic.faults import Fault
 from ..panoptic.files import write_panoptic_json
 from ..parallel import run_parallel
 from .preparation import finish, held, preparation_parser
 from .progress import show_progress
+
+if TYPE_CHECKING:
+    from ..dataset_preparation.ade20k import Converted, Split
 
 ROOT = 'ADEChallengeData2016'
 DOWNLOADS = {f'{ROOT}.zip': ROOT, 'annotations_instance.tar': ''}
@@ -36,6 +39,8 @@ LEAST_AGREEMENT = 0.5
 
 def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
     """Convert one part; its JSON comes last. Return what is wrong with its files."""
+    from ..dataset_preparation.ade20k import Converted, Split, categories, convert_image
+
     split = Split(out, SPLITS[name])
     names, faults = split.find_names()
     if not names:
@@ -60,7 +65,7 @@ def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
     return faults
 
 
-def check_agreement(converted: list[Converted], split: Split) -> None:
+def check_agreement(converted: 'list[Converted]', split: 'Split') -> None:
     """Compare the classes of instances with those of the scene parsing, pixel by pixel."""
     things = max(1, sum(result.things for result in converted))
     share = sum(result.agreeing for result in converted) / things

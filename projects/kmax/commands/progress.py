@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rich.progress import track
-
 
 def show_progress(items: Iterable[Any], title: str, total: int) -> Iterable[Any]:
     """Show a bar on a terminal, else the title and the time at the end."""
+    from rich.progress import track
+
     return track(items, title, total)

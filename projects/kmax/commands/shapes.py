@@ -20,7 +20,6 @@ import numpy as np
 
 from kmax_deeplab.atomic_file import write_atomically
 
-from ..datasets.shapes import CATEGORIES, MIN_SIDE, draw_scene
 from ..panoptic.files import write_panoptic_json, write_panoptic_png
 from ..panoptic.json_files import read_json
 from ..panoptic.local_files import MAX_PIXELS
@@ -49,6 +48,8 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         '--force', action='store_true', help='replace a data set drawn with other arguments'
     )
     args = parser.parse_args(argv)
+    from ..datasets.shapes import MIN_SIDE
+
     if min(args.size) < MIN_SIDE:
         parser.error(f'--size needs at least {MIN_SIDE} pixels a side, got {args.size}')
     if args.size[0] * args.size[1] > MAX_PIXELS:
@@ -122,6 +123,8 @@ def is_complete(out_dir: Path, recipe: dict[str, Any]) -> bool:
 
 def draw_split(out_dir: Path, split: str, recipe: dict[str, Any], workers: int) -> None:
     """Draw one split; its JSON file comes last, so that it stands only beside a whole split."""
+    from ..datasets.shapes import CATEGORIES
+
     for folder in (out_dir / split, out_dir / f'panoptic_{split}'):
         folder.mkdir(exist_ok=True)
     annotation_file = out_dir / f'panoptic_{split}.json'
@@ -149,6 +152,8 @@ def draw_files(
     out_dir: Path, split: str, seed: int, width: int, height: int, index: int
 ) -> dict[str, Any]:
     """Write the image and the panoptic PNG of one scene and return its annotation."""
+    from ..datasets.shapes import draw_scene
+
     scene = draw_scene(
         np.random.SeedSequence([seed, SPLITS.index(split), index]), width=width, height=height
     )

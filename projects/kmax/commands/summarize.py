@@ -9,12 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-from mmengine.runner import CheckpointLoader
-
 from kmax_deeplab.atomic_file import write_atomically
 
-from ..panoptic.json_files import read_json
 from .arguments import make_parser
 
 PACKAGES = ('torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet')
@@ -33,6 +29,8 @@ def read_stages(work_dir: Path) -> list[dict[str, Any]]:
 
 def read_metrics(work_dir: Path) -> dict[str, Any]:
     """Return what the latest run of tools/test.py below ``work_dir`` measured."""
+    from ..panoptic.json_files import read_json
+
     files = sorted(work_dir.glob('test/*/*.json'))
     if not files:
         raise FileNotFoundError(f'no metrics in {work_dir}/test/*/*.json: run tools/test.py first')
@@ -55,6 +53,8 @@ def find_versions() -> dict[str, str]:
 
 def find_device() -> str:
     """Return the GPU that mmengine uses, or the number of CPU cores."""
+    import torch
+
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f'CPU, {os.cpu_count()} cores'
@@ -62,6 +62,8 @@ def find_device() -> str:
 
 def summarize(work_dir: Path) -> dict[str, Any]:
     """Return the figures of a run and what is needed to repeat it."""
+    from mmengine.runner import CheckpointLoader
+
     checkpoint = Path((work_dir / 'last_checkpoint').read_text().strip())
     saved = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
     metrics = read_metrics(work_dir)

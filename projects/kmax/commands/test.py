@@ -3,20 +3,8 @@
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
-from mmdet.engine.hooks.utils import trigger_visualization_hook
-from mmengine.config import Config
-
-from ..engine.hooks import FuseHook
-from ..engine.tta import use_tta
-from ..engine.weights import check_weights, read_weights
-from ..evaluation.all_tasks import add_all_tasks
-from ..evaluation.destinations import check_destinations
-from ..evaluation.dump import DumpResults
-from ..evaluation.format_only import without_annotations
-from ..runtime.brief_runner import BriefRunner
-from ..runtime.machine import adapt_to_machine, leave_group
 from .arguments import (
     add_common_arguments,
     check_output,
@@ -25,6 +13,9 @@ from .arguments import (
     make_parser,
 )
 from .leftovers import removed_if_nothing_done
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 WITHOUT_SCREEN = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
 """What matplotlib draws with where it cannot open a window."""
@@ -75,9 +66,15 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     check_output(parser, '--out', args.out)
     if args.outfile_prefix is not None and not args.format_only:
         parser.error('--outfile-prefix needs --format-only')
-    if args.show and matplotlib.get_backend().lower() in WITHOUT_SCREEN:
+    if args.show and not _has_screen():
         parser.error('--show needs a screen, and there is none here: draw to files by --show-dir')
     return args
+
+
+def _has_screen() -> bool:
+    import matplotlib
+
+    return matplotlib.get_backend().lower() not in WITHOUT_SCREEN
 
 
 def test(args: Namespace) -> None:
@@ -87,8 +84,35 @@ def test(args: Namespace) -> None:
         test_with(cfg, args)
 
 
-def test_with(cfg: Config, args: Namespace) -> None:
+def test_with(cfg: 'Config', args: Namespace) -> None:
     """Test with a config and the options that change it."""
+    from ..engine.hooks import FuseHook
+    from ..engine.weights import check_weights, read_weights
+    from ..evaluation.dump import DumpResults
+    from ..runtime.brief_runner import BriefRunner
+    from ..runtime.machine import adapt_to_machine
+
+    cfg = apply_options(cfg, args)
+    adapt_to_machine(cfg)
+    weights = read_weights(args.checkpoint)
+    runner = BriefRunner.from_cfg(cfg)
+    check_weights(runner.model, weights, args.checkpoint)
+    if args.fuse:
+        runner.register_hook(FuseHook())
+    if args.out is not None:
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    runner.test()
+
+
+def apply_options(cfg: 'Config', args: Namespace) -> 'Config':
+    """Write the options of the command line into the config."""
+    from mmdet.engine.hooks.utils import trigger_visualization_hook
+
+    from ..engine.tta import use_tta
+    from ..evaluation.all_tasks import add_all_tasks
+    from ..evaluation.destinations import check_destinations
+    from ..evaluation.format_only import without_annotations
+
     cfg.load_from = args.checkpoint
     if args.all_tasks:
         add_all_tasks(cfg, args.format_only)
@@ -101,18 +125,12 @@ def test_with(cfg: Config, args: Namespace) -> None:
         cfg = trigger_visualization_hook(cfg, args)
     if args.tta:
         use_tta(cfg)
-    adapt_to_machine(cfg)
-    weights = read_weights(args.checkpoint)
-    runner = BriefRunner.from_cfg(cfg)
-    check_weights(runner.model, weights, args.checkpoint)
-    if args.fuse:
-        runner.register_hook(FuseHook())
-    if args.out is not None:
-        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-    runner.test()
+    return cfg
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Test, and leave the group of a distributed run."""
     test(parse_args(argv, prog))
+    from ..runtime.machine import leave_group
+
     leave_group()

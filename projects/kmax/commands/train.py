@@ -3,20 +3,15 @@
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
-from mmengine.config import Config
+from typing import TYPE_CHECKING
 
 from kmax_deeplab.locks import hold_folder
 
-from ..engine.weights import check_weights, continues_with_new_classes, read_weights
-from ..runtime.batch_size import accumulate, scale_learning_rate
-from ..runtime.brief_runner import BriefRunner
-from ..runtime.hooks import CheckResumeHook
-from ..runtime.latest_checkpoint import choose_start
-from ..runtime.machine import adapt_to_machine, leads, leave_group
 from .arguments import add_common_arguments, load_config, make_parser
 from .leftovers import removed_if_nothing_done
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 NEEDED = (
     *('model', 'train_cfg', 'optim_wrapper', 'train_dataloader.dataset'),
@@ -60,7 +55,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         parser.error(f'--accumulate must be at least 1, but is {args.accumulate}')
     if args.new_classes and args.resume is not None:
         parser.error('--new-classes starts a training and excludes --resume')
-    if args.amp and not torch.cuda.is_available():
+    if args.amp and not _has_gpu():
         parser.error('--amp needs a GPU, and none was found')
     is_file = args.resume not in (None, 'auto') and '://' not in args.resume
     if is_file and not Path(args.resume).is_file():
@@ -68,8 +63,17 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     return args
 
 
-def apply_options(cfg: Config, args: Namespace) -> None:
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def apply_options(cfg: 'Config', args: Namespace) -> None:
     """Write the options of the command line into the config."""
+    from ..runtime.batch_size import accumulate
+    from ..runtime.latest_checkpoint import choose_start
+
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
@@ -97,8 +101,14 @@ def train(args: Namespace) -> None:
         train_with(cfg, args)
 
 
-def train_with(cfg: Config, args: Namespace) -> None:
+def train_with(cfg: 'Config', args: Namespace) -> None:
     """Train with a config and the options that change it."""
+    from ..engine.weights import check_weights, continues_with_new_classes, read_weights
+    from ..runtime.batch_size import scale_learning_rate
+    from ..runtime.brief_runner import BriefRunner
+    from ..runtime.hooks import CheckResumeHook
+    from ..runtime.machine import adapt_to_machine, leads
+
     apply_options(cfg, args)
     if leads(cfg):
         # Before anything is written there.
@@ -124,4 +134,6 @@ def train_with(cfg: Config, args: Namespace) -> None:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Train, and leave the group of a distributed run."""
     train(parse_args(argv, prog))
+    from ..runtime.machine import leave_group
+
     leave_group()

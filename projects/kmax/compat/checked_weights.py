@@ -16,13 +16,8 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-from mmengine.infer import BaseInferencer
-from mmengine.model import PretrainedInit
-from mmengine.runner import checkpoint
-
 from .rebind import rebind
 
-_initialise_unchecked = PretrainedInit.__call__
 PACKAGE = __name__.partition('.compat')[0] + '.'
 PATH: ContextVar[str | None] = ContextVar('PATH', default=None)
 """The checkpoint that a call in progress loads."""
@@ -38,7 +33,8 @@ def check(model: Any, content: Any, path: str) -> None:
 
 def check_where_loaded() -> None:
     """Check weights before mmengine loads them, which lists hundreds of names that differ."""
-    load = checkpoint._load_checkpoint_to_model
+    checkpoint = importlib.import_module('mmengine.runner.checkpoint')
+    load: Any = checkpoint._load_checkpoint_to_model
 
     @wraps(load)
     def load_checked(model: Any, content: Any, *args: Any, **kwargs: Any) -> Any:
@@ -71,7 +67,7 @@ def checked(build: Any, argument: str) -> Any:
     return build_checked
 
 
-def check_pretrained(init: PretrainedInit, module: Any) -> None:
+def check_pretrained(init: Any, module: Any) -> None:
     """Raise a ValueError if ``init_cfg`` gives a part of this package another part's weights."""
     if type(module).__module__.startswith(PACKAGE):
         weights = importlib.import_module('..engine.weights', __package__)
@@ -81,9 +77,16 @@ def check_pretrained(init: PretrainedInit, module: Any) -> None:
         weights.check_weights(module, own, init.checkpoint, starts=True)
 
 
-def _initialise(init: PretrainedInit, module: Any) -> None:
-    check_pretrained(init, module)
-    _initialise_unchecked(init, module)
+def check_initialisation() -> None:
+    """Let ``init_cfg`` with ``Pretrained`` check its weights."""
+    init_class: Any = importlib.import_module('mmengine.model.weight_init').PretrainedInit
+    initialise_unchecked = init_class.__call__
+
+    def initialise(init: Any, module: Any) -> None:
+        check_pretrained(init, module)
+        initialise_unchecked(init, module)
+
+    init_class.__call__ = initialise
 
 
 def check_init_model(apis: Any) -> None:
@@ -92,10 +95,13 @@ def check_init_model(apis: Any) -> None:
     rebind('mmseg', 'init_model', init_model, checked(init_model, 'checkpoint'))
 
 
-def apply() -> None:
-    """Wrap the functions concerned."""
-    init_detector = importlib.import_module('mmdet.apis').init_detector
+def check_init_detector() -> None:
+    """Let mmdet's ``init_detector`` check its weights."""
+    init_detector: Any = importlib.import_module('mmdet.apis').init_detector
     rebind('mmdet', 'init_detector', init_detector, checked(init_detector, 'checkpoint'))
-    BaseInferencer._init_model = checked(BaseInferencer._init_model, 'weights')
-    PretrainedInit.__call__ = _initialise
-    check_where_loaded()
+
+
+def check_inferencers() -> None:
+    """Let the inferencers check their weights."""
+    base_class: Any = importlib.import_module('mmengine.infer').BaseInferencer
+    base_class._init_model = checked(base_class._init_model, 'weights')

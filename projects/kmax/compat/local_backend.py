@@ -9,7 +9,7 @@ Delete when it refuses what is no regular file.
 import os
 from functools import wraps
 
-from mmengine.fileio import LocalBackend
+from mmengine.fileio.backends.local_backend import LocalBackend
 
 from ..panoptic.local_files import check_regular
 

@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -47,12 +47,14 @@ def apply() -> None:
         ImportError: If mmcv is absent, or only a remnant of it is left.
     """
     mmcv_spec = importlib.util.find_spec('mmcv')
-    if mmcv_spec is None or mmcv_spec.origin is None:
+    folders = mmcv_spec and mmcv_spec.submodule_search_locations
+    if mmcv_spec is None or mmcv_spec.origin is None or folders is None:
         raise ImportError(
             'mmcv is not installed, or uninstalling mmcv-lite left only a remnant of it: run "pip '
             f'uninstall mmcv mmcv-lite onedl-mmcv", then "pip install {mmcv_to_install()}"'
         )
-    if EXTENSION in sys.modules or importlib.util.find_spec(EXTENSION) is not None:
+    # Not by importlib.util, which would import mmcv.
+    if EXTENSION in sys.modules or PathFinder.find_spec(EXTENSION, folders) is not None:
         return
     extension = MissingExtension(EXTENSION)
     extension.__spec__ = ModuleSpec(EXTENSION, None)

@@ -18,17 +18,17 @@ def failed_imports(package: str) -> list[str]:
 
 
 def apply() -> None:
-    """Import mmdet, which must pass even after an attempt that failed.
+    """Import mmdet at once where an attempt failed before, which must pass.
 
     Raises:
         ImportError: If fragments of a failed import stand in the way; says what to do.
     """
     fragments = failed_imports('mmdet')
+    if not fragments:
+        return
     try:
         importlib.import_module('mmdet.models')
     except (KeyError, ImportError) as error:
-        if not fragments:
-            raise
         raise ImportError(
             f'mmdet was imported before projects.kmax, and that failed in {", ".join(fragments)}: '
             'start a new Python process and import projects.kmax first'

@@ -18,6 +18,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
+from ..import_hooks import around_import
+
 STAND_INS = (
     'torchvision',
     'torchvision.ops',
@@ -74,17 +76,19 @@ def stand_in_torchvision() -> Iterator[None]:
         forget_torchvision()
 
 
-def import_models() -> None:
-    """Import ``mmpretrain.models``, without the multimodal ones where transformers breaks them."""
-    dependency: Any = importlib.import_module('mmpretrain.utils.dependency')
-    if dependency.satisfy_requirement('transformers>=5.0.0'):
-        dependency.WITH_MULTIMODAL = False
-    importlib.import_module('mmpretrain.models')
+@contextmanager
+def fit_to_import() -> Iterator[None]:
+    """Let ``mmpretrain.models`` be imported, without multimodal ones if transformers breaks them.
+
+    Its backbones can be used afterwards.
+    """
+    with nullcontext() if torchvision_works() else stand_in_torchvision():
+        dependency: Any = importlib.import_module('mmpretrain.utils.dependency')
+        if dependency.satisfy_requirement('transformers>=5.0.0'):
+            dependency.WITH_MULTIMODAL = False
+        yield
 
 
 def apply() -> None:
-    """Import ``mmpretrain.models``, so that its backbones can be used afterwards."""
-    if 'mmpretrain.models' in sys.modules:
-        return
-    with nullcontext() if torchvision_works() else stand_in_torchvision():
-        import_models()
+    """Import ``mmpretrain.models`` so, whoever imports it."""
+    around_import('mmpretrain.models', fit_to_import)

@@ -13,13 +13,10 @@ unreadable image and names its pictures apart.
 
 import copy
 import importlib
-import sys
 from functools import partial, wraps
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any
-
-from mmengine.infer import BaseInferencer
 
 from .checked_weights import check_init_model
 from .det_inferencer import draw_arrays_as_bgr, draws_bgr
@@ -37,14 +34,9 @@ from .image_inputs import (
 from .inferencer_files import draw_whole, predict_whole
 from .rebind import rebind
 
-MODULE = 'mmseg.apis.mmseg_inferencer'
-UTILS = 'mmseg.apis.utils'
-
 
 def correct(inferencer_class: Any) -> None:
-    """Let mmseg's API check images, and its inferencer hand arrays to the visualizer as RGB."""
-    if inferencer_class.__module__ != MODULE:
-        return
+    """Let mmseg's inferencer check images, and hand arrays to the visualizer as RGB."""
     if draws_bgr(inferencer_class):
         draw_arrays_as_bgr(inferencer_class)
     check_init_model(importlib.import_module('mmseg.apis.inference'))
@@ -53,9 +45,6 @@ def correct(inferencer_class: Any) -> None:
         draw_whole(inferencer_class, '')
         predict_whole(inferencer_class)
         go_on_after_unreadable(inferencer_class)
-    # Imported by then: what the package imports first.
-    if UTILS in sys.modules:
-        check_images_of_segmentor(sys.modules[UTILS])
 
 
 def go_on_after_unreadable(inferencer_class: Any) -> None:
@@ -130,13 +119,6 @@ def _prepare(prepare_data: Any, model: Any, image: Any) -> dict[str, list]:
 
 
 def apply() -> None:
-    """Wrap the inferencer as soon as it is defined: to import it here would take a second."""
-    if MODULE in sys.modules:
-        correct(sys.modules[MODULE].MMSegInferencer)
-        return
-
-    def correct_subclass(cls: Any, **kwargs: Any) -> None:
-        super(BaseInferencer, cls).__init_subclass__(**kwargs)
-        correct(cls)
-
-    BaseInferencer.__init_subclass__ = classmethod(correct_subclass)
+    """Wrap the functions concerned."""
+    correct(importlib.import_module('mmseg.apis').MMSegInferencer)
+    check_images_of_segmentor(importlib.import_module('mmseg.apis.utils'))

@@ -10,13 +10,13 @@ Delete when a released mmengine loads its own checkpoints with the supported tor
 does without ``_safe_torch_load``.
 """
 
+import importlib
 from functools import wraps
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.runner import checkpoint
 
 STATISTICS = ('min', 'max', 'mean', 'current')
 
@@ -30,7 +30,6 @@ def history_buffer_getattr(owner: Any, name: str) -> Any:
 
 def apply() -> None:
     """Declare what mmengine stores beside weights as safe to load, and nothing else."""
-    refuse_code()
     reconstruct: Any = np.empty(0).__reduce__()[0]
     scalar: Any = np.float64(0).__reduce__()[0]
     dtypes = {type(np.dtype(code)) for code in np.typecodes['AllInteger'] + '?efdg'}
@@ -52,6 +51,7 @@ def apply() -> None:
 
 def refuse_code() -> None:
     """Let the fork's mmengine load as ``torch.load`` does, without a second try that runs code."""
+    checkpoint = importlib.import_module('mmengine.runner.checkpoint')
     original = getattr(checkpoint, '_safe_torch_load', None)
     if original is None:
         return

@@ -1,6 +1,5 @@
 """The same head for semantic segmentation, in an ``EncoderDecoder`` of mmseg."""
 
-import importlib
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 
@@ -23,7 +22,6 @@ OPTION_OF_CLASS_LAYER = {
     'semantic_decoder.head.final.weight': ('semantic_decoder.num_classes', 0),
 }
 PANOPTIC_HEAD = 'panoptic_head.'
-SEGMENTOR = 'projects.kmax.models.encoder_decoder'
 
 
 @MODELS.register_module()
@@ -165,14 +163,3 @@ def rename_panoptic_head(weights: MutableMapping[str, Tensor], prefix: str = '')
     start = prefix + PANOPTIC_HEAD
     for old in [key for key in weights if key.startswith(start)]:
         weights[f'{prefix}decode_head.{old.removeprefix(start)}'] = weights.pop(old)
-
-
-def _register_segmentor() -> None:
-    """Let the registry import the segmentor with the models of mmseg, which load slowly."""
-    if MODELS._imported:
-        importlib.import_module(SEGMENTOR)
-    else:
-        MODELS._locations.append(SEGMENTOR)
-
-
-_register_segmentor()

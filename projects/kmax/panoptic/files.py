@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.fileio import get
 from numpy.typing import NDArray
 
 from kmax_deeplab.atomic_file import write_atomically
@@ -94,6 +93,8 @@ def read_panoptic_png(
         FileNotFoundError: When there is no such file.
         ValueError: When it cannot be decoded or has not three channels of 8 bits.
     """
+    from mmengine.fileio import get
+
     described = f'panoptic PNG {path} of {image}'
     try:
         check_regular(path, MAX_BYTES)

@@ -5,8 +5,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from mmengine.fileio import get
-
 from .local_files import check_regular
 
 MAX_BYTES = 2**33
@@ -21,6 +19,8 @@ def read_json(path: str | Path, described: str, backend_args: dict | None = None
         OSError: When it cannot be read.
         ValueError: When it is not valid JSON, or an object in it has a field twice.
     """
+    from mmengine.fileio import get
+
     try:
         check_regular(path, MAX_BYTES)
         text = get(path, backend_args=backend_args)

@@ -1,32 +1,14 @@
 """What of a prediction is sure enough to learn from."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.structures import PixelData
 from numpy.typing import NDArray
 
 from ..panoptic.segments import measure_segments, prediction_ids
-from ..void import VOID_ID, is_void
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Filters of pseudo-labels; what they drop becomes void.
-
-    Attributes:
-        min_score: Lowest score of a segment: the mean probability of its pixels times the mean
-            probability of its class.
-        min_area: Fewest pixels of a segment.
-        min_labelled: Least share of an image's pixels that its remaining segments cover; an image
-            with less is left out.
-    """
-
-    min_score: float = 0.5
-    min_area: int = 64
-    min_labelled: float = 0.5
+from ..void import INSTANCE_OFFSET, VOID_ID, is_void
+from .thresholds import Selection
 
 
 def select_segments(

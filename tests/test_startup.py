@@ -1,0 +1,64 @@
+"""What is loaded before there is anything to do: nothing that takes long."""
+
+import pytest
+from helpers import run_python
+from mmdet.evaluation.functional import INSTANCE_OFFSET
+
+from kmax_deeplab.cli import COMMANDS
+from projects.kmax import void
+from projects.kmax.commands import convert
+from projects.kmax.converters import FORMATS
+
+HEAVY = (
+    'gradio',
+    'matplotlib',
+    'mmcv',
+    'mmdet',
+    'mmengine',
+    'mmpretrain',
+    'mmseg',
+    'sympy',
+    'torch',
+)
+REPORT = f'import sys; print(*sorted(set(sys.modules) & {{*{HEAVY!r}}}))'
+
+
+def test_importing_loads_nothing_heavy():
+    result = run_python(f'import projects.kmax; {REPORT}')
+    assert result.stdout.strip() == '', result.stderr
+
+
+def test_a_model_is_found_without_what_plots_or_segments():
+    """sympy and matplotlib come with mmdet; mmseg only when one of its models is asked for."""
+    script = "from mmdet.registry import MODELS; MODELS.get('KMaXDeepLab').__name__"
+    result = run_python(
+        f'import projects.kmax; {script}; import sys; print("mmseg.models" in sys.modules)'
+    )
+    assert result.stdout.strip() == 'False', result.stderr
+
+
+def test_help_loads_nothing_heavy():
+    """All commands in one process, as each would load more than the others, if any."""
+    script = f"""
+import io
+from contextlib import redirect_stdout
+from kmax_deeplab import cli
+for name in {[*COMMANDS, '']!r}:
+    with redirect_stdout(io.StringIO()) as text:
+        try:
+            cli.main([name, '--help'] if name else ['--help'])
+        except SystemExit as stop:
+            assert stop.code in (0, None), name
+    assert 'usage' in text.getvalue(), name
+{REPORT}
+"""
+    result = run_python(script)
+    assert result.stdout.strip() == '', result.stderr
+
+
+@pytest.mark.parametrize(
+    ('light', 'own'),
+    [(convert.FORMATS, tuple(FORMATS)), (void.INSTANCE_OFFSET, INSTANCE_OFFSET)],
+)
+def test_what_stands_twice_for_it_is_equal(light, own):
+    assert light == own
