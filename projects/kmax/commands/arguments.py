@@ -181,6 +181,15 @@ def add_common_arguments(parser: ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, help=SUPPRESS)
 
 
+def add_compile(parser: ArgumentParser) -> None:
+    """Add whether the network is compiled."""
+    parser.add_argument(
+        '--compile',
+        action='store_true',
+        help='compile the network by torch.compile: minutes before the first image of each size',
+    )
+
+
 def check_least(parser: ArgumentParser, args: Namespace, **least: int) -> None:
     """Refuse options below a number, as ``--workers 0``."""
     for name, number in least.items():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..benchmark.conditions import DTYPES, Conditions
 from .arguments import (
+    add_compile,
     add_config,
     add_device,
     add_options_of_config,
@@ -76,7 +77,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     parser.add_argument(
         '--fuse', action='store_true', help='make batch norms part of the layers beside them'
     )
-    parser.add_argument('--compile', action='store_true', help='compile networks by torch.compile')
+    add_compile(parser)
     parser.add_argument('--train', action='store_true', help='measure training steps')
     parser.add_argument(
         '--end-to-end',

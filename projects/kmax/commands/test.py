@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .arguments import (
     add_common_arguments,
+    add_compile,
     check_output,
     existing_file,
     load_config,
@@ -59,6 +60,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         action='store_true',
         help='predict by a copy whose batch norms are part of other layers: faster, same results',
     )
+    add_compile(parser)
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
     args = parser.parse_args(argv)
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
@@ -86,12 +88,15 @@ def test(args: Namespace) -> None:
 
 def test_with(cfg: 'Config', args: Namespace) -> None:
     """Test with a config and the options that change it."""
-    from ..engine.hooks import FuseHook
+    from ..engine.compilation import check_compiler
+    from ..engine.hooks import CompileHook, FuseHook
     from ..engine.weights import check_weights, read_weights
     from ..evaluation.dump import DumpResults
     from ..runtime.brief_runner import BriefRunner
     from ..runtime.machine import adapt_to_machine
 
+    if args.compile:
+        check_compiler()
     cfg = apply_options(cfg, args)
     adapt_to_machine(cfg)
     weights = read_weights(args.checkpoint)
@@ -99,6 +104,8 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
     check_weights(runner.model, weights, args.checkpoint)
     if args.fuse:
         runner.register_hook(FuseHook())
+    if args.compile:
+        runner.register_hook(CompileHook())
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     runner.test()

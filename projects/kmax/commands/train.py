@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kmax_deeplab.locks import hold_folder
 
-from .arguments import add_common_arguments, load_config, make_parser
+from .arguments import add_common_arguments, add_compile, load_config, make_parser
 from .leftovers import removed_if_nothing_done
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         help='with load_from, for data of other classes: those with a name in common continue, '
         'the others start anew',
     )
+    add_compile(parser)
     args = parser.parse_args(argv)
     if args.accumulate < 1:
         parser.error(f'--accumulate must be at least 1, but is {args.accumulate}')
@@ -103,12 +104,16 @@ def train(args: Namespace) -> None:
 
 def train_with(cfg: 'Config', args: Namespace) -> None:
     """Train with a config and the options that change it."""
+    from ..engine.compilation import check_compiler
+    from ..engine.hooks import CompileHook
     from ..engine.weights import check_weights, continues_with_new_classes, read_weights
     from ..runtime.batch_size import scale_learning_rate
     from ..runtime.brief_runner import BriefRunner
     from ..runtime.hooks import CheckResumeHook
     from ..runtime.machine import adapt_to_machine, leads
 
+    if args.compile:
+        check_compiler()
     apply_options(cfg, args)
     if leads(cfg):
         # Before anything is written there.
@@ -117,6 +122,8 @@ def train_with(cfg: 'Config', args: Namespace) -> None:
     adapt_to_machine(cfg)
     runner = BriefRunner.from_cfg(cfg)
     runner.register_hook(CheckResumeHook())
+    if args.compile:
+        runner.register_hook(CompileHook())
     if weights is not None:
         check_weights(
             runner.model,

@@ -140,5 +140,5 @@ class KMaXHead(BaseModule):
         """Return class ``(B, N, K + 1)`` and mask logits ``(B, N, h, w)``, at the masks' stride."""
         stages = self.pixel_decoder(feats)
         class_feature, mask_feature, _ = self.transformer_decoder(stages, with_aux=False)
-        mask_logits, _ = self.predictor.masks(stages[-1], mask_feature)
-        return self.predictor.classes(class_feature), mask_logits
+        final = self.predictor(stages[-1], class_feature, mask_feature)
+        return final.cls_logits, final.mask_logits

@@ -1,6 +1,7 @@
 """Hooks that know kMaX."""
 
 from .check_classes import CheckClassesHook
+from .compile import CompileHook
 from .draw_results import KMaXSegVisualizationHook, KMaXVisualizationHook
 from .fuse import FuseHook
 from .map_classes import MapClassesHook
@@ -8,6 +9,7 @@ from .warn_about_data import WarnAboutDataHook
 
 __all__ = [
     'CheckClassesHook',
+    'CompileHook',
     'FuseHook',
     'KMaXSegVisualizationHook',
     'KMaXVisualizationHook',

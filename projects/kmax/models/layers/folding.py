@@ -55,9 +55,17 @@ class PointwiseConv2d(nn.Conv2d):
         return other
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        is_alone = input.device.type == 'cpu' and torch.get_num_threads() == 1
-        pays = is_alone and input.numel() * len(weight) >= MIN_PRODUCTS
+        # A compiler chooses kernels itself.
+        pays = not torch.compiler.is_compiling() and _is_alone(input) and _is_large(input, weight)
         return F.conv2d(input, weight, bias, dilation=2 if pays else 1)
+
+
+def _is_alone(input: Tensor) -> bool:
+    return input.device.type == 'cpu' and torch.get_num_threads() == 1
+
+
+def _is_large(input: Tensor, weight: Tensor) -> bool:
+    return input.numel() * len(weight) >= MIN_PRODUCTS
 
 
 @torch.no_grad()

@@ -14,10 +14,10 @@ from torch import Tensor
 from .maps import Frame
 
 # Elements held at once: the cache of one core, or a quarter of a GiB on an accelerator.
-CPU_CHUNK_ELEMENTS = 2**17
+CPU_CHUNK_ELEMENTS = 2**18
 ACCELERATOR_CHUNK_ELEMENTS = 2**26
 
-CPU_COLUMNS = 128
+CPU_COLUMNS = 64
 """Columns of a tile on CPUs: the fewer, the fewer zeros of the matrices are multiplied."""
 
 
