@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self, get_type_hints
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ...resampling import nearest_index
@@ -174,10 +172,13 @@ class ImagePrediction:
         """Number of thing and stuff classes K, which is the label of void, too."""
         return self.cls_logits.shape[1] - 1
 
-    def class_threshold(self, is_thing: NDArray) -> NDArray:
-        """Lowest class probability of each of ``(M,)`` masks."""
-        thing, stuff = self.cfg.class_threshold_thing, self.cfg.class_threshold_stuff
-        return np.where(is_thing, thing, stuff)
+    def class_threshold(self, labels: Tensor, dtype: torch.dtype) -> Tensor:
+        """Lowest class probability of queries with these best classes ``(N,)``."""
+        thing, stuff = (
+            torch.full((), value, dtype=dtype, device=labels.device)
+            for value in (self.cfg.class_threshold_thing, self.cfg.class_threshold_stuff)
+        )
+        return torch.where(labels < self.num_things_classes, thing, stuff)
 
 
 @dataclass

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
-from .merging import claim_limit, look_up_table, merge
+from .merging import ClaimSets, claim_limit, look_up_table, merge
 from .resizing import padded_axes, tiles
 from .results import pack_results
 from .slots import claims, class_scores, first_index
+from .transfer import fetch, queries_to_look_at
 
 
 @dataclass
@@ -27,6 +28,15 @@ class Candidates:
     position: NDArray
     label: NDArray
     score: NDArray
+
+    @classmethod
+    def select(
+        cls, order: NDArray, labels: NDArray, scores: NDArray, sure: NDArray
+    ) -> 'Candidates':
+        """Select what is sure of all queries ``(N,)``, which are pasted in this order."""
+        position = np.flatnonzero(sure[order])
+        query = order[position]
+        return cls(query, position, labels[query], scores[query])
 
 
 def maskwise_results(image: ImagePrediction) -> dict:
@@ -45,12 +55,22 @@ def maskwise_results(image: ImagePrediction) -> dict:
     """
     cfg, frame = image.cfg, image.frame
     scores, labels = class_scores(image.cls_logits)
-    candidates = _candidates(image, scores, labels)
-    claim_maps, probability, strongest = _full_resolution(image, candidates)
+    ranking = scores**cfg.reorder_class_weight
+    ranking = ranking * _mask_scores(image.mask_logits, cfg) ** cfg.reorder_mask_weight
+    order = ranking.argsort(descending=True, stable=True)
+    sure = scores >= image.class_threshold(labels, scores.dtype)
+    query = queries_to_look_at(sure)
+    claim_maps, probability, strongest = _full_resolution(image, query)
+    sets = ClaimSets.count(claim_maps, len(query))
+    total = sum_logits(image.cls_logits, image.mask_logits)
+    *found, pixels, total_on_host = fetch(order, labels, scores, sure, sets.pixels, total)
+    refuse_infinite(float(total_on_host), image.name)
+    candidates = Candidates.select(*found)
     maps = PanopticMaps()
     if cfg.segments_on:
-        count = len(candidates.query)
-        winner = merge(claim_maps, count - np.arange(count), count, cfg.overlap_threshold)
+        # `claims` numbers what it looks at from the last to the first.
+        numbers = len(query) - np.searchsorted(query, candidates.query)
+        winner = merge(sets, pixels, numbers, cfg.overlap_threshold)
         void = image.num_classes
         areas, label = torch.from_numpy(winner.areas), torch.from_numpy(candidates.label)
         kept = large_enough(areas, label, cfg, image.num_things_classes, void).numpy()
@@ -70,26 +90,6 @@ def maskwise_results(image: ImagePrediction) -> dict:
     return pack_results(maps, image)
 
 
-def _candidates(image: ImagePrediction, scores: Tensor, labels: Tensor) -> Candidates:
-    cfg = image.cfg
-    ranking = scores**cfg.reorder_class_weight
-    ranking = ranking * _mask_scores(image.mask_logits, cfg) ** cfg.reorder_mask_weight
-    order = ranking.argsort(descending=True, stable=True)
-    total = sum_logits(image.cls_logits, image.mask_logits).to(scores.dtype)
-    host = [order.to(scores.dtype), labels[order].to(scores.dtype), scores[order], total[None]]
-    sent = torch.cat(host).cpu().numpy()
-    refuse_infinite(sent[-1], image.name)
-    query, label, score = sent[:-1].reshape(3, -1)
-    threshold = image.class_threshold(label < image.num_things_classes)
-    position = np.flatnonzero(score >= threshold.astype(score.dtype))
-    return Candidates(
-        query[position].astype(np.int64),
-        position,
-        label[position].astype(np.int64),
-        score[position],
-    )
-
-
 def _mask_scores(mask_logits: Tensor, cfg: PostprocessConfig) -> Tensor:
     """Mean probability of each mask over its pixels at the model's stride; 0 without pixels."""
     probability = mask_logits.flatten(1).softmax(0)
@@ -98,19 +98,17 @@ def _mask_scores(mask_logits: Tensor, cfg: PostprocessConfig) -> Tensor:
     return hits.mul_(probability).sum(1) / area.clamp(min=1)
 
 
-def _full_resolution(
-    image: ImagePrediction, candidates: Candidates
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return claims ``(k, H, W)``, and the strongest query's probability and index."""
+def _full_resolution(image: ImagePrediction, query: NDArray) -> tuple[Tensor, Tensor, Tensor]:
+    """Return claims of queries ``(k, H, W)``, and the strongest one's probability and index."""
     cfg, frame, mask_logits = image.cfg, image.frame, image.mask_logits
-    count = len(candidates.query)
+    count = len(query)
     threshold = cfg.pixel_confidence_threshold
     limit = claim_limit(threshold, count)
     device = mask_logits.device
     claim_maps = torch.zeros((limit, *frame.padded), dtype=torch.int16, device=device)
     probability = mask_logits.new_zeros(frame.padded)
     strongest = torch.zeros(frame.padded, dtype=torch.int16, device=device)
-    query = torch.from_numpy(candidates.query).to(device)
+    looked_at = torch.from_numpy(query).to(device)
     for place, logits in tiles(mask_logits, padded_axes(mask_logits, frame.padded)):
         if cfg.semantic_on:
             strongest[place] = first_index(logits, logits.amax(1))
@@ -118,6 +116,6 @@ def _full_resolution(
             share = logits.softmax(1)
             probability[place] = share.amax(1)
             if count:
-                chosen = share.index_select(1, query)
+                chosen = share.index_select(1, looked_at)
                 claim_maps[(slice(None), *place)] = claims(chosen, threshold, limit)
     return claim_maps, probability, strongest

@@ -30,67 +30,86 @@ def claim_limit(threshold: float, count: int) -> int:
     return max(1, count if threshold * count <= 1 else int(1 / threshold))
 
 
-def merge(
-    claim_maps: Tensor, numbers: NDArray, num_claimants: int, overlap_threshold: float
-) -> Winners:
+@dataclass
+class ClaimSets:
+    """The sets of masks that claim a pixel together.
+
+    Attributes:
+        codes: ``(H, W)`` int64 number of each pixel's set.
+        claimed: ``(S, k)`` on the host: the claims of each set, 0 for none.
+        pixels: ``(S,)`` int64 how many pixels have it, on their device.
+    """
+
+    codes: Tensor
+    claimed: NDArray
+    pixels: Tensor
+
+    @classmethod
+    def count(cls, claim_maps: Tensor, num_claimants: int) -> 'ClaimSets':
+        """Count the sets in maps of claims ``(k, H, W)``, each 1 to ``num_claimants`` or 0.
+
+        Codes are the claims as digits: with 3 numbers, 0 to 2, the set {2, 1} is 2 * 3 + 1.
+
+        >>> sets = ClaimSets.count(torch.tensor([[[2, 2, 1, 1]], [[0, 1, 0, 0]]]), 2)
+        >>> sets.codes.tolist(), sets.claimed[7].tolist(), sets.pixels.tolist()
+        ([[6, 7, 3, 3]], [2, 1], [0, 0, 0, 2, 0, 0, 1, 1, 0])
+        """
+        base = num_claimants + 1
+        codes = claim_maps[0].long()
+        claimed = np.arange(base)[:, None]
+        for claim in claim_maps[1:]:
+            codes = codes * base + claim
+            if len(claimed) * base <= MAX_BINS:
+                used = np.arange(len(claimed) * base)
+            else:
+                unique, codes = torch.unique(codes, return_inverse=True)
+                used = unique.cpu().numpy()
+            claimed = np.concatenate([claimed[used // base], used[:, None] % base], axis=1)
+        return cls(codes, claimed, _count(codes.flatten(), len(claimed)))
+
+
+def _count(codes: Tensor, num_codes: int) -> Tensor:
+    """Count codes as ``torch.bincount``, which makes the host wait for accelerators."""
+    if codes.device.type == 'cpu':
+        return torch.bincount(codes, minlength=num_codes)
+    return codes.new_zeros(num_codes).scatter_add_(0, codes, torch.ones_like(codes))
+
+
+def merge(sets: ClaimSets, pixels: NDArray, numbers: NDArray, overlap_threshold: float) -> Winners:
     """Paste masks one after the other, each where no earlier one is, unless too little is free.
 
-    Of four pixels in a row, mask 2 claims the first two and mask 1 the last three. The maps
-    ``(k, H, W)`` hold the claims of each pixel, 0 for none. Mask 2 comes first in ``numbers``
-    ``(M,)``; of mask 1 two pixels of three are free then, which is more than half of them:
+    Of four pixels in a row, mask 2 claims the first two and mask 1 the last three. Mask 2 comes
+    first in ``numbers`` ``(M,)``; of mask 1 two pixels of three are free then, which is more than
+    half of them:
 
-    >>> claim_maps = torch.tensor([[[2, 2, 1, 1]], [[0, 1, 0, 0]]])
-    >>> merge(claim_maps, np.array([2, 1]), num_claimants=2, overlap_threshold=0.5)
+    >>> sets = ClaimSets.count(torch.tensor([[[2, 2, 1, 1]], [[0, 1, 0, 0]]]), 2)
+    >>> merge(sets, sets.pixels.numpy(), np.array([2, 1]), overlap_threshold=0.5)
     Winners(index=tensor([[0, 0, 1, 1]], dtype=torch.int16), areas=array([2, 2]))
 
     but not more than 80 %, and its pixels stay without a mask:
 
-    >>> merge(claim_maps, np.array([2, 1]), num_claimants=2, overlap_threshold=0.8)
+    >>> merge(sets, sets.pixels.numpy(), np.array([2, 1]), overlap_threshold=0.8)
     Winners(index=tensor([[0, 0, 2, 2]], dtype=torch.int16), areas=array([2, 0]))
 
-    No pixel is looked at for that: the sets of claims that occur, here {2}, {2, 1} and {1} with 1,
-    1 and 2 pixels, tell all of it, and there are few of them, on the host.
+    No pixel is looked at for that: the ``pixels`` of the sets that occur, on the host, tell all of
+    it, and there are few of them. Claims of masks that are not in ``numbers`` do not count.
     """
     count = len(numbers)
-    codes, claimed = _claim_sets(claim_maps, num_claimants + 1)
-    pixels = torch.bincount(codes.flatten(), minlength=len(claimed)).cpu().numpy()
     occurring = np.flatnonzero(pixels)
     free = np.ones(len(occurring), bool)
     winner = np.full(len(occurring), count)
     areas = np.zeros(count, np.int64)
     for index, number in enumerate(numbers):
-        mask = (claimed[occurring] == number).any(1)
+        mask = (sets.claimed[occurring] == number).any(1)
         area = pixels[occurring[mask]].sum()
         new = pixels[occurring[mask & free]].sum()
         if np.float32(new) > np.float32(overlap_threshold) * np.float32(area):
             winner[mask & free] = index
             areas[index] = new
             free &= ~mask
-    table = np.full(len(claimed), count, np.int16)
+    table = np.full(len(sets.claimed), count, np.int16)
     table[occurring] = winner
-    return Winners(torch.from_numpy(table).to(codes.device)[codes], areas)
-
-
-def _claim_sets(claim_maps: Tensor, base: int) -> tuple[Tensor, NDArray]:
-    """Number the sets of claims: a code per pixel ``(H, W)``, and each code's claims.
-
-    Codes are the claims as digits: with 3 numbers, 0 to 2, the set {2, 1} is 2 * 3 + 1.
-
-    >>> codes, claimed = _claim_sets(torch.tensor([[[2, 2, 1, 1]], [[0, 1, 0, 0]]]), base=3)
-    >>> codes.tolist(), claimed[7].tolist()
-    ([[6, 7, 3, 3]], [2, 1])
-    """
-    codes = claim_maps[0].long()
-    claimed = np.arange(base)[:, None]
-    for claim in claim_maps[1:]:
-        codes = codes * base + claim
-        if len(claimed) * base <= MAX_BINS:
-            used = np.arange(len(claimed) * base)
-        else:
-            unique, codes = torch.unique(codes, return_inverse=True)
-            used = unique.cpu().numpy()
-        claimed = np.concatenate([claimed[used // base], used[:, None] % base], axis=1)
-    return codes, claimed
+    return Winners(torch.from_numpy(table).to(sets.codes.device)[sets.codes], areas)
 
 
 def look_up_table(

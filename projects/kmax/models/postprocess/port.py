@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .finite import refuse_infinite, sum_logits
-from .maps import ImagePrediction, PanopticMaps, SegmentMaps
-from .merging import claim_limit, look_up_table, merge
+from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps
+from .merging import ClaimSets, claim_limit, look_up_table, merge
 from .resizing import output_axes, tiles
 from .results import bounding_boxes, pack_maps
 from .slots import claims, first_index
+from .transfer import fetch, queries_to_look_at
 
 
 def port_results(image: ImagePrediction) -> dict:
@@ -33,14 +34,21 @@ def port_results(image: ImagePrediction) -> dict:
     """
     cfg = image.cfg
     class_probs = image.cls_logits.softmax(-1)[:, :-1]
+    score, label = class_probs.max(-1)
+    sure = (score > image.class_threshold(label, score.dtype)) & cfg.panoptic_on
     pairs = _Pairs.best(class_probs, cfg.max_per_image if cfg.instance_on else 0)
-    candidates, listed = _on_host(image, class_probs, pairs)
-    query = np.union1d(candidates.query, listed)
+    listed = np.unique(*fetch(pairs.query)) if cfg.instance_on else np.empty(0, np.int64)
+    query = np.union1d(queries_to_look_at(sure), listed)
     view = _full_resolution(image, class_probs, query, listed)
     mask_scores = view.mass / view.areas.clamp(min=1)
     maps = PanopticMaps(semantic=view.semantic)
+    total = sum_logits(image.cls_logits, image.mask_logits)
+    sets = ClaimSets.count(view.claim_maps, len(query))
+    *found, pixels, total_on_host = fetch(score, label, sure, mask_scores, sets.pixels, total)
+    refuse_infinite(float(total_on_host), image.name)
     if cfg.panoptic_on:
-        maps.segments = _segments(image, candidates, query, mask_scores, view)
+        candidates = _Candidates.select(*found, query, cfg)
+        maps.segments = _segments(image, candidates, sets, pixels, view)
     results = pack_maps(maps, cfg)
     if cfg.instance_on:
         count, device = len(class_probs), mask_scores.device
@@ -79,29 +87,34 @@ class _Pairs:
 
 @dataclass
 class _Candidates:
-    """Queries whose class is sure enough to be pasted; arrays ``(M,)`` on the host, by query."""
+    """Queries to paste, in their order; arrays ``(M,)`` on the host.
 
-    query: NDArray
+    ``number`` is what stands for their claims.
+    """
+
+    number: NDArray
     label: NDArray
     score: NDArray
-    is_thing: NDArray
 
-
-def _on_host(
-    image: ImagePrediction, class_probs: Tensor, pairs: _Pairs
-) -> tuple[_Candidates, NDArray]:
-    """Return the candidates and the queries of the pairs, with one transfer."""
-    score, label = class_probs.max(-1)
-    total = sum_logits(image.cls_logits, image.mask_logits)[None]
-    parts = [score, *(part.to(score.dtype) for part in (label, pairs.query, total))]
-    sent = torch.cat(parts).cpu().numpy()
-    refuse_infinite(sent[-1], image.name)
-    scores, labels, listed = np.split(sent[:-1], [len(score), 2 * len(score)])
-    is_thing = labels < image.num_things_classes
-    sure = scores > image.class_threshold(is_thing).astype(scores.dtype)
-    query = np.flatnonzero(sure & image.cfg.panoptic_on)
-    candidates = _Candidates(query, labels[query].astype(np.int64), scores[query], is_thing[query])
-    return candidates, np.unique(listed.astype(np.int64))
+    @classmethod
+    def select(
+        cls,
+        scores: NDArray,
+        labels: NDArray,
+        sure: NDArray,
+        mask_scores: NDArray,
+        looked_at: NDArray,
+        cfg: PostprocessConfig,
+    ) -> '_Candidates':
+        """Select what is sure of all queries ``(N,)``; mask scores are of those looked at."""
+        query = np.flatnonzero(sure)
+        place = np.searchsorted(looked_at, query)
+        ranking = scores[query] ** cfg.reorder_class_weight
+        ranking = ranking * mask_scores[place] ** cfg.reorder_mask_weight
+        order = np.argsort(-ranking, kind='stable')
+        query = query[order]
+        # `claims` numbers what it looks at from the last to the first.
+        return cls(len(looked_at) - place[order], labels[query], scores[query])
 
 
 @dataclass
@@ -167,26 +180,19 @@ def _full_resolution(
 def _segments(
     image: ImagePrediction,
     candidates: _Candidates,
-    query: NDArray,
-    mask_scores: Tensor,
+    sets: ClaimSets,
+    pixels: NDArray,
     view: _View,
 ) -> SegmentMaps:
-    cfg = image.cfg
-    place = np.searchsorted(query, candidates.query)
-    ranking = candidates.score**cfg.reorder_class_weight
-    ranking = ranking * mask_scores.cpu().numpy()[place] ** cfg.reorder_mask_weight
-    order = np.argsort(-ranking, kind='stable')
-    # `claims` numbers what it looks at from the last to the first.
-    numbers = len(query) - place[order]
-    winner = merge(view.claim_maps, numbers, len(query), cfg.overlap_threshold)
-    position = np.arange(1, len(order) + 1)
-    instance_id = np.where(candidates.is_thing[order], position, 0)
-    panoptic = candidates.label[order] + instance_id * INSTANCE_OFFSET
+    winner = merge(sets, pixels, candidates.number, image.cfg.overlap_threshold)
+    position = np.arange(1, len(candidates.number) + 1)
+    instance_id = np.where(candidates.label < image.num_things_classes, position, 0)
+    panoptic = candidates.label + instance_id * INSTANCE_OFFSET
     painted = winner.index.long()
-    device, dtype = mask_scores.device, mask_scores.dtype
+    device, dtype = view.mass.device, view.mass.dtype
     return SegmentMaps(
         panoptic=look_up_table(panoptic, image.num_classes, torch.int32, device)[painted],
         instance=look_up_table(position, 1, torch.int32, device)[painted],
         instance_scores=view.probability,
-        semantic_scores=look_up_table(candidates.score[order], 0, dtype, device)[painted],
+        semantic_scores=look_up_table(candidates.score, 0, dtype, device)[painted],
     )

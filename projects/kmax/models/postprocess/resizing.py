@@ -5,8 +5,10 @@ bound the memory, and are made of few places of the masks: most of the matrices 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,26 +23,49 @@ CPU_COLUMNS = 64
 """Columns of a tile on CPUs: the fewer, the fewer zeros of the matrices are multiplied."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Axis:
     """How one axis is resized: the rows of ``matrix`` ``(new_size, size)`` are its outputs."""
 
     matrix: Tensor
+    _cuts: dict[tuple[int, torch.device], list[tuple[slice, slice, Tensor]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
-    def cut(self, step: int) -> Iterator[tuple[slice, slice, Tensor]]:
-        """Yield some outputs, the inputs they are made of, and the matrix between them."""
+    def cut(self, step: int, device: torch.device) -> list[tuple[slice, slice, Tensor]]:
+        """Return some outputs each, the inputs they are made of, and the matrix between them."""
+        if (step, device) not in self._cuts:
+            self._cuts[step, device] = [
+                (outputs, inputs, part.to(device)) for outputs, inputs, part in self._parts(step)
+            ]
+        return self._cuts[step, device]
+
+    def _parts(self, step: int) -> Iterator[tuple[slice, slice, Tensor]]:
         for start in range(0, len(self.matrix), step):
             part = self.matrix[start : start + step]
-            used = part.any(0).nonzero()[:, 0]
+            used = np.flatnonzero(part.numpy().any(0))
             source = slice(int(used[0]), int(used[-1]) + 1)
             yield slice(start, start + len(part)), source, part[:, source].contiguous()
 
 
+@lru_cache(maxsize=32)
+def _axis(size: int, steps: tuple[tuple[int, int], ...], aligned: bool, dtype: torch.dtype) -> Axis:
+    """Compose resizes: each of ``steps`` is a new size and how many places of it are kept.
+
+    Images of one size share it: their host then waits for no device.
+    """
+    with torch.inference_mode(False), torch.device('cpu'):
+        matrix = torch.eye(size, dtype=dtype)[None]
+        for new_size, kept in steps:
+            matrix = F.interpolate(matrix, new_size, mode='linear', align_corners=aligned)
+            matrix = matrix[..., :kept]
+        return Axis(matrix[0].t())
+
+
 def padded_axes(mask_logits: Tensor, size: tuple[int, int]) -> tuple[Axis, Axis]:
     """Axes of a resize of ``(N, h, w)`` to ``size`` = ``(H, W)`` with corners aligned."""
-    dtype = mask_logits.dtype
     rows, columns = (
-        Axis(_interpolate(torch.eye(old, dtype=dtype)[None], new, True)[0].t())
+        _axis(old, ((new, new),), True, mask_logits.dtype)
         for old, new in zip(mask_logits.shape[1:], size, strict=True)
     )
     return rows, columns
@@ -55,13 +80,10 @@ def output_axes(mask_logits: Tensor, frame: Frame) -> tuple[Axis, Axis]:
     """
     scale = max(frame.padded) / max(frame.output)
     aligned = frame.padded[1] % 2 == 1
-    axes = []
-    for axis, size in enumerate(mask_logits.shape[1:]):
-        crop = max(round(frame.output[axis] * scale), 1)
-        matrix = torch.eye(size, dtype=mask_logits.dtype)[None]
-        matrix = _interpolate(matrix, frame.padded[axis], aligned)[..., :crop]
-        axes.append(Axis(_interpolate(matrix, frame.output[axis], aligned)[0].t()))
-    rows, columns = axes
+    rows, columns = (
+        _axis(size, ((padded, max(round(new * scale), 1)), (new, new)), aligned, mask_logits.dtype)
+        for size, padded, new in zip(mask_logits.shape[1:], frame.padded, frame.output, strict=True)
+    )
     return rows, columns
 
 
@@ -80,10 +102,9 @@ def tiles(
     width = min(len(columns.matrix), CPU_COLUMNS) if on_cpu else len(columns.matrix)
     budget = CPU_CHUNK_ELEMENTS if on_cpu else ACCELERATOR_CHUNK_ELEMENTS
     height = max(1, budget // (num_queries * width))
-    bands = [(place, source, part.to(device)) for place, source, part in rows.cut(height)]
-    for column_place, source, part in columns.cut(width):
-        wide = _multiply(by_row[:, :, source], part.t().to(device)).flatten(1)
-        for row_place, used, blend in bands:
+    for column_place, source, part in columns.cut(width, device):
+        wide = _multiply(by_row[:, :, source], part.t()).flatten(1)
+        for row_place, used, blend in rows.cut(height, device):
             logits = _multiply(blend, wide[used]).view(len(blend), num_queries, -1)
             yield (row_place, column_place), logits
 
@@ -92,7 +113,3 @@ def _multiply(a: Tensor, b: Tensor) -> Tensor:
     """Multiply in the logits' own precision, also where a caller predicts under autocast."""
     with torch.autocast(a.device.type, enabled=False):
         return a @ b
-
-
-def _interpolate(matrix: Tensor, size: int, aligned: bool) -> Tensor:
-    return F.interpolate(matrix, size=size, mode='linear', align_corners=aligned)

@@ -1,0 +1,35 @@
+"""What the host decides by comes to it at once: each transfer waits for all that is computed."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def fetch(*tensors: Tensor) -> list[NDArray]:
+    """Bring tensors of any kinds and shapes to the host with one transfer."""
+    if all(tensor.device.type == 'cpu' for tensor in tensors):
+        return [tensor.numpy() for tensor in tensors]
+    flat = [tensor.contiguous().flatten().view(torch.uint8) for tensor in tensors]
+    sent = torch.cat(flat).cpu().numpy()
+    ends = np.cumsum([len(part) for part in flat])[:-1]
+    return [
+        # A copy begins where its numbers may begin.
+        part.copy().view(_as_numpy(tensor)).reshape(tuple(tensor.shape))
+        for part, tensor in zip(np.split(sent, ends), tensors, strict=True)
+    ]
+
+
+def queries_to_look_at(sure: Tensor) -> NDArray:
+    """Return the queries ``(M,)`` in whose pixels the host may be interested, in their order.
+
+    Those are the ``sure`` ones ``(N,)``. With an accelerator the host would have to wait for it to
+    know them, which takes longer than to look at all.
+    """
+    if sure.device.type == 'cpu':
+        return np.flatnonzero(sure.numpy())
+    return np.arange(len(sure))
+
+
+def _as_numpy(tensor: Tensor) -> np.dtype:
+    return torch.empty(0, dtype=tensor.dtype).numpy().dtype
