@@ -158,10 +158,11 @@ def _split_heads(
     qkv: Tensor, widths: Sequence[int], num_heads: int, axis: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Split ``(B, C, H, W)`` into queries, keys, values of ``(B * X * heads, L, depth)``."""
-    order = (0, 4, 1, 3, 2) if axis == HEIGHT else (0, 3, 1, 4, 2)
+    order = (0, 2, 3, 1, 4) if axis == HEIGHT else (0, 1, 3, 2, 4)
+    # Split with the channels last, so that the gradient, put together again, has them last too.
     query, key, value = (
-        part.unflatten(1, (num_heads, -1)).permute(order).flatten(0, 2)
-        for part in qkv.split(widths, dim=1)
+        part.unflatten(3, (num_heads, -1)).permute(order).flatten(0, 2)
+        for part in qkv.permute(0, 2, 3, 1).split(widths, dim=3)
     )
     return query, key, value
 
