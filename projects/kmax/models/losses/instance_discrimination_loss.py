@@ -69,7 +69,8 @@ class InstanceDiscriminationLoss(KMaXLoss):
             index = pixels[:, None].expand(-1, shares.shape[1], -1)
             members = shares.gather(2, index).transpose(1, 2)
         else:
-            members = F.one_hot(masks.row.gather(1, pixels), masks.binary.shape[1])
+            rows = torch.arange(masks.binary.shape[1], device=pixels.device)
+            members = masks.row.gather(1, pixels)[:, :, None] == rows
         members = members.to(features) * (inside & ~void)[:, :, None]
         labelled = (~void).to(features)
         losses = _Contrast.apply(features, members, labelled, self.temperature, shares is not None)
