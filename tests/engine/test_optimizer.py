@@ -65,3 +65,20 @@ def test_parameters_without_gradient_stay():
 
 def test_registry_finds_it_from_mmdet():
     assert OPTIMIZERS.get('KMaXAdamW') is KMaXAdamW
+
+
+def test_gradients_and_moments_in_another_layout_are_brought_to_the_weights():
+    start = torch.arange(24.0).view(2, 3, 2, 2)
+    grad = start.cos()
+
+    def steps(change):
+        param = torch.nn.Parameter(start.clone(memory_format=torch.channels_last))
+        optimizer = KMaXAdamW([param], lr=0.1)
+        for _ in range(2):
+            param.grad = change(grad.contiguous(memory_format=torch.channels_last))
+            optimizer.step()
+            for name, moment in optimizer.state[param].items():
+                optimizer.state[param][name] = change(moment)
+        return param
+
+    assert torch.equal(steps(lambda values: values.contiguous()), steps(lambda values: values))

@@ -5,9 +5,12 @@ from typing import Any
 
 import torch
 from mmengine.registry import OPTIMIZERS
+from torch import Tensor
 from torch.optim import Optimizer
 
 from ..runtime.values import check_number
+
+MOMENTS = ('exp_avg', 'exp_avg_sq')
 
 
 @OPTIMIZERS.register_module()
@@ -62,23 +65,37 @@ class KMaXAdamW(Optimizer):
         params = [param for param in group['params'] if param.grad is not None]
         if not params:
             return
-        grads = [param.grad for param in params]
+        grads = [_in_layout_of(param, param.grad) for param in params]
         states = [self.state[param] for param in params]
         for param, state in zip(params, states, strict=True):
-            if not state:
-                state['exp_avg'] = torch.zeros_like(param)
-                state['exp_avg_sq'] = torch.zeros_like(param)
-        first = [state['exp_avg'] for state in states]
-        second = [state['exp_avg_sq'] for state in states]
-
+            for name in MOMENTS:
+                # A checkpoint may have been written in another layout.
+                moment = state.get(name)
+                state[name] = (
+                    torch.zeros_like(param) if moment is None else _in_layout_of(param, moment)
+                )
         beta1, beta2 = group['betas']
-        torch._foreach_lerp_(first, grads, 1 - beta1)
-        torch._foreach_mul_(second, beta2)
-        torch._foreach_addcmul_(second, grads, grads, value=1 - beta2)
+        root = (1 - beta2 ** group['step']) ** 0.5
+        # torch's kernel divides the root of the second moment by this one before it adds epsilon.
+        step = torch.full((), float(group['step']), device=params[0].device)
+        torch._fused_adamw_(
+            params,
+            grads,
+            *([state[name] for state in states] for name in MOMENTS),
+            [],
+            [step] * len(params),
+            lr=group['lr'],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=group['weight_decay'],
+            eps=group['eps'] / root,
+            amsgrad=False,
+            maximize=False,
+        )
 
-        if group['weight_decay']:
-            torch._foreach_mul_(params, 1 - group['lr'] * group['weight_decay'])
-        denominator = torch._foreach_sqrt(second)
-        torch._foreach_add_(denominator, group['eps'])
-        correction = (1 - beta2 ** group['step']) ** 0.5 / (1 - beta1 ** group['step'])
-        torch._foreach_addcdiv_(params, first, denominator, value=-group['lr'] * correction)
+
+def _in_layout_of(param: Tensor, values: Tensor) -> Tensor:
+    """Return values in the memory layout of a parameter: torch's kernel takes it for granted."""
+    if values.stride() == param.stride():
+        return values
+    return torch.empty_like(param).copy_(values)

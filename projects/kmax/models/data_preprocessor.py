@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mmdet.models import DetDataPreprocessor
 from mmdet.registry import MODELS
+from mmdet.structures import DetDataSample
 from torch import Tensor
 
 from ..runtime.values import check_size
@@ -45,7 +46,8 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
 
         Args:
             data: ``inputs``, images ``(3, h, w)``, and ``data_samples`` or None.
-            training: Not used; mmdet passes it.
+            training: Whether targets will be built: the labels of segments are then noted on the
+                host, where no device has to be waited for.
 
         Returns:
             ``inputs``, ``(B, 3, H, W)``, and ``data_samples``, which have ``batch_input_shape`` and
@@ -58,6 +60,8 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
             raise ValueError(
                 'a batch holds no inputs: the pipeline of the data set must end with PackKMaXInputs'
             )
+        if training:
+            _note_labels(data.get('data_samples') or ())
         data = self.cast_data(data)
         images, samples = data['inputs'], data.get('data_samples')
         for image in images:
@@ -98,3 +102,10 @@ class KMaXDataPreprocessor(DetDataPreprocessor):
 
 def _next_size(size: int) -> int:
     return -(-(size - 1) // 32) * 32 + 1
+
+
+def _note_labels(samples: Sequence[DetDataSample]) -> None:
+    """Add ``segment_labels``, a list, to the metainfo of samples with id maps."""
+    for sample in samples:
+        if 'gt_segments' in sample:
+            sample.set_metainfo({'segment_labels': sample.gt_segments.labels.tolist()})

@@ -36,6 +36,7 @@ class KMaXDeepLab(MakesFolded, MaskFormer):
             panoptic_fusion_head=ConfigDict({**counts, **panoptic_fusion_head}),
             **kwargs,
         )
+        choose_kernels(self)
         # Convolutions in this layout are faster on CPUs and on tensor cores.
         self.to(memory_format=torch.channels_last)
 

@@ -4,10 +4,10 @@ import math
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import DepthwiseSeparableConvModule, build_norm_layer
+from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
-from .layers import ConvBN1d, float32_under_autocast, mark_std
+from .layers import ConvBN1d, DepthwiseSeparableConv, float32_under_autocast, mark_std
 from .layers.folding import Shift, affine, scale_outputs
 from .structures import KMaXPrediction
 
@@ -19,9 +19,7 @@ class DepthwiseHead(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, out_channels: int, norm_cfg: dict) -> None:
         super().__init__()
-        self.conv = DepthwiseSeparableConvModule(
-            in_channels, channels, 5, padding=2, norm_cfg=norm_cfg, act_cfg=dict(type='GELU')
-        )
+        self.conv = DepthwiseSeparableConv(in_channels, channels, 5, norm_cfg)
         self.final = nn.Conv2d(channels, out_channels, 1)
         mark_std(self.final, 0.01)
 

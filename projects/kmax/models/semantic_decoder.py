@@ -5,18 +5,15 @@ from collections.abc import Sequence
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ..runtime.values import check_counts, check_list, check_number
-from .layers import BN, AlignCorners, resize
+from .layers import BN, AlignCorners, ConvNormGELU, DepthwiseSeparableConv, resize
 from .predictor import DepthwiseHead
 
-GELU = dict(type='GELU')
 
-
-class _PooledConvModule(ConvModule):
+class _PooledConvNormGELU(ConvNormGELU):
     """Convolution of a globally pooled map.
 
     A batch norm cannot train on the single value per channel that one image leaves. With one
@@ -46,14 +43,13 @@ class ASPP(nn.Module):
         norm_cfg: dict,
     ) -> None:
         super().__init__()
-        cfg = dict(norm_cfg=norm_cfg, act_cfg=GELU)
-        self.point = ConvModule(in_channels, channels, 1, **cfg)
+        self.point = ConvNormGELU(in_channels, channels, 1, norm_cfg=norm_cfg)
         self.atrous = nn.ModuleList(
-            ConvModule(in_channels, channels, 3, padding=rate, dilation=rate, **cfg)
+            ConvNormGELU(in_channels, channels, 3, padding=rate, dilation=rate, norm_cfg=norm_cfg)
             for rate in rates
         )
-        self.pool = _PooledConvModule(in_channels, channels, 1, **cfg)
-        self.proj = ConvModule((len(rates) + 2) * channels, channels, 1, **cfg)
+        self.pool = _PooledConvNormGELU(in_channels, channels, 1, norm_cfg=norm_cfg)
+        self.proj = ConvNormGELU((len(rates) + 2) * channels, channels, 1, norm_cfg=norm_cfg)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,14 +103,13 @@ class KMaXSemanticDecoder(nn.Module):
         self.act = nn.Identity() if act is None else getattr(F, act)
         self.align_corners = align_corners
         self.aspp = ASPP(in_channels[-1], channels, rates, dropout, norm_cfg)
-        cfg = dict(norm_cfg=norm_cfg, act_cfg=GELU)
         widths = in_channels[-3], in_channels[-4]
         self.low_level = nn.ModuleList(
-            ConvModule(width, low, 1, **cfg)
+            ConvNormGELU(width, low, 1, norm_cfg=norm_cfg)
             for width, low in zip(widths, low_level_channels, strict=True)
         )
         self.fusions = nn.ModuleList(
-            DepthwiseSeparableConvModule(channels + low, channels, 5, padding=2, **cfg)
+            DepthwiseSeparableConv(channels + low, channels, 5, norm_cfg)
             for low in low_level_channels
         )
         self.head = DepthwiseHead(channels, channels, num_classes, norm_cfg)

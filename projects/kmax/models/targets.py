@@ -62,13 +62,11 @@ def build_targets(
         ValueError: If a sample holds neither kind of ground truth, or is larger than the batch.
     """
     segments = [_segments(sample, num_things_classes) for sample in batch_data_samples]
-    labels = torch.cat([labels for _, labels in segments])
-    # The only synchronisation with the device, for samples with id maps.
-    per_image = labels.cpu().split([len(labels) for _, labels in segments])
+    per_image = _labels_on_host(batch_data_samples, [labels for _, labels in segments])
     return [
         _image_targets(
             _pad_to_batch(ids, sample),
-            segment_labels.tolist(),
+            segment_labels,
             num_things_classes,
             stride,
             max_things,
@@ -79,6 +77,14 @@ def build_targets(
             batch_data_samples, segments, per_image, strict=True
         )
     ]
+
+
+def _labels_on_host(samples: Sequence[DetDataSample], labels: list[Tensor]) -> list[list[int]]:
+    """Labels of each image, as the preprocessor noted them, or after one synchronisation."""
+    if all('segment_labels' in sample for sample in samples):
+        return [sample.segment_labels for sample in samples]
+    per_image = torch.cat(labels).cpu().split([len(part) for part in labels])
+    return [part.tolist() for part in per_image]
 
 
 def _segments(sample: DetDataSample, num_things: int) -> tuple[Tensor, Tensor]:

@@ -4,14 +4,23 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import ConvModule, build_norm_layer
+from mmcv.cnn import build_norm_layer
 from mmcv.cnn.bricks import DropPath
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ..runtime.values import check_counts, check_list, check_number
 from .kmeans_attention import KMeansCrossAttention
-from .layers import BN, ConvBN1d, float32_under_autocast, mark_std, norm_1d, recompute, start_silent
+from .layers import (
+    BN,
+    ConvBN1d,
+    ConvNormGELU,
+    float32_under_autocast,
+    mark_std,
+    norm_1d,
+    recompute,
+    start_silent,
+)
 from .layers.folding import affine, scale_outputs
 from .predictor import Predictor
 from .structures import KMaXPrediction
@@ -79,9 +88,7 @@ class KMaXDecoderLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.center_proj = ConvBN1d(embed_dims, embed_dims, norm_cfg, act=True)
-        self.pixel_proj = ConvModule(
-            pixel_channels, embed_dims, 1, norm_cfg=norm_cfg, act_cfg=dict(type='GELU')
-        )
+        self.pixel_proj = ConvNormGELU(pixel_channels, embed_dims, 1, norm_cfg=norm_cfg)
         self.predictor = Predictor(
             pixel_channels=embed_dims, embed_dims=embed_dims, norm_cfg=norm_cfg, **predictor
         )

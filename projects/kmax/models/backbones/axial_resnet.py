@@ -9,8 +9,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...runtime.values import check_counts, check_number
-from ..layers import BN, AxialBlock, BottleneckBlock, RecomputedSequential
-from ..layers.blocks import EXPANSION, GELU
+from ..layers import BN, AxialBlock, BottleneckBlock, ConvNormGELU, RecomputedSequential
+from ..layers.blocks import EXPANSION
 
 DROP_FROM = 3
 """Blocks on coarser maps than stride 8 are dropped; counted in halvings after the stem's."""
@@ -97,8 +97,8 @@ class AxialResNet(BaseModule):
 def _build_stem(channels: Sequence[int], norm_cfg: dict) -> nn.Sequential:
     first, second, last = channels
     return nn.Sequential(
-        ConvModule(3, first, 3, stride=2, padding=1, norm_cfg=norm_cfg, act_cfg=GELU),
-        ConvModule(first, second, 3, padding=1, norm_cfg=norm_cfg, act_cfg=GELU),
+        ConvNormGELU(3, first, 3, stride=2, padding=1, norm_cfg=norm_cfg),
+        ConvNormGELU(first, second, 3, padding=1, norm_cfg=norm_cfg),
         ConvModule(second, last, 3, padding=1, norm_cfg=norm_cfg, act_cfg=None),
     )
 

@@ -5,6 +5,7 @@ from .blocks import AxialBlock, BottleneckBlock
 from .checkpointing import RecomputedSequential, recompute
 from .conv import BN, AlignCorners, ConvBN1d, norm_1d, resize, start_silent
 from .initialization import KerasInit, PortInit, mark_std
+from .norm_gelu import ConvNormGELU, DepthwiseSeparableConv
 from .precision import at_least_float32, float32_under_autocast
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     'AxialBlock',
     'BottleneckBlock',
     'ConvBN1d',
+    'ConvNormGELU',
+    'DepthwiseSeparableConv',
     'KerasInit',
     'PortInit',
     'RecomputedSequential',

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from .axial_attention import AxialAttention
 from .conv import start_silent
+from .norm_gelu import ConvNormGELU
 
 EXPANSION = 4
-GELU = dict(type='GELU')
 
 
 class _ResidualBlock(nn.Module):
@@ -58,7 +58,7 @@ class AxialBlock(_ResidualBlock):
     ) -> None:
         out_channels = EXPANSION * channels
         super().__init__(in_channels, 2 * channels, out_channels, stride, drop_path_rate, norm_cfg)
-        self.conv1 = ConvModule(in_channels, 2 * channels, 1, norm_cfg=norm_cfg, act_cfg=GELU)
+        self.conv1 = ConvNormGELU(in_channels, 2 * channels, 1, norm_cfg=norm_cfg)
         self.attention = AxialAttention(
             channels=channels, num_heads=num_heads, stride=stride, norm_cfg=norm_cfg
         )
@@ -85,8 +85,8 @@ class BottleneckBlock(_ResidualBlock):
     ) -> None:
         out_channels = EXPANSION * channels
         super().__init__(in_channels, channels, out_channels, stride, drop_path_rate, norm_cfg)
-        self.conv1 = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg, act_cfg=GELU)
-        self.conv2 = ConvModule(
+        self.conv1 = ConvNormGELU(in_channels, channels, 1, norm_cfg=norm_cfg)
+        self.conv2 = ConvNormGELU(
             channels,
             channels,
             3,
@@ -94,7 +94,6 @@ class BottleneckBlock(_ResidualBlock):
             padding=dilation,
             dilation=dilation,
             norm_cfg=norm_cfg,
-            act_cfg=GELU,
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -49,9 +49,10 @@ class PointwiseConv2d(nn.Conv2d):
 
     @classmethod
     def like(cls, conv: nn.Conv2d) -> 'PointwiseConv2d':
-        """Return one with the weights of a convolution of stride 1, without groups."""
+        """Return one in place of a convolution of stride 1, without groups."""
         other = cls(conv.in_channels, conv.out_channels, 1, device='meta')
-        other.weight, other.bias = conv.weight, conv.bias
+        # With the parameters themselves, and how they start.
+        other.__dict__.update(conv.__dict__)
         return other
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -87,7 +88,7 @@ def fold_norms(module: nn.Module) -> nn.Module:
 
 
 def choose_kernels(module: nn.Module) -> None:
-    """Let the 1x1 convolutions of a folded model choose their kernel, in place."""
+    """Let the 1x1 convolutions of a model choose their kernel, in place."""
     for parent in list(module.modules()):
         for name, conv in list(parent.named_children()):
             if isinstance(conv, nn.Conv2d) and conv.groups == 1:

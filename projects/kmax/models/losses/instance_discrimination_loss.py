@@ -14,6 +14,9 @@ from .ground_truth import GroundTruthMasks
 from .interface import KMaXLoss, LossInputs
 from .sampling import sample_pixels, sampling_logits
 
+BLOCK = 1024
+"""Rows of the similarity matrix that are worked on together."""
+
 
 @MODELS.register_module()
 class InstanceDiscriminationLoss(KMaXLoss):
@@ -66,7 +69,8 @@ class InstanceDiscriminationLoss(KMaXLoss):
             index = pixels[:, None].expand(-1, shares.shape[1], -1)
             members = shares.gather(2, index).transpose(1, 2)
         else:
-            members = F.one_hot(masks.row.gather(1, pixels), masks.binary.shape[1])
+            rows = torch.arange(masks.binary.shape[1], device=pixels.device)
+            members = masks.row.gather(1, pixels)[:, :, None] == rows
         members = members.to(features) * (inside & ~void)[:, :, None]
         labelled = (~void).to(features)
         losses = _Contrast.apply(features, members, labelled, self.temperature, shares is not None)
@@ -127,8 +131,8 @@ class _Contrast(torch.autograd.Function):
     """Cross-entropy between ``f f^T / temperature`` and the row-normalised same-mask matrix.
 
     For pixel i of mask m it is ``logsumexp_j(f_i f_j / t) - f_i mean_{j in m}(f_j) / t``: the
-    target matrix is never built. Values and gradient come from one similarity matrix per image,
-    which is used while it is in cache and never stored. Where masks overlap, the same-mask matrix
+    target matrix is never built. Values and gradient come from half of one symmetric
+    similarity matrix per image, which is not kept. Where masks overlap, the same-mask matrix
     holds the products of the pixels' shares.
     """
 
@@ -191,8 +195,7 @@ def _contrast_of_image(
         own_mean = mean_of_others = members @ means
     # No similarity exceeds the greatest squared norm, so one shift serves the symmetric matrix.
     shift = (scaled * features).sum(1).amax()
-    exponentials = torch.addmm(-shift, scaled, features.T).exp_()
-    totals = exponentials.sum(1)
+    totals, blocks = _exponentials(scaled, features, shift)
     has_mask = members.sum(1)
     losses = (totals.log() + shift - (features * own_mean).sum(1)) * has_mask
     count = (losses != 0).sum()
@@ -200,6 +203,32 @@ def _contrast_of_image(
     # its softmax all the same.
     scale = (count > 0) / count.clamp(min=1)
     row_weight = labelled * scale / totals
-    exponentials *= row_weight[:, None] + row_weight
-    grad = exponentials @ scaled - scale * (own_mean + mean_of_others)
+    grad = -scale * (own_mean + mean_of_others)
+    _add_product_(grad, blocks, row_weight, scaled)
     return losses.sum() * scale, grad
+
+
+def _exponentials(scaled: Tensor, features: Tensor, shift: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Exponentials of the similarities less ``shift``, and the sums ``(S,)`` of all rows.
+
+    The matrix is symmetric: of each block of rows only what starts on the diagonal is made.
+    """
+    totals = scaled.new_zeros(len(scaled))
+    blocks = []
+    for start in range(0, len(scaled), BLOCK):
+        rows = scaled[start : start + BLOCK]
+        block = torch.addmm(-shift, rows, features[start:].T).exp_()
+        totals[start : start + BLOCK] += block.sum(1)
+        totals[start + BLOCK :] += block[:, BLOCK:].sum(0)
+        blocks.append(block)
+    return totals, blocks
+
+
+def _add_product_(grad: Tensor, blocks: list[Tensor], row_weight: Tensor, scaled: Tensor) -> None:
+    """Add ``(E_ij (w_i + w_j)) scaled`` to ``grad``; the blocks of E are used up."""
+    for start in range(0, len(scaled), BLOCK):
+        block = blocks.pop(0)
+        rows = slice(start, start + BLOCK)
+        block *= row_weight[rows, None] + row_weight[start:]
+        grad[rows].addmm_(block, scaled[start:])
+        grad[start + BLOCK :].addmm_(block[:, BLOCK:].T, scaled[rows])

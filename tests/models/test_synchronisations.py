@@ -1,0 +1,62 @@
+"""A training step waits for its device once: where the queries are matched."""
+
+import pytest
+import torch
+from helpers import build_model, panoptic_sample
+from torch.utils._python_dispatch import TorchDispatchMode
+
+WAITING = ('_local_scalar_dense', 'nonzero', 'equal', 'masked_select', '_unique2', 'is_nonzero')
+
+
+class CountWaits(TorchDispatchMode):
+    """Counts operators whose result the host must have before it goes on."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        has_mask = name in ('index', 'index_put_') and any(
+            index is not None and index.dtype == torch.bool for index in args[1]
+        )
+        if name in WAITING or has_mask:
+            self.names.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def transfers(monkeypatch):
+    """Calls that bring a tensor to the host, which dispatch does not show on a CPU."""
+    calls = []
+    for name in ('cpu', 'numpy', 'tolist'):
+        method = getattr(torch.Tensor, name)
+
+        def call(tensor, *args, method=method, name=name, **kwargs):
+            calls.append(name)
+            return method(tensor, *args, **kwargs)
+
+        monkeypatch.setattr(torch.Tensor, name, call)
+    return calls
+
+
+def test_forward_criterion_and_backward_wait_once(nano_model, transfers):
+    model = build_model(nano_model())
+    ids = torch.randint(0, 3, (1, 65, 65), generator=torch.Generator().manual_seed(0))
+
+    def step():
+        batch = dict(
+            inputs=[torch.zeros(3, 65, 65, dtype=torch.uint8)] * 2,
+            data_samples=[panoptic_sample(ids, [0, 3]) for _ in range(2)],
+        )
+        batch = model.data_preprocessor(batch, training=True)
+        transfers.clear()
+        loss = model.loss(batch['inputs'], batch['data_samples'])
+        sum(value for name, value in loss.items() if 'loss' in name).backward()
+
+    step()
+    with CountWaits() as waits:
+        step()
+    assert waits.names == []
+    # What the matcher brings over, it reads as an array.
+    assert transfers == ['cpu', 'numpy']
