@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .data_preprocessor import KMaXDataPreprocessor
 from .folded_model import MakesFolded
+from .layers.folding import choose_kernels
 
 CLASS_COUNTS = ('num_things_classes', 'num_stuff_classes')
 

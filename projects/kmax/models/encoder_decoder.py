@@ -13,6 +13,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from .folded_model import MakesFolded
+from .layers.folding import choose_kernels
 from .postprocess import image_name, refuse_infinite, sum_logits
 from .seg_head import rename_panoptic_head
 
@@ -25,6 +26,10 @@ class KMaXEncoderDecoder(MakesFolded, EncoderDecoder):
     and predicts alike with this head, but takes panoptic weights only through the hook
     ``MapClassesHook``, thus not in ``init_model`` and ``MMSegInferencer``.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choose_kernels(self)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         # Before the head is asked: it is only shown weights that have its name already.

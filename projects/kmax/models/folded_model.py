@@ -21,7 +21,7 @@ class MakesFolded(nn.Module):
         """
         model = copy.deepcopy(self).eval()
         fold_norms(model)
-        choose_kernels(model)
+        choose_kernels(model)  # Those that took in a norm are plain again.
         model.is_folded = True
         return model
 
