@@ -1,9 +1,13 @@
-"""A training step waits for its device once: where the queries are matched."""
+"""The host waits once: for the queries to match in training, for the counts in prediction."""
 
 import pytest
 import torch
 from helpers import build_model, panoptic_sample
+from mmdet.structures import DetDataSample
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from projects.kmax.models import KMaXFusionHead
+from projects.kmax.models.postprocess import merging, transfer
 
 WAITING = ('_local_scalar_dense', 'nonzero', 'equal', 'masked_select', '_unique2', 'is_nonzero')
 
@@ -60,3 +64,33 @@ def test_forward_criterion_and_backward_wait_once(nano_model, transfers):
     assert waits.names == []
     # What the matcher brings over, it reads as an array.
     assert transfers == ['cpu', 'numpy']
+
+
+def as_on_accelerators(monkeypatch):
+    """Take the ways of tensors that the host has to wait for."""
+    for module in (transfer, merging):
+        monkeypatch.setattr(module, 'is_on_host', lambda tensor: False)
+
+
+@pytest.mark.parametrize('rules', ['deeplab2', 'port'])
+@pytest.mark.parametrize('semantic', [False, True])
+def test_prediction_waits_once(rules, semantic, transfers, monkeypatch):
+    limits = dict(thing_area_limit=4, stuff_area_limit=4)
+    head = KMaXFusionHead(3, 2, dict(postprocess=rules, semantic_on=semantic, **limits))
+    sample = DetDataSample(
+        metainfo=dict(img_shape=(65, 97), ori_shape=(48, 70), batch_input_shape=(97, 97))
+    )
+    torch.manual_seed(0)
+    logits = 3 * torch.randn(1, 16, 6), 5 * torch.randn(1, 16, 25, 25)
+    (expected,) = head.predict(*logits, [sample])
+    as_on_accelerators(monkeypatch)
+    transfers.clear()
+    with CountWaits() as waits:
+        (found,) = head.predict(*logits, [sample])
+    assert waits.names == []
+    # The areas are looked at where they are, on the host.
+    assert transfers == ['cpu', 'numpy', 'numpy'][: 3 if rules == 'deeplab2' else 2]
+    for name, maps in expected.items():
+        for key, value in maps.items():
+            assert torch.equal(found[name].get(key), value), (name, key)
+    assert len(expected['pan_results'].sem_seg.unique()) > 3

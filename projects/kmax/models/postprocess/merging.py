@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .transfer import is_on_host
+
 # Sets of claims are told apart by a table of counts up to this size, by sorting beyond.
 MAX_BINS = 2**20
 
@@ -70,7 +72,7 @@ class ClaimSets:
 
 def _count(codes: Tensor, num_codes: int) -> Tensor:
     """Count codes as ``torch.bincount``, which makes the host wait for accelerators."""
-    if codes.device.type == 'cpu':
+    if is_on_host(codes):
         return torch.bincount(codes, minlength=num_codes)
     return codes.new_zeros(num_codes).scatter_add_(0, codes, torch.ones_like(codes))
 

@@ -6,9 +6,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
+def is_on_host(tensor: Tensor) -> bool:
+    """Tell whether the host has a tensor as soon as it is computed."""
+    return tensor.device.type == 'cpu'
+
+
 def fetch(*tensors: Tensor) -> list[NDArray]:
     """Bring tensors of any kinds and shapes to the host with one transfer."""
-    if all(tensor.device.type == 'cpu' for tensor in tensors):
+    if all(map(is_on_host, tensors)):
         return [tensor.numpy() for tensor in tensors]
     flat = [tensor.contiguous().flatten().view(torch.uint8) for tensor in tensors]
     sent = torch.cat(flat).cpu().numpy()
@@ -26,10 +31,10 @@ def queries_to_look_at(sure: Tensor) -> NDArray:
     Those are the ``sure`` ones ``(N,)``. With an accelerator the host would have to wait for it to
     know them, which takes longer than to look at all.
     """
-    if sure.device.type == 'cpu':
+    if is_on_host(sure):
         return np.flatnonzero(sure.numpy())
     return np.arange(len(sure))
 
 
 def _as_numpy(tensor: Tensor) -> np.dtype:
-    return torch.empty(0, dtype=tensor.dtype).numpy().dtype
+    return np.dtype(str(tensor.dtype).removeprefix('torch.'))
