@@ -74,6 +74,14 @@ def replace_ids(ids: np.ndarray, values: np.ndarray) -> np.ndarray:
     return cv2.LUT(ids.astype(np.uint8), table)
 
 
+def take_grid(ids: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return what a map ``(h, w)`` holds at rows ``(H,)`` and columns ``(W,)``, ``(H, W)``."""
+    # First the axis after which less is left to do for the other.
+    if len(rows) < len(ids):
+        return ids.take(rows, 0).take(columns, 1)
+    return ids.take(columns, 1).take(rows, 0)
+
+
 def count_ids(ids: np.ndarray, num_ids: int) -> np.ndarray:
     """Count the pixels of each of ``num_ids`` ids, ``(num_ids,)``.
 

@@ -8,6 +8,7 @@ from mmdet.registry import TRANSFORMS
 
 from ...resampling import pillow_nearest_index
 from ...runtime.values import check_range, check_size
+from .arrays import take_grid
 
 
 @TRANSFORMS.register_module()
@@ -43,7 +44,7 @@ class KMaXResizeScale(BaseTransform):
         if 'gt_seg_map' in results:
             rows = pillow_nearest_index(old_height, height)
             columns = pillow_nearest_index(old_width, width)
-            results['gt_seg_map'] = results['gt_seg_map'][rows][:, columns]
+            results['gt_seg_map'] = take_grid(results['gt_seg_map'], rows, columns)
         results['img_shape'] = (height, width)
         original_height, original_width = results['ori_shape']
         results['scale_factor'] = (width / original_width, height / original_height)
