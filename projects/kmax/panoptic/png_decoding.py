@@ -6,6 +6,7 @@ Python without dependencies, takes an eighth of it.
 """
 
 import struct
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,8 +24,8 @@ LAST_CHUNK = b'\0\0\0\0IEND\xaeB`\x82'
 """What OpenCV asks of a file that is whole; the fast decoder stops at the last pixel."""
 
 
-def decode_colors(content: bytes, described: str) -> NDArray[np.uint8]:
-    """Return the pixels of a PNG as RGBA ``(H, W, 4)``, whatever its alpha channel holds.
+def decode_colors(content: bytes, described: str) -> NDArray[Any]:
+    """Return the pixels of a PNG as RGBA ``(H, W, 4)`` uint8, whatever its alpha channel holds.
 
     Raises:
         ValueError: When it cannot be decoded or has not three channels of 8 bits.
@@ -44,7 +45,7 @@ def decode_colors(content: bytes, described: str) -> NDArray[np.uint8]:
     return cv2.cvtColor(colors[..., :3], cv2.COLOR_BGR2RGBA)
 
 
-def _decode_fast(content: bytes) -> NDArray[np.uint8] | None:
+def _decode_fast(content: bytes) -> NDArray[Any] | None:
     """Decode to RGB ``(H, W, 3)``; of what is refused OpenCV tells what it is."""
     if decode_image_png_u8 is None or content[KIND] != RGB_OF_8_BITS:
         return None

@@ -40,6 +40,7 @@ class KMaXResizeScale(BaseTransform):
         """Resize the image and, where it is loaded, the map."""
         old_height, old_width = results['img'].shape[:2]
         height, width = self.scaled_size(old_height, old_width, self._draw_scale())
+        # Whole, though a part is kept: for one Pillow's ``box`` gives 0.2 % of the levels one off.
         results['img'] = imresize(results['img'], (width, height), backend='pillow')
         if 'gt_seg_map' in results:
             rows = pillow_nearest_index(old_height, height)
