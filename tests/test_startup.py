@@ -2,6 +2,7 @@
 
 import pytest
 from helpers import run_python
+from imports import ROOT
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 
 from kmax_deeplab.cli import COMMANDS
@@ -54,6 +55,26 @@ for name in {[*COMMANDS, '']!r}:
 """
     result = run_python(script)
     assert result.stdout.strip() == '', result.stderr
+
+
+TOOLS = sorted((ROOT / 'tools').glob('[a-z]*.py'))
+
+
+@pytest.mark.parametrize('tool', TOOLS, ids=lambda path: path.stem)
+def test_help_of_tools_loads_nothing_heavy(tool):
+    script = f"""
+import runpy, sys
+sys.path.insert(0, {str(tool.parent)!r})
+sys.argv = [{str(tool)!r}, '--help']
+try:
+    runpy.run_path({str(tool)!r}, run_name='__main__')
+except SystemExit as stop:
+    assert stop.code in (0, None)
+print('|')
+{REPORT}
+"""
+    result = run_python(script)
+    assert result.stdout.rpartition('|')[2].strip() == '', result.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,10 @@ from PIL import Image
 from projects.kmax.datasets.transforms.arrays import (
     contiguous,
     count_ids,
+    cover,
+    planes,
+    replace_ids,
+    take_grid,
     truncate,
     with_fourth_channel,
 )
@@ -76,3 +80,42 @@ def test_ids_are_counted(num_ids):
     ids = np.random.default_rng(0).integers(0, num_ids, (40, 50)).astype(np.int16)
     expected = np.bincount(ids.ravel(), minlength=num_ids)
     np.testing.assert_array_equal(count_ids(ids, num_ids), expected)
+
+
+@pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)
+def test_planes_are_the_channels(view):
+    image = view(IMAGE)
+    assert (planes(image) == image.transpose(2, 0, 1)).all()
+
+
+def test_planes_of_nothing():
+    assert planes(np.zeros((0, 4, 3))).shape == (3, 0, 4)
+
+
+@pytest.mark.parametrize('kind', [(np.float32, (9, 11, 3)), (np.int16, (9, 11))])
+def test_cover_replaces_masked_pixels(kind):
+    dtype, shape = kind
+    rng = np.random.default_rng(0)
+    target, source = rng.integers(0, 256, (2, *shape)).astype(dtype)
+    mask = rng.integers(0, 2, (9, 11), np.uint8)
+    expected = target.copy()
+    expected[mask > 0] = source[mask > 0]
+    cover(target, source, mask)
+    assert (target == expected).all()
+
+
+@pytest.mark.parametrize('count', [1, 256, 257])
+def test_ids_are_replaced(count):
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, count, (9, 11)).astype(np.int16)
+    values = rng.integers(-9, 2**15, count).astype(np.int16)
+    found = replace_ids(ids, values)
+    assert found.dtype == np.int16 and (found == values[ids]).all()
+
+
+@pytest.mark.parametrize('size', [(3, 20), (20, 3), (9, 11)])
+def test_grid_is_taken(size):
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 99, (9, 11))
+    rows, columns = rng.integers(0, 9, size[0]), rng.integers(0, 11, size[1])
+    assert (take_grid(ids, rows, columns) == ids[rows][:, columns]).all()

@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 
 from kmax_deeplab import cli
 from projects.kmax.commands import check as check_command
+from projects.kmax.inspection import report as html_report
 from projects.kmax.panoptic_format import read_panoptic_png, write_panoptic_png
 
 CONFIG = """
@@ -111,7 +112,7 @@ def check(folder, write_config, monkeypatch, capsys):
         config = write_config(stuff, more)
         report = folder / 'report.html'
         if not draw:  # Charts take most of the time.
-            monkeypatch.setattr(check_command, 'write_report', lambda *args: None)
+            monkeypatch.setattr(html_report, 'write_report', lambda *args: None)
         arguments = ['check_dataset.py', config, '--out', report, '--workers', 1, *options]
         monkeypatch.setattr('sys.argv', [str(argument) for argument in arguments])
         try:

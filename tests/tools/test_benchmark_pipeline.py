@@ -16,7 +16,9 @@ from projects.kmax.datasets import KMaXAutoAugment
 def tool():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / 'tools')
-        yield importlib.import_module('benchmarks.pipeline')
+        for name in ('pipeline', 'pipeline_speed', 'scenes', 'worker_memory'):
+            importlib.import_module(f'benchmarks.{name}')
+        yield sys.modules['benchmarks']
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +32,7 @@ def folder(tool, tmp_path_factory):
 
 @pytest.fixture
 def dataset(tool, folder):
-    return tool.scenes.build_dataset(tool.CONFIG, folder, crop_size=129)
+    return tool.scenes.build_dataset(tool.pipeline.CONFIG, folder, crop_size=129)
 
 
 @pytest.mark.parametrize('operations', ['none', 'drawn'])
@@ -70,7 +72,11 @@ def test_samples_that_differ_are_noticed(tool, dataset):
 
 def test_time_of_inner_steps_is_not_counted_twice(tool, monkeypatch):
     clock = iter([0, 1, 4, 10])
-    monkeypatch.setattr(tool.pipeline_speed.time, 'process_time', lambda: next(clock))
+    monkeypatch.setattr(
+        importlib.import_module('benchmarks.pipeline_speed').time,
+        'process_time',
+        lambda: next(clock),
+    )
     watch = tool.pipeline_speed.Stopwatch()
     assert watch.timed('outer', lambda: watch.timed('inner', lambda: 7)) == 7
     assert watch.seconds == {'inner': 3, 'outer': 7}
@@ -78,9 +84,11 @@ def test_time_of_inner_steps_is_not_counted_twice(tool, monkeypatch):
 
 def test_memory_of_every_worker_is_measured(tool, folder):
     path = tool.scenes.repeat_annotations(folder, 40)
-    dataset = tool.scenes.build_dataset(tool.CONFIG, folder, path.name, crop_size=65)
+    dataset = tool.scenes.build_dataset(tool.pipeline.CONFIG, folder, path.name, crop_size=65)
     assert len(dataset) == 40
-    points = list(tool.measure_epoch(dataset, workers=2, batch_size=2, samples=40, points=3))
+    points = list(
+        tool.worker_memory.measure_epoch(dataset, workers=2, batch_size=2, samples=40, points=3)
+    )
     assert [count for count, _, _ in points] == [16, 28, 40]
     for _, seconds, memory in points:
         assert seconds > 0 and 0 < memory['Private'] <= memory['Pss'] <= memory['Rss']
@@ -92,9 +100,9 @@ def test_workers_do_not_copy_the_annotations(tool, folder):
     private = []
     for count in (400, 40000):
         path = tool.scenes.repeat_annotations(folder, count)
-        dataset = tool.scenes.build_dataset(tool.CONFIG, folder, path.name, crop_size=65)
+        dataset = tool.scenes.build_dataset(tool.pipeline.CONFIG, folder, path.name, crop_size=65)
         assert not dataset.data_list
-        *_, (_, _, memory) = tool.measure_epoch(dataset, 1, 4, samples=400, points=2)
+        *_, (_, _, memory) = tool.worker_memory.measure_epoch(dataset, 1, 4, samples=400, points=2)
         private.append(memory['Private'])
     assert private[1] - private[0] < 4, f'MiB of a worker: {private}'
 
@@ -102,7 +110,7 @@ def test_workers_do_not_copy_the_annotations(tool, folder):
 def test_arguments_are_checked(tool, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['tool', '--batch-size', '0'])
     with pytest.raises(SystemExit) as error:
-        tool.parse_args()
+        tool.pipeline.parse_args()
     assert error.value.code == 2
     assert '--batch-size must be at least 1' in capsys.readouterr().err
 

@@ -14,15 +14,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import cv2
-import torch
-from mmengine.registry import init_default_scope
-
 from projects.kmax.commands.arguments import config_file
-from projects.kmax.runtime.malloc import keep_freed_memory
-
-from . import pipeline_speed, scenes
-from .worker_memory import measure_epoch
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/datasets/coco_panoptic.py'
 SCENES = 16
@@ -63,6 +55,8 @@ def parse_args() -> argparse.Namespace:
 
 def report_speed(args: argparse.Namespace, folder: Path) -> None:
     """Print the time of every step."""
+    from . import pipeline_speed, scenes
+
     dataset = scenes.build_dataset(args.config, folder, crop_size=args.crop_size)
     milliseconds, comparison = pipeline_speed.measure(dataset, args.pairs)
     print(pipeline_speed.table(milliseconds))
@@ -71,6 +65,9 @@ def report_speed(args: argparse.Namespace, folder: Path) -> None:
 
 def report_memory(args: argparse.Namespace, folder: Path) -> None:
     """Print the memory of a worker over an epoch."""
+    from . import scenes
+    from .worker_memory import measure_epoch
+
     path = scenes.repeat_annotations(folder, args.images)
     try:
         dataset = scenes.build_dataset(args.config, folder, path.name, args.crop_size)
@@ -92,6 +89,14 @@ def report_memory(args: argparse.Namespace, folder: Path) -> None:
 
 def main() -> None:
     args = parse_args()
+    import cv2
+    import torch
+    from mmengine.registry import init_default_scope
+
+    from projects.kmax.runtime.malloc import keep_freed_memory
+
+    from . import scenes
+
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     keep_freed_memory()

@@ -47,12 +47,12 @@ def apply() -> None:
         ImportError: If mmcv is absent, or only a remnant of it is left.
     """
     mmcv_spec = importlib.util.find_spec('mmcv')
-    folders = mmcv_spec and mmcv_spec.submodule_search_locations
-    if mmcv_spec is None or mmcv_spec.origin is None or folders is None:
+    if mmcv_spec is None or mmcv_spec.origin is None:
         raise ImportError(
             'mmcv is not installed, or uninstalling mmcv-lite left only a remnant of it: run "pip '
             f'uninstall mmcv mmcv-lite onedl-mmcv", then "pip install {mmcv_to_install()}"'
         )
+    folders = mmcv_spec.submodule_search_locations
     # Not by importlib.util, which would import mmcv.
     if EXTENSION in sys.modules or PathFinder.find_spec(EXTENSION, folders) is not None:
         return

@@ -6,7 +6,7 @@ Panoptic quality: Kirillov et al., CVPR 2019, arXiv 1801.00868, equation 1.
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..panoptic.id_runs import Overlaps
@@ -21,6 +21,13 @@ class Matches:
     tp: int = 0
     fp: int = 0
     fn: int = 0
+
+    def add(self, other: 'Matches') -> None:
+        """Add those of another image."""
+        self.iou += other.iou
+        self.tp += other.tp
+        self.fp += other.fp
+        self.fn += other.fn
 
     def quality(self) -> dict[str, float]:
         """Return PQ, SQ and RQ, all 0 when the category does not occur."""
@@ -101,8 +108,7 @@ def sum_matches(images: Iterable[Mapping[int, Matches]]) -> dict[int, Matches]:
     totals: dict[int, Matches] = defaultdict(Matches)
     for image in images:
         for category, matches in image.items():
-            pairs = zip(astuple(totals[category]), astuple(matches), strict=True)
-            totals[category] = Matches(*(a + b for a, b in pairs))
+            totals[category].add(matches)
     return dict(totals)
 
 

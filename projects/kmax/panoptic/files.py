@@ -13,6 +13,7 @@ from kmax_deeplab.atomic_file import write_atomically
 
 from .json_files import read_json
 from .local_files import HEADER_BYTES, MAX_BYTES, check_regular, check_size
+from .png_decoding import decode_colors
 
 MAX_ID = 256**3 - 1
 """Largest id a panoptic PNG can hold."""
@@ -98,22 +99,16 @@ def read_panoptic_png(
     described = f'panoptic PNG {path} of {image}'
     try:
         check_regular(path, MAX_BYTES)
-        content = np.frombuffer(get(path, backend_args=backend_args), np.uint8)
-        check_size(content[:HEADER_BYTES].tobytes(), path)
+        content = get(path, backend_args=backend_args)
+        check_size(content[:HEADER_BYTES], path)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{described} does not exist') from error
     except OSError as error:
         raise ValueError(f'{described} cannot be read: {error}') from error
-    colors = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
-    if colors is None:
-        raise ValueError(f'{described} is truncated or not an image')
-    if colors.ndim != 3 or colors.dtype != np.uint8:
-        raise ValueError(
-            f'{described} must have three channels of 8 bits, but has '
-            f'{colors.shape[2] if colors.ndim == 3 else 1} of type {colors.dtype}'
-        )
-    rgba = cv2.cvtColor(colors[..., :3], cv2.COLOR_BGR2RGBA)
-    return rgba.view('<u4')[..., 0] & np.uint32(MAX_ID)
+    ids = decode_colors(content, described).view('<u4')[..., 0]
+    # In place: glibc returns the memory of two arrays side by side to the kernel, again and again.
+    ids &= np.uint32(MAX_ID)
+    return ids
 
 
 def write_panoptic_png(path: Path, ids: NDArray[np.integer], sync: bool = False) -> None:

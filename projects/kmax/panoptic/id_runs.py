@@ -65,9 +65,7 @@ class IdRuns:
 def find_runs(ids: NDArray[np.integer]) -> IdRuns:
     """Find the runs of a map of ids, ``(H, W)``."""
     flat = ids.ravel()
-    begins = np.ones(flat.size, bool)
-    np.not_equal(flat[1:], flat[:-1], out=begins[1:])
-    starts = np.flatnonzero(begins)
+    starts = np.flatnonzero(_begins(flat))
     present, place = np.unique(flat[starts], return_inverse=True)
     lengths = np.diff(starts, append=flat.size)
     return IdRuns(ids.shape, present, place, starts, lengths)
@@ -79,8 +77,7 @@ def count_overlaps(first: NDArray[np.integer], second: NDArray[np.integer]) -> O
         return {}
     a, b = first.ravel(), second.ravel()
     # Neighbours mostly agree: only runs of equal pairs are sorted, not pixels.
-    changes = np.flatnonzero((a[1:] != a[:-1]) | (b[1:] != b[:-1])) + 1
-    starts = np.concatenate([[0], changes])
+    starts = np.flatnonzero(_begins(a, b))
     pairs = (a[starts].astype(np.int64) << 32) | b[starts].astype(np.int64)
     # Few pairs differ: to search them is faster than to let unique invert its sort.
     unique = np.unique(pairs)
@@ -88,3 +85,14 @@ def count_overlaps(first: NDArray[np.integer], second: NDArray[np.integer]) -> O
     counts = np.bincount(run, weights=np.diff(starts, append=a.size)).astype(np.int64)
     keys = zip((unique >> 32).tolist(), (unique & 0xFFFFFFFF).tolist(), strict=True)
     return dict(zip(keys, counts.tolist(), strict=True))
+
+
+def _begins(*maps: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Tell for each pixel of flat maps ``(n,)`` whether one differs from the pixel before."""
+    begins = np.ones(maps[0].size, bool)
+    for index, values in enumerate(maps):
+        if index == 0:
+            np.not_equal(values[1:], values[:-1], out=begins[1:])
+        else:
+            begins[1:] |= values[1:] != values[:-1]
+    return begins

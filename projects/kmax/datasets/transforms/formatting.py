@@ -9,7 +9,7 @@ from mmdet.registry import TRANSFORMS
 from mmengine.structures import InstanceData, PixelData
 
 from ...void import IGNORED_LABEL
-from .arrays import contiguous, count_ids
+from .arrays import contiguous, count_ids, planes
 from .segments import keep_segments
 
 
@@ -42,8 +42,7 @@ class PackKMaXInputs(PackDetInputs):
         ids = results.get('gt_seg_map')
         others = {k: v for k, v in results.items() if k not in ('img', 'gt_seg_map')}
         packed = super().transform(others)
-        planes = np.ascontiguousarray(contiguous(results['img']).transpose(2, 0, 1))
-        packed['inputs'] = torch.from_numpy(planes)
+        packed['inputs'] = torch.from_numpy(planes(results['img']))
         if ids is None:
             return packed
         sample = packed['data_samples']

@@ -10,7 +10,7 @@ from mmdet.registry import TRANSFORMS
 
 from ...resampling import nearest_index
 from ...runtime.values import check_number, check_range, check_size
-from .arrays import with_fourth_channel
+from .arrays import take_grid, with_fourth_channel
 
 EXACT_WARP = int(cv2.__version__.partition('.')[0]) >= 5
 """Earlier ones round positions to 1/32 of a pixel, by which levels change by up to 3."""
@@ -46,11 +46,8 @@ def _interpolate(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def resize_nearest(ids: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize a map ``(h, w)`` to the nearest pixel with aligned corners, halves rounded up."""
-    shrinks = height < ids.shape[0]
-    # First the axis after which less is left to do for the other.
-    for axis, size in ((0, height), (1, width)) if shrinks else ((1, width), (0, height)):
-        ids = ids.take(nearest_index(ids.shape[axis], size), axis=axis)
-    return ids
+    rows, columns = nearest_index(ids.shape[0], height), nearest_index(ids.shape[1], width)
+    return take_grid(ids, rows, columns)
 
 
 def _resize_sample(results: dict, height: int, width: int) -> dict:

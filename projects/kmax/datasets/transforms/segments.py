@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...void import VOID_ID
+from .arrays import replace_ids
 
 
 def keep_segments(ids: NDArray, labels: NDArray, kept: NDArray) -> tuple[NDArray, NDArray]:
@@ -12,4 +13,4 @@ def keep_segments(ids: NDArray, labels: NDArray, kept: NDArray) -> tuple[NDArray
     Takes and returns the id map ``(H, W)``, k for segment k - 1, and the labels ``(n,)``.
     """
     rows = np.append(VOID_ID, np.where(kept, np.cumsum(kept), VOID_ID)).astype(ids.dtype)
-    return rows.take(ids), labels[kept]
+    return replace_ids(ids, rows), labels[kept]
