@@ -284,4 +284,4 @@ def _mean_scores(
     scores = np.ones(count)
     for values in maps:
         scores *= np.bincount(flat, values.ravel(), minlength=count + 1)[1:] / areas
-    return scores.tolist()
+    return [float(score) for score in scores]

@@ -10,8 +10,10 @@ from PIL import ImageFont
 try:
     import matplotlib
     from matplotlib.ft2font import FT2Font
+
+    HAS_MATPLOTLIB = True
 except ImportError:
-    matplotlib = None
+    HAS_MATPLOTLIB = False
 
 
 def load_font(size: int, text: str = '') -> Any:
@@ -21,7 +23,7 @@ def load_font(size: int, text: str = '') -> Any:
     none has all of them, as on machines without Chinese, Japanese or Korean fonts, the best is
     taken, and a warning says so. Without matplotlib it is Pillow's own, which has Latin characters.
     """
-    if matplotlib is None:
+    if not HAS_MATPLOTLIB:
         return ImageFont.load_default(size)
     return _load(_find_font(text), size)
 

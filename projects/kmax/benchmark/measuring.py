@@ -101,9 +101,9 @@ def measure_peak(run: Callable[[], Any], device: str) -> float | None:
         Path('/proc/self/clear_refs').write_text('5')
     except OSError:
         return None
-    before = _memory('VmRSS')
+    held = _memory('VmRSS')
     run()
-    return _memory('VmHWM') - before
+    return _memory('VmHWM') - held
 
 
 def live_peak(run: Callable[[], Any]) -> float:
