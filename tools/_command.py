@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 try:
     from kmax_deeplab import register
     from kmax_deeplab.cli import run
+    from kmax_deeplab.errors import report
 except ImportError as error:  # Two copies of the package.
     print(f'{Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
     raise SystemExit(2) from None
@@ -18,5 +19,8 @@ __all__ = ['benchmark', 'run']
 
 def benchmark(name: str) -> None:
     """Run a benchmark, of which only a clone has any."""
-    register()
-    import_module(f'benchmarks.{name}').main()
+    try:
+        register()
+        import_module(f'benchmarks.{name}').main()
+    except Exception as error:
+        raise SystemExit(report(error, Path(sys.argv[0]).name)) from None

@@ -28,12 +28,18 @@ class Finder:
         """Return where an awaited module is, as ``sys.meta_path`` asks; None for all others."""
         if name not in AFTER and name not in AROUND:
             return None
-        others = [finder for finder in sys.meta_path if finder is not Finder]
+        # One of an earlier import of this package would ask this one again.
+        others = [finder for finder in sys.meta_path if _name(finder) != _name(Finder)]
         found = (other.find_spec(name, path, target) for other in others)
         spec = next((spec for spec in found if spec is not None), None)
         if spec is not None and spec.loader is not None:
             _hook(spec.loader, name)
         return spec
+
+
+def _name(finder: Any) -> tuple[str, str]:
+    kind = finder if isinstance(finder, type) else type(finder)
+    return kind.__module__, kind.__qualname__
 
 
 def _hook(loader: Any, name: str) -> None:

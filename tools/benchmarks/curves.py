@@ -1,8 +1,8 @@
 """Measure how time and memory grow: with the input's size, queries, masks and the batch.
 
 ``python tools/benchmark_curves.py --picture curves.png --json curves.json`` varies one of them at a
-time. Beside what is measured stands what the arithmetic predicts: multiply-adds for the time, the
-tensors alive at once for the memory.
+time. Beside the time stand the multiply-adds, beside the memory of the process the tensors alive at
+once, and beside both of a series of sizes or batches the growth of the pixels.
 """
 
 import json
@@ -88,8 +88,10 @@ def measure(contestant: Any, value: int, runs: int) -> Point:
     contestant.run()
     peak = measure_peak(contestant.run, 'cpu')
     live = live_peak(contestant.run)
+    if not contestant.conditions.train:
+        # The counter follows gradients, which there are none of.
+        contestant.model.requires_grad_(False)
     with FlopCounterMode(display=False) as counter:
-        contestant.model.requires_grad_(contestant.conditions.train)
         contestant.run()
     timing = alternate({'ours': contestant.run}, runs)['ours'].summary()
     return Point(value, timing['cpu_s'], counter.get_total_flops() / 2e9, peak, live)
@@ -110,7 +112,11 @@ def draw(found: dict[str, list[Point]], path: Path) -> None:
         time.plot(values, [scale * p.gmacs for p in points], '--', label='as multiply-adds')
         if points[0].peak_mib is not None:
             memory.plot(values, [p.peak_mib for p in points], 'o-', label='process, MiB')
-        memory.plot(values, [p.live_mib for p in points], '--', label='tensors alive, MiB')
+        memory.plot(values, [p.live_mib for p in points], 's-', label='tensors alive, MiB')
+        if name.endswith(('size', 'batch')):
+            power = 2 if name.endswith('size') else 1
+            pixels = [(value / values[-1]) ** power for value in values]
+            memory.plot(values, [points[-1].live_mib * p for p in pixels], '--', label='as pixels')
         time.set_title(SERIES[name][0], fontsize=9)
         for ax in (time, memory):
             ax.set(ylim=(0, None), xlim=(0, None))

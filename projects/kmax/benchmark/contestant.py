@@ -36,6 +36,7 @@ class Contestant:
         model: A panoptic model of mmdet, on its device.
         conditions: The work.
         scenes: The images of a batch.
+        samples: Their data samples, which runs copy.
         optimizer: For training, mmengine's wrapper of the optimiser.
         identity: What only models of one class with the same weights have in common.
     """
@@ -44,6 +45,7 @@ class Contestant:
     model: Any
     conditions: Conditions
     scenes: list[Scene]
+    samples: SampleList
     optimizer: Any = None
     identity: Any = None
 
@@ -68,6 +70,11 @@ class Contestant:
         torch.manual_seed(0)
         model = MODELS.build(settings)
         check_kind(model, config.filename)
+        if conditions.end_to_end and weights is None and not hasattr(model, 'panoptic_head'):
+            raise ValueError(
+                f'{config.filename} is the config of {type(model).__name__}, which merges regions: '
+                'with --end-to-end it needs a checkpoint, to find any'
+            )
         model.init_weights()
         if weights is not None:
             tensors = read_weights(weights)
@@ -77,7 +84,8 @@ class Contestant:
         fusion = model.panoptic_fusion_head
         counts = fusion.num_things_classes, fusion.num_stuff_classes
         scenes = [Scene.draw(conditions, *counts, seed) for seed in range(conditions.batch)]
-        contestant = cls(name, model, conditions, scenes)
+        samples = [scene.sample() for scene in scenes]
+        contestant = cls(name, model, conditions, scenes, samples)
         if weights is None:
             contestant._let_norms_see()
         contestant.identity = (
@@ -109,7 +117,12 @@ class Contestant:
         with self.conditions.precision():
             if self._head is None:
                 return self.model(images, samples, mode='tensor')
-            return self._head.predict(self.model.extract_feat(images), samples)
+            features = self.model.extract_feat(images)
+            if isinstance(self.model, KMaXDeepLab):
+                return self._head.predict(features, samples)
+            # What others call predict brings the masks to the input's size, too.
+            classes, masks = self._head(features, samples)
+            return classes[-1], masks[-1]
 
     @torch.no_grad()
     def maps(self) -> list[Tensor]:
@@ -191,7 +204,7 @@ class Contestant:
     def _data(self) -> dict:
         return dict(
             inputs=[scene.image for scene in self.scenes],
-            data_samples=[scene.sample() for scene in self.scenes],
+            data_samples=[sample.new() for sample in self.samples],
         )
 
     def _normalised(self) -> tuple[Tensor, SampleList]:

@@ -82,9 +82,9 @@ class Scene:
             return sample
         masks = (self.ids == torch.arange(1, len(self.labels) + 1)[:, None, None]).numpy()
         is_thing = (self.labels < self.num_things).numpy()
+        things = BitmapMasks(masks[is_thing].astype(np.uint8), *self.ids.shape)
         sample.gt_instances = InstanceData(
-            labels=self.labels[is_thing],
-            masks=BitmapMasks(masks[is_thing].astype(np.uint8), *self.ids.shape),
+            labels=self.labels[is_thing], masks=things, bboxes=things.get_bboxes('hbox').tensor
         )
         semantic = torch.cat([torch.tensor([IGNORED_LABEL]), self.labels])[self.ids]
         sample.gt_sem_seg = PixelData(sem_seg=semantic[None])

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from ..models import KMaXHead
+
 Place = tuple[Any, str]
 """An object and the name of its method."""
 
@@ -103,6 +105,10 @@ def stages_of(model: nn.Module) -> dict[Place, str]:
         for method in ('predict', 'loss'):
             if hasattr(named.get(path), method):
                 places[named[path], method] = stage
+    head = named.get('panoptic_head')
+    if head is not None and not isinstance(head, KMaXHead):
+        # Its predict calls it, and brings the masks to the input's size.
+        places[head, 'forward'], places[head, 'predict'] = HEADS['panoptic_head'], MERGE
     if 'panoptic_fusion_head' in named:
         places[named['panoptic_fusion_head'], 'predict'] = MERGE
     return places

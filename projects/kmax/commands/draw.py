@@ -34,8 +34,10 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     args = parse_args(argv, prog)
     from mmdet.apis import init_detector
 
+    from ..runtime.malloc import keep_freed_memory
     from ..visualization.comparison import write_comparisons
 
+    keep_freed_memory()
     cfg = read_config(args, 'model', 'test_dataloader.dataset')
     model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options={})
     files = write_comparisons(model, args.out_dir, args.num, show_progress)

@@ -104,7 +104,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     from mmdet.apis import init_detector
 
     from ..pseudo_labels.labelling import label_images
+    from ..runtime.malloc import keep_freed_memory
 
+    keep_freed_memory()
     cfg = read_config(args, 'model', 'test_dataloader.dataset')
     with warnings.catch_warnings():
         # Refused below.

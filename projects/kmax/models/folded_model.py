@@ -3,7 +3,7 @@
 import copy
 from typing import Any, Self
 
-from .layers.folding import choose_kernels, fold_norms
+from .layers.folding import fold_norms
 
 
 class MakesFolded:
@@ -20,7 +20,6 @@ class MakesFolded:
         model: Any = copy.deepcopy(self)
         model.eval()
         fold_norms(model)
-        choose_kernels(model)  # Those that took in a norm are plain again.
         model.is_folded = True
         return model
 

@@ -30,7 +30,7 @@ def decode_colors(content: bytes, described: str) -> NDArray[Any]:
     Raises:
         ValueError: When it cannot be decoded or has not three channels of 8 bits.
     """
-    rgb = _decode_fast(content)
+    rgb = _decode_fast(bytes(content))
     if rgb is not None:
         return cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)
     encoded = np.frombuffer(content, np.uint8)

@@ -3,6 +3,9 @@
 import cv2
 import numpy as np
 
+OF_OPENCV = (np.uint8, np.int16, np.int32, np.float32)
+"""Types that its look-up tables keep."""
+
 
 def with_fourth_channel(image: np.ndarray) -> np.ndarray:
     """Return an image ``(H, W, 3)`` with a fourth channel of any content, ``(H, W, 4)``.
@@ -56,18 +59,20 @@ def planes(image: np.ndarray) -> np.ndarray:
 def cover(target: np.ndarray, source: np.ndarray, mask: np.ndarray) -> None:
     """Put the pixels of an image where a uint8 mask ``(H, W)`` is not 0, in place.
 
-    Both images, ``(H, W)`` or ``(H, W, C)``, are contiguous. As one channel of ``W * C`` columns
+    Both images, ``(H, W)`` or ``(H, W, C)``, are contiguous and of one type. As one channel of ``W * C`` columns
     they are masked by vector instructions, which OpenCV has not for three channels.
     """
     if target.ndim == 3:
         mask = cv2.merge([mask] * target.shape[2])
     columns = mask.reshape(len(mask), -1)
+    if source.dtype != target.dtype:
+        raise TypeError(f'an image of {source.dtype} cannot be put into one of {target.dtype}')
     cv2.copyTo(source.reshape(columns.shape), columns, target.reshape(columns.shape))
 
 
 def replace_ids(ids: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return a map ``(H, W)`` with other values, ``(n,)``, in the places of its ids 0 ... n - 1."""
-    if len(values) > 256 or not ids.size:
+    if len(values) > 256 or not ids.size or values.dtype not in OF_OPENCV:
         return values.take(ids)
     table = np.zeros((1, 256), values.dtype)
     table[0, : len(values)] = values

@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-from torch import Tensor, is_grad_enabled, nn
+import torch
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
@@ -16,7 +17,8 @@ def recompute(function: Any, *args: Any) -> Any:
     Results and gradients are those of the plain call, and so are the running statistics of batch
     norms, which torch's own checkpointing would update a second time.
     """
-    if not is_grad_enabled():
+    # A compiler decides itself what to keep.
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return function(*args)
     module = function if isinstance(function, nn.Module) else function.__self__
     contexts = partial(_contexts, module)
@@ -42,7 +44,9 @@ def _kept_statistics(module: nn.Module) -> Iterator[None]:
     norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
     settings = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+        # Without a momentum it is 0 already, as there is no count.
+        norm.momentum = None if norm.momentum is None else 0.0
+        norm.num_batches_tracked = None
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
+from mmcv.cnn.bricks.wrappers import Conv2d as MMCVConv2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -12,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 TINY = 1e-20
 """Stands for a factor of 0 that divides; what it multiplies vanishes all the same."""
 
+PLAIN = (nn.Conv2d, MMCVConv2d)
 MIN_PRODUCTS = 2**25
 """Multiply-adds of a convolution beyond which the choice of a kernel gains more than it costs."""
 
@@ -91,7 +93,8 @@ def choose_kernels(module: nn.Module) -> None:
     """Let the 1x1 convolutions of a model choose their kernel, in place."""
     for parent in list(module.modules()):
         for name, conv in list(parent.named_children()):
-            if isinstance(conv, nn.Conv2d) and conv.groups == 1:
+            # Other kinds, as those that standardise their weights, compute something else.
+            if type(conv) in PLAIN and conv.groups == 1:
                 if set(conv.kernel_size) == set(conv.stride) == {1} and not any(conv.padding):
                     setattr(parent, name, PointwiseConv2d.like(conv))
 

@@ -69,7 +69,8 @@ class DepthwiseSeparableConv(nn.Module):
 
 
 def _is_worthwhile(norm: nn.Module, x: Tensor) -> bool:
-    is_plain = type(norm) is nn.BatchNorm2d and norm.training and norm.momentum is not None
+    is_plain = type(norm) is nn.BatchNorm2d and norm.training and norm.affine
+    is_plain = is_plain and norm.momentum is not None
     # A compiler decides itself what to keep.
     return is_plain and x.numel() >= WORTHWHILE and not torch.compiler.is_compiling()
 
