@@ -128,7 +128,7 @@ def test_losses_have_no_graph_breaks(model, monkeypatch):
 
 @pytest.mark.slow
 def test_a_compiled_model_trains_and_predicts_as_the_plain_one(model):
-    """Takes 5 to 15 minutes on one core, by its load, when torch has no compiled code in its cache."""
+    """Takes 5 to 15 minutes on one core when torch has no compiled code in its cache."""
     data = batch(2, 3)
     model.train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
