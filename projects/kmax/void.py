@@ -16,17 +16,12 @@ predictions in files                    ``VOID_ID`` again; a segment has its val
 
 from typing import Any
 
-INSTANCE_OFFSET = 1000
-"""What mmdet multiplies instances by; of its own name for it, half of mmdet would be imported."""
+from kmax_deeplab.panoptic_values import IGNORED_LABEL, INSTANCE_OFFSET, VOID_ID
 
-VOID_ID = 0
-"""Id of void pixels in panoptic PNGs and in maps of ids."""
+__all__ = ['IGNORED_LABEL', 'INSTANCE_OFFSET', 'MAX_CLASSES', 'VOID_ID', 'is_void']
 
 MAX_CLASSES = INSTANCE_OFFSET - 1
 """The most classes that ``label + 1000 * instance`` can tell apart, with void as one more."""
-
-IGNORED_LABEL = 255
-"""Label of void pixels in semantic maps."""
 
 
 def is_void(panoptic: Any, num_classes: int) -> Any:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kmax_deeplab.id_runs import find_runs
 from projects.kmax.panoptic.comparison import find_pixel_faults
 from projects.kmax.panoptic.files import (
     MAX_ID,
@@ -11,7 +12,6 @@ from projects.kmax.panoptic.files import (
     write_panoptic_json,
     write_panoptic_png,
 )
-from projects.kmax.panoptic.id_runs import find_runs
 from projects.kmax.panoptic.records import COMPARED_FIELDS, find_record_faults, usable_records
 from projects.kmax.panoptic.segments import measure_segments, measures_of, parse_segments
 from projects.kmax.void import VOID_ID

@@ -7,12 +7,13 @@ from mmdet.apis import init_detector
 from mmdet.registry import DATASETS
 from mmengine.config import Config
 
-from projects.kmax.visualization.clusters import assign_pixels, draw_clusters, upsample_nearest
-from projects.kmax.visualization.colors import cluster_palette, instance_color
+from kmax_deeplab.pictures.clusters import draw_clusters, upsample_nearest
+from kmax_deeplab.pictures.colors import cluster_palette, instance_color
+from projects.kmax.visualization.samples import assign_pixels
 from projects.kmax.visualization.comparison import load_ground_truth, write_comparisons
-from projects.kmax.visualization.drawing import draw_segments, write_names
-from projects.kmax.visualization.panels import Panel, compose_sheet, fit
-from projects.kmax.visualization.segments import Segments
+from kmax_deeplab.pictures.drawing import draw_segments, write_names
+from kmax_deeplab.pictures.panels import Panel, compose_sheet, fit
+from kmax_deeplab.pictures.segments import Segments
 
 
 def test_panoptic_map_round_trip():

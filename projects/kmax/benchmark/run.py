@@ -95,7 +95,9 @@ def run_benchmark(
         entries[PLAIN] = ours, conditions.plain
     if peer is not None:
         entries[PEER] = peer, conditions
-    contestants, figures, differences = {}, {}, {}
+    contestants: dict[str, Contestant] = {}
+    figures: dict[str, dict[str, Any]] = {}
+    differences: dict[str, Difference] = {}
     for name, (entry, own_conditions) in entries.items():
         progress(f'building {name}')
         contestant = Contestant.build(name, entry.config, own_conditions, entry.weights)

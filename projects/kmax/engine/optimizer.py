@@ -78,10 +78,12 @@ class KMaXAdamW(Optimizer):
         root = (1 - beta2 ** group['step']) ** 0.5
         # torch's kernel divides the root of the second moment by this one before it adds epsilon.
         step = torch.full((), float(group['step']), device=params[0].device)
-        torch._fused_adamw_(
+        moments: Any = ([state[name] for state in states] for name in MOMENTS)
+        update: Any = torch._fused_adamw_
+        update(
             params,
             grads,
-            *([state[name] for state in states] for name in MOMENTS),
+            *moments,
             [],
             [step] * len(params),
             lr=group['lr'],

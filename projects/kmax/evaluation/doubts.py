@@ -7,9 +7,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from kmax_deeplab.id_runs import Overlaps
+
 from ..panoptic.comparison import find_count_faults
 from ..panoptic.faults import FaultKind
-from ..panoptic.id_runs import Overlaps
 
 
 class Doubts:

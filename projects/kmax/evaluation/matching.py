@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..panoptic.id_runs import Overlaps
+from kmax_deeplab.id_runs import Overlaps
+
 from ..void import VOID_ID
 
 

@@ -13,9 +13,9 @@ from mmdet.registry import METRICS
 from mmengine.logging import MMLogger
 from numpy.typing import NDArray
 
+from kmax_deeplab.id_runs import Overlaps, count_overlaps
 from kmax_deeplab.paths import refuse_shared_names
 
-from ..panoptic.id_runs import Overlaps, count_overlaps
 from ..panoptic.segments import measure_segments, prediction_ids
 from ..void import is_void
 from .annotated_metric import AnnotatedMetric

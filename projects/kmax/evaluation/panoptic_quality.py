@@ -4,11 +4,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kmax_deeplab.id_runs import count_overlaps
+
 from ..panoptic.categories import find_category_faults
 from ..panoptic.comparison import find_id_faults
 from ..panoptic.faults import refuse
 from ..panoptic.files import read_panoptic_json, read_panoptic_png
-from ..panoptic.id_runs import count_overlaps
 from ..panoptic.records import COMPARED_FIELDS, find_segment_faults, index_annotations
 from .doubts import Doubts
 from .matching import Matches, match_segments, sum_matches, summarise

@@ -7,7 +7,8 @@ from typing import Any
 
 from mmdet.registry import METRICS
 
-from ..panoptic.id_runs import Overlaps
+from kmax_deeplab.id_runs import Overlaps
+
 from ..void import VOID_ID
 from .annotated_metric import AnnotatedMetric
 from .matching import Matches, match_segments, sum_matches, summarise

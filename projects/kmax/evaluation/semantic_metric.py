@@ -9,7 +9,8 @@ import torch
 from mmdet.registry import METRICS
 from numpy.typing import NDArray
 
-from ..panoptic.id_runs import count_overlaps
+from kmax_deeplab.id_runs import count_overlaps
+
 from .annotated_metric import AnnotatedMetric
 from .image_metric import known_label
 from .semantic import summarise_areas

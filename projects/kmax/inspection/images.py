@@ -7,11 +7,12 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.fileio import get
 from numpy.typing import NDArray
 
+from kmax_deeplab.id_runs import find_runs
+
 from ..datasets.reading_errors import naming_image
 from ..panoptic.comparison import find_pixel_faults, find_size_faults
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.files import read_panoptic_png
-from ..panoptic.id_runs import find_runs
 from ..panoptic.leaks import digest
 from ..void import VOID_ID
 

@@ -7,11 +7,12 @@ import mmcv
 import numpy as np
 from mmdet.visualization.palette import get_palette
 
+from kmax_deeplab.id_runs import find_runs
+from kmax_deeplab.pictures.drawing import draw_segments
+from kmax_deeplab.pictures.panels import fit
+from kmax_deeplab.pictures.segments import Segments
+
 from ..panoptic.files import read_panoptic_png
-from ..panoptic.id_runs import find_runs
-from ..visualization.drawing import draw_segments
-from ..visualization.panels import fit
-from ..visualization.segments import Segments
 from ..void import VOID_ID
 from .annotations import Annotations
 from .datasets import DatasetReport

@@ -3,12 +3,10 @@
 import copy
 from typing import Any, Self
 
-from torch import nn
-
 from .layers.folding import choose_kernels, fold_norms
 
 
-class MakesFolded(nn.Module):
+class MakesFolded:
     """Part of a model that can be folded; comes before the class of OpenMMLab."""
 
     is_folded = False
@@ -19,7 +17,8 @@ class MakesFolded(nn.Module):
         Its results are those of this model but for rounding. It neither trains nor makes a
         checkpoint.
         """
-        model = copy.deepcopy(self).eval()
+        model: Any = copy.deepcopy(self)
+        model.eval()
         fold_norms(model)
         choose_kernels(model)  # Those that took in a norm are plain again.
         model.is_folded = True
@@ -29,7 +28,8 @@ class MakesFolded(nn.Module):
         """Set the mode; a folded model only predicts."""
         if mode and self.is_folded:
             raise RuntimeError('a folded model only predicts: train the model that it was made of')
-        return super().train(mode)
+        module: Any = super()
+        return module.train(mode)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Return the weights; those of a folded model would not fit any config."""
@@ -37,4 +37,5 @@ class MakesFolded(nn.Module):
             raise RuntimeError(
                 'a folded model makes no checkpoint: save the model that it was made of'
             )
-        return super().state_dict(*args, **kwargs)
+        module: Any = super()
+        return module.state_dict(*args, **kwargs)

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kmax_deeplab.id_runs import IdRuns
+
 from ..void import VOID_ID
 from .faults import Fault, FaultKind
-from .id_runs import IdRuns
 
 BBOX_TOLERANCE = 1
 

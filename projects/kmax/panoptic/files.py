@@ -5,18 +5,23 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kmax_deeplab.atomic_file import write_atomically
+from kmax_deeplab.panoptic_png import MAX_ID, write_panoptic_png
 
 from .json_files import read_json
 from .local_files import HEADER_BYTES, MAX_BYTES, check_regular, check_size
 from .png_decoding import decode_colors
 
-MAX_ID = 256**3 - 1
-"""Largest id a panoptic PNG can hold."""
+__all__ = [
+    'MAX_ID',
+    'read_panoptic_json',
+    'read_panoptic_png',
+    'write_panoptic_json',
+    'write_panoptic_png',
+]
 
 
 def read_panoptic_json(
@@ -109,16 +114,3 @@ def read_panoptic_png(
     # In place: glibc returns the memory of two arrays side by side to the kernel, again and again.
     ids &= np.uint32(MAX_ID)
     return ids
-
-
-def write_panoptic_png(path: Path, ids: NDArray[np.integer], sync: bool = False) -> None:
-    """Write ids ``(H, W)`` up to ``MAX_ID``; the file appears whole or not at all.
-
-    Args:
-        path: The file.
-        ids: Id of each pixel.
-        sync: Whether to wait until it is on the disk.
-    """
-    colors = np.ascontiguousarray(ids, dtype='<u4').view(np.uint8).reshape(*ids.shape, 4)
-    _, encoded = cv2.imencode('.png', cv2.cvtColor(colors, cv2.COLOR_RGBA2BGR))
-    write_atomically(path, encoded.tobytes(), sync)

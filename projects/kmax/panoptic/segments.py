@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmax_deeplab.id_runs import find_runs
+
 from ..void import VOID_ID
-from .id_runs import find_runs
 
 
 def segment_info(

@@ -33,7 +33,7 @@ class _TimedIterator(_MultiProcessingDataLoaderIter):
         except (OSError, EOFError) as error:
             # A worker that dies while it hands a tensor over takes its socket along.
             ends = {worker.sentinel: worker.pid for worker in self._workers}
-            dead = multiprocessing.connection.wait(ends, SECONDS_TO_DIE)
+            dead: list[Any] = multiprocessing.connection.wait(ends, SECONDS_TO_DIE)
             if not dead:
                 raise
             raise RuntimeError(

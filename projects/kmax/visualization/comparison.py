@@ -14,13 +14,14 @@ from mmengine.dataset import BaseDataset, Compose, pseudo_collate
 
 from kmax_deeplab.atomic_file import write_atomically
 from kmax_deeplab.paths import distinct_names, place_within, refuse_replacing
+from kmax_deeplab.pictures.clusters import draw_clusters, upsample_nearest
+from kmax_deeplab.pictures.drawing import draw_segments
+from kmax_deeplab.pictures.panels import Panel, compose_sheet, fit
+from kmax_deeplab.pictures.segments import Segments
 
 from ..panoptic.local_files import check_image
 from ..parallel import Progress
-from .clusters import assign_pixels, draw_clusters, upsample_nearest
-from .drawing import draw_segments
-from .panels import Panel, compose_sheet, fit
-from .segments import Segments
+from .samples import annotated_segments, assign_pixels
 
 PANEL_SIZE = 480
 
@@ -30,7 +31,7 @@ def load_ground_truth(dataset: BaseDataset, index: int) -> Segments:
     pipeline = Compose(
         [dict(type='LoadImageFromFile'), dict(type='LoadPanopticIds'), dict(type='PackKMaXInputs')]
     )
-    return Segments.from_ground_truth(pipeline(dataset.get_data_info(index))['data_samples'])
+    return annotated_segments(pipeline(dataset.get_data_info(index))['data_samples'])
 
 
 def _count(segments: Segments) -> str:

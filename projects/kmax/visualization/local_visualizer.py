@@ -12,9 +12,10 @@ from mmengine.structures import PixelData
 
 from kmax_deeplab.atomic_file import write_staged
 from kmax_deeplab.paths import refuse_replacing
+from kmax_deeplab.pictures.drawing import draw_segments, enlarge
+from kmax_deeplab.pictures.segments import Segments
 
-from .drawing import draw_segments, enlarge
-from .segments import Segments, to_numpy
+from .samples import annotated_segments, to_numpy
 
 
 @VISUALIZERS.register_module()
@@ -80,6 +81,6 @@ def _drawable(sample: DetDataSample, num_classes: int) -> DetDataSample:
             if (field := f'{side}_{kind}') in sample:
                 setattr(drawable, field, getattr(sample, field))
     if 'gt_segments' in sample and 'gt_panoptic_seg' in sample:
-        panoptic_map = Segments.from_ground_truth(sample).to_panoptic(num_classes)
+        panoptic_map = annotated_segments(sample).to_panoptic(num_classes)
         drawable.gt_panoptic_seg = PixelData(sem_seg=panoptic_map[None])
     return drawable

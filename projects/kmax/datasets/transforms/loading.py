@@ -5,10 +5,11 @@ from mmcv.transforms import BaseTransform
 from mmdet.registry import TRANSFORMS
 from numpy.typing import NDArray
 
+from kmax_deeplab.id_runs import find_runs
+
 from ...panoptic.comparison import find_pixel_faults, find_size_faults
 from ...panoptic.faults import refuse
 from ...panoptic.files import read_panoptic_png
-from ...panoptic.id_runs import find_runs
 from ...void import VOID_ID
 
 

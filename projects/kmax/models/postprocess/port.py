@@ -1,5 +1,6 @@
 """The port's post-processing: everything is decided at the size of the output."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,16 +39,17 @@ def port_results(image: ImagePrediction) -> dict:
     score, label = class_probs.max(-1)
     sure = (score > image.class_threshold(label, score.dtype)) & cfg.panoptic_on
     pairs = _Pairs.best(class_probs, cfg.max_per_image if cfg.instance_on else 0)
-    listed = np.unique(*fetch(pairs.query)) if cfg.instance_on else np.empty(0, np.int64)
+    listed = np.unique(fetch(pairs.query)[0]) if cfg.instance_on else np.empty(0, np.int64)
     query = np.union1d(queries_to_look_at(sure), listed)
     view = _full_resolution(image, class_probs, query, listed)
     mask_scores = view.mass / view.areas.clamp(min=1)
     maps = PanopticMaps(semantic=view.semantic)
     total = sum_logits(image.cls_logits, image.mask_logits)
-    *found, pixels, total_on_host = fetch(score, label, sure, mask_scores, view.sets.pixels, total)
-    refuse_infinite(float(total_on_host), image.name)
+    found = fetch(score, label, sure, mask_scores, view.sets.pixels, total)
+    pixels = found[-2]
+    refuse_infinite(float(found[-1]), image.name)
     if cfg.panoptic_on:
-        candidates = _Candidates.select(*found, query, cfg)
+        candidates = _Candidates.select(found[:4], query, cfg)
         maps.segments = _segments(image, candidates, pixels, view)
     results = pack_maps(maps, cfg)
     if cfg.instance_on:
@@ -98,15 +100,17 @@ class _Candidates:
 
     @classmethod
     def select(
-        cls,
-        scores: NDArray,
-        labels: NDArray,
-        sure: NDArray,
-        mask_scores: NDArray,
-        looked_at: NDArray,
-        cfg: PostprocessConfig,
+        cls, found: Sequence[NDArray], looked_at: NDArray, cfg: PostprocessConfig
     ) -> '_Candidates':
-        """Select what is sure of all queries ``(N,)``; mask scores are of those looked at."""
+        """Select what is sure enough.
+
+        Args:
+            found: Class probability ``(N,)`` of each query, its class, whether it is sure, and the
+                mask score of each query looked at.
+            looked_at: Those queries.
+            cfg: Exponents of the ranking.
+        """
+        scores, labels, sure, mask_scores = found
         query = np.flatnonzero(sure)
         place = np.searchsorted(looked_at, query)
         ranking = scores[query] ** cfg.reorder_class_weight

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..void import VOID_ID
+from ..panoptic_values import VOID_ID
 from .colors import VOID_COLOR, Color, instance_color
 from .fonts import load_font
 from .segments import Segments
@@ -51,7 +51,11 @@ def find_contours(ids: np.ndarray, width: int) -> np.ndarray:
 
 
 def paint_segments(
-    image: np.ndarray, segments: Segments, palette: Sequence[Color], grey_void: bool = False
+    image: np.ndarray,
+    segments: Segments,
+    palette: Sequence[Color],
+    grey_void: bool = False,
+    opacity: float = FILL,
 ) -> np.ndarray:
     """Blend segments in the colours of their classes over an RGB image of their size ``(H, W, 3)``.
 
@@ -59,7 +63,7 @@ def paint_segments(
     """
     colors = np.vstack([[VOID_COLOR], segment_colors(segments.labels, palette)])
     overlay = colors[segments.ids].astype(np.float32)
-    painted = np.rint(FILL * overlay + (1 - FILL) * image).astype(np.uint8)
+    painted = np.rint(opacity * overlay + (1 - opacity) * image).astype(np.uint8)
     width = max(1, round(min(image.shape[:2]) / 600))
     painted[find_contours(segments.ids, width)] = CONTOUR
     if not grey_void:

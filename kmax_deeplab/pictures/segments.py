@@ -1,18 +1,11 @@
-"""One form for the ground truth and the prediction of an image, ready to be drawn."""
+"""Segments of an image, ready to be drawn."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-import torch
-from mmdet.evaluation import INSTANCE_OFFSET
-from mmdet.structures import DetDataSample
 
-
-def to_numpy(array: Any) -> np.ndarray:
-    """Return a tensor on any device, or what is an array already, as an array."""
-    return array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+from ..panoptic_values import INSTANCE_OFFSET
 
 
 @dataclass
@@ -38,15 +31,6 @@ class Segments:
         known = labels < num_classes
         renumber = np.where(known, np.cumsum(known), 0).astype(np.int32)
         return cls(renumber[inverse.reshape(panoptic.shape)], labels[known].tolist())
-
-    @classmethod
-    def from_ground_truth(cls, sample: DetDataSample) -> 'Segments':
-        """Read ``gt_panoptic_seg.ids`` and ``gt_segments.labels``, without the padding."""
-        ids = sample.gt_panoptic_seg.ids
-        whole = tuple(ids.shape[-2:]) == tuple(sample.ori_shape)
-        height, width = sample.ori_shape if whole else sample.img_shape
-        ids = to_numpy(ids[0, :height, :width])
-        return cls(ids.astype(np.int32), sample.gt_segments.labels.tolist())
 
     def to_panoptic(self, num_classes: int) -> np.ndarray:
         """Return the ``(H, W)`` int32 map that :meth:`from_panoptic` reads."""

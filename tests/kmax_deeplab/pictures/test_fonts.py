@@ -5,8 +5,8 @@ import pytest
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw
 
-from projects.kmax.visualization import fonts
-from projects.kmax.visualization.fonts import load_font
+from kmax_deeplab.pictures import fonts
+from kmax_deeplab.pictures.fonts import load_font
 
 
 @pytest.fixture(autouse=True)

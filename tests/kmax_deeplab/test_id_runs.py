@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from kmax_deeplab.id_runs import find_runs
 from projects.kmax.panoptic.files import MAX_ID
-from projects.kmax.panoptic.id_runs import find_runs
 
 
 @pytest.mark.parametrize('shape', [(1, 1), (1, 7), (9, 1), (40, 60)], ids=str)

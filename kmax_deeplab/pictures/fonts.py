@@ -3,19 +3,28 @@
 import warnings
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-import matplotlib
-from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 
+try:
+    import matplotlib
+    from matplotlib.ft2font import FT2Font
 
-def load_font(size: int, text: str = '') -> ImageFont.FreeTypeFont:
+    HAS_MATPLOTLIB = True
+except ImportError:
+    HAS_MATPLOTLIB = False
+
+
+def load_font(size: int, text: str = '') -> Any:
     """Load a font with the characters of a text, ``size`` pixels high.
 
     It is the DejaVu font that matplotlib ships where that suffices, else one of the system's. Where
     none has all of them, as on machines without Chinese, Japanese or Korean fonts, the best is
-    taken, and a warning says so.
+    taken, and a warning says so. Without matplotlib it is Pillow's own, which has Latin characters.
     """
+    if not HAS_MATPLOTLIB:
+        return ImageFont.load_default(size)
     return _load(_find_font(text), size)
 
 

@@ -2,16 +2,10 @@
 
 import cv2
 import numpy as np
-from torch import Tensor
 
 from .colors import cluster_palette
 
 FILL = 0.8
-
-
-def assign_pixels(mask_logits: Tensor) -> np.ndarray:
-    """Return each pixel's centre ``(h, w)`` by its logits ``(N, h, w)`` (kMaX-DeepLab, eq. 5)."""
-    return mask_logits.argmax(0).cpu().numpy()
 
 
 def upsample_nearest(

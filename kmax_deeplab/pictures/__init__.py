@@ -1,0 +1,1 @@
+"""Drawing of results: numpy, OpenCV and Pillow only."""

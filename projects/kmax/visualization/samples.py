@@ -1,0 +1,29 @@
+"""What data samples and networks hold, as arrays to be drawn."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from torch import Tensor
+
+from kmax_deeplab.pictures.segments import Segments
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """Return a tensor on any device, or what is an array already, as an array."""
+    return array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+
+
+def annotated_segments(sample: DetDataSample) -> Segments:
+    """Read ``gt_panoptic_seg.ids`` and ``gt_segments.labels``, without the padding."""
+    ids = sample.gt_panoptic_seg.ids
+    whole = tuple(ids.shape[-2:]) == tuple(sample.ori_shape)
+    height, width = sample.ori_shape if whole else sample.img_shape
+    ids = to_numpy(ids[0, :height, :width])
+    return Segments(ids.astype(np.int32), sample.gt_segments.labels.tolist())
+
+
+def assign_pixels(mask_logits: Tensor) -> np.ndarray:
+    """Return each pixel's centre ``(h, w)`` by its logits ``(N, h, w)`` (kMaX-DeepLab, eq. 5)."""
+    return mask_logits.argmax(0).cpu().numpy()
