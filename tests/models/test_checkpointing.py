@@ -5,6 +5,7 @@ import torch
 from helpers import build_model, panoptic_sample
 from torch import nn
 
+from projects.kmax.models import kmax_head
 from projects.kmax.models.layers import RecomputedSequential, recompute
 
 AXIAL = dict(type='AxialResNet', stem_channels=(8, 8, 8), channels=(8, 8, 16, 16), num_heads=2)
@@ -45,6 +46,30 @@ def test_losses_gradients_and_statistics_are_equal(nano_model, kind):
     plain, saving = (train_once(nano_model(), cp, *BACKBONES[kind]) for cp in (False, True))
     torch.testing.assert_close(saving, plain, rtol=0, atol=0)
     assert max(gradient.abs().max() for gradient in plain[1].values()) > 0
+
+
+def test_a_large_semantic_decoder_is_recomputed(nano_model, monkeypatch):
+    recomputed = []
+
+    def watched(module, *args):
+        recomputed.append(module)
+        return recompute(module, *args)
+
+    monkeypatch.setattr(kmax_head, 'recompute', watched)
+
+    def train():
+        config = nano_model()
+        config.panoptic_head.semantic_decoder.dropout = 0.0
+        return train_once(config, False, *BACKBONES['resnet'])
+
+    plain = train()
+    assert not recomputed
+    monkeypatch.setattr(kmax_head, 'LARGE', 1)
+    saving = train()
+    assert [type(module).__name__ for module in recomputed] == ['KMaXSemanticDecoder']
+    torch.testing.assert_close(saving, plain, rtol=0, atol=0)
+    name = 'panoptic_head.semantic_decoder.aspp.point.conv.weight'
+    assert plain[1][name].abs().max() > 0
 
 
 def test_blocks_keep_only_their_inputs():

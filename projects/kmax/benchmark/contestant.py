@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..engine.compilation import compile_network
+from ..engine.compilation import compile_model
 from ..engine.model_cost import count_parameters
 from ..engine.weights import check_weights, read_weights
 from ..models import KMaXDeepLab
@@ -102,7 +102,7 @@ class Contestant:
         if self.conditions.fuse:
             self.model = fuse(self.model)
         if self.conditions.compile:
-            compile_network(self.model)
+            compile_model(self.model)
 
     def run(self) -> Any:
         """Do the work once."""

@@ -182,11 +182,11 @@ def add_common_arguments(parser: ArgumentParser) -> None:
 
 
 def add_compile(parser: ArgumentParser) -> None:
-    """Add whether the network is compiled."""
+    """Add whether the network, and in training its losses, are compiled."""
     parser.add_argument(
         '--compile',
         action='store_true',
-        help='compile the network by torch.compile: minutes before the first image of each size',
+        help='compile network and losses by torch.compile: minutes at the first image of each size',
     )
 
 

@@ -18,30 +18,47 @@ PARTS = (
 )
 """Modules whose forward is compiled; of those within another one, the outermost that is called."""
 
+LOSSES = tuple(
+    f'{head}.criterion.{part}'
+    for head in ('panoptic_head', 'decode_head')
+    for part in ('softmax', 'losses')
+)
+"""Modules of the criterion that compute losses of one prediction after the matching."""
 
-def compile_network(model: Any) -> None:
-    """Compile a model's network, from normalised images to logits, in place.
 
-    Each size of the input is compiled by itself, when it first comes. Matching, losses and merging
-    stay as they are.
+def compile_model(model: Any, backend: str = 'inductor') -> None:
+    """Compile a model in place: the network, from normalised images to logits, and its losses.
+
+    Each size of the input is compiled by itself, when it first comes, and with each the losses of
+    predictions of several sizes and any number of masks. Matching and merging, in which the host
+    takes part, stay as they are. Torch compiles a part for at most
+    ``torch._dynamo.config.recompile_limit`` (8) sizes and modes; further ones run uncompiled.
+
+    Args:
+        model: A model, wrapped for distributed training or not; its weights keep their names.
+        backend: What turns graphs into code, as ``torch.compile`` calls it.
 
     Raises:
         RuntimeError: If this machine cannot compile, as it has no C++ compiler.
     """
-    check_compiler()
+    check_compiler(backend)
     model = unwrap_model(model)
     parts = dict(model.named_modules())
     for name in PARTS:
         if name in parts:
-            parts[name].compile(dynamic=False)
+            parts[name].compile(backend=backend, dynamic=False)
+    for name in LOSSES:
+        if name in parts:
+            # What differs between predictions and batches becomes a variable, the rest does not.
+            parts[name].compile(backend=backend, dynamic=None)
 
 
-def check_compiler() -> None:
+def check_compiler(backend: str = 'inductor') -> None:
     """Raise a RuntimeError that says why if ``torch.compile`` does not work here."""
     torch.compiler.reset()
     try:
         with torch.no_grad():
-            torch.compile(torch.sin, dynamic=False)(torch.zeros(1))
+            torch.compile(torch.sin, backend=backend, dynamic=False)(torch.zeros(1))
     # Torch wraps what goes wrong in its own and in the compiler's errors.
     except Exception as error:
         reason = str(error).strip().partition('\n')[0]

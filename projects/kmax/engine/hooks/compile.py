@@ -5,7 +5,7 @@ from typing import Any
 from mmdet.registry import HOOKS
 from mmengine.hooks import Hook
 
-from ..compilation import compile_network
+from ..compilation import compile_model
 
 
 @HOOKS.register_module()
@@ -19,8 +19,8 @@ class CompileHook(Hook):
 
     def before_train(self, runner: Any) -> None:
         """Compile the model to train; its validation uses the same."""
-        compile_network(runner.model)
+        compile_model(runner.model)
 
     def before_test_epoch(self, runner: Any) -> None:
         """Compile the model to test."""
-        compile_network(runner.model)
+        compile_model(runner.model)

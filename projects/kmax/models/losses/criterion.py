@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -17,7 +16,8 @@ from ..layers import at_least_float32
 from ..structures import KMaXOutput, KMaXPrediction, KMaXTargets
 from .ground_truth import MIN_WEIGHT, GroundTruthMasks, Matches
 from .interface import KMaXLoss, LossInputs
-from .pixel_softmax import pixel_softmax
+from .loss_terms import LossTerms
+from .pixel_softmax import ReducePixelSoftmax
 from .sampling import gumbel_noise
 from .statistics import pixel_accuracy, query_statistics
 
@@ -106,6 +106,7 @@ class KMaXCriterion(nn.Module):
         )
         # Any: mypy takes the values of a ModuleDict for modules without methods.
         self.losses: Any = _build_losses(own, losses or {})
+        self.softmax = ReducePixelSoftmax()
 
     def forward(
         self,
@@ -143,11 +144,9 @@ class KMaXCriterion(nn.Module):
         terms: dict[str, Tensor] = {}
         with torch.autocast(output.mask_logits.device.type, enabled=False):
             for index, inputs in enumerate(self._inputs(output, targets)):
-                found = {
-                    name: loss(replace(inputs, noise=draws.get((name, index))))
-                    for name, loss in self.losses.items()
-                    if loss.applies_to(levels[index])
-                }
+                names = [n for n, loss in self.losses.items() if loss.applies_to(levels[index])]
+                own = {n: draws[n, index] for n in names if (n, index) in draws}
+                found = self.losses(inputs, names, own)
                 if with_statistics:
                     found['pixel_accuracy'] = pixel_accuracy(inputs)
                     if index == 0:
@@ -176,7 +175,7 @@ class KMaXCriterion(nn.Module):
                 cls_logits=cls_logits,
                 mask_logits=mask_logits,
                 pixel_feature=at_least_float32(level.pixel_feature),
-                softmax=pixel_softmax(mask_logits, matches, masks.inside),
+                softmax=self.softmax(mask_logits, matches, masks.inside),
                 targets=targets,
                 masks=masks,
                 matches=matches,
@@ -247,7 +246,7 @@ class KMaXCriterion(nn.Module):
         return self.align_corners is True or level.mask_logits.shape[-2] % 2 == 1
 
 
-def _build_losses(own: Mapping[str, dict], further: Mapping[str, dict | None]) -> nn.ModuleDict:
+def _build_losses(own: Mapping[str, dict], further: Mapping[str, dict | None]) -> LossTerms:
     """Build the five losses and further ones, but those of which ``further`` says None."""
     for name, cfg in further.items():
         if name in own and cfg is not None:
@@ -260,7 +259,7 @@ def _build_losses(own: Mapping[str, dict], further: Mapping[str, dict | None]) -
                 f'KMaXCriterion: losses.{name} must be called loss_*: by its name mmengine tells '
                 'a loss from a figure to log'
             )
-    losses = nn.ModuleDict()
+    losses = LossTerms()
     for name, cfg in {**own, **further}.items():
         if cfg is None:
             continue

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .ground_truth import Matches
@@ -58,6 +58,14 @@ def pixel_softmax(mask_logits: Tensor, matches: Matches, inside: Tensor) -> Pixe
     own_prob = (own_logit - log_normalizer).exp() * matches.has_query
     overlap = torch.zeros_like(mass).scatter_add(1, matches.query, own_prob)
     return PixelSoftmax(own_logit, highest, log_normalizer, mass, overlap)
+
+
+class ReducePixelSoftmax(nn.Module):
+    """:func:`pixel_softmax` as a module, which can be compiled in place."""
+
+    def forward(self, mask_logits: Tensor, matches: Matches, inside: Tensor) -> PixelSoftmax:
+        """Reduce mask logits ``(B, N, L)``."""
+        return pixel_softmax(mask_logits, matches, inside)
 
 
 def _pixel_softmax_of_shares(logits: Tensor, shares: Tensor, inside: Tensor) -> PixelSoftmax:

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps, large_enough
-from .merging import ClaimSets, claim_limit, look_up_table, merge
+from .merging import ClaimSets, claim_limit, merge
 from .resizing import padded_axes, tiles
 from .results import pack_results
 from .slots import claims, class_scores, first_index
+from .tables import look_up, paint
 from .transfer import fetch, queries_to_look_at
 
 
@@ -74,19 +75,19 @@ def maskwise_results(image: ImagePrediction) -> dict:
         void = image.num_classes
         areas, label = torch.from_numpy(winner.areas), torch.from_numpy(candidates.label)
         kept = large_enough(areas, label, cfg, image.num_things_classes, void).numpy()
-        painted = frame.bring_out(winner.index).long()
+        codes = frame.bring_out(sets.codes)
         is_thing = candidates.label < image.num_things_classes
         instance_id = np.where(is_thing, candidates.position + 1, 0)
         panoptic = np.where(kept, candidates.label + instance_id * INSTANCE_OFFSET, void)
-        device = claim_maps.device
+        place = winner.of_set, codes
         maps.segments = SegmentMaps(
-            panoptic=look_up_table(panoptic, void, torch.int32, device)[painted],
-            instance=look_up_table(candidates.position + 1, 1, torch.int32, device)[painted],
+            panoptic=paint(panoptic, void, *place, torch.int32),
+            instance=paint(candidates.position + 1, 1, *place, torch.int32),
             instance_scores=frame.bring_out(probability),
-            semantic_scores=look_up_table(candidates.score, 0, scores.dtype, device)[painted],
+            semantic_scores=paint(candidates.score, 0, *place, scores.dtype),
         )
     if cfg.semantic_on:
-        maps.semantic = labels[frame.bring_out(strongest).long()]
+        maps.semantic = look_up(labels, frame.bring_out(strongest))
     return pack_results(maps, image)
 
 

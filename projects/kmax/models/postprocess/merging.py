@@ -11,13 +11,14 @@ from .transfer import is_on_host
 
 # Sets of claims are told apart by a table of counts up to this size, by sorting beyond.
 MAX_BINS = 2**20
+INT32_MAX = 2**31 - 1
 
 
 @dataclass
 class Winners:
-    """Candidate pasted at each pixel ``(H, W)``, M for none, and its pixels ``(M,)``."""
+    """Candidate pasted where each set occurs ``(S,)``, M for none, and its pixels ``(M,)``."""
 
-    index: Tensor
+    of_set: NDArray
     areas: NDArray
 
 
@@ -37,7 +38,7 @@ class ClaimSets:
     """The sets of masks that claim a pixel together.
 
     Attributes:
-        codes: ``(H, W)`` int64 number of each pixel's set.
+        codes: ``(H, W)`` int32 number of each pixel's set.
         claimed: ``(S, k)`` on the host: the claims of each set, 0 for none.
         pixels: ``(S,)`` int64 how many pixels have it, on their device.
     """
@@ -57,24 +58,28 @@ class ClaimSets:
         ([[6, 7, 3, 3]], [2, 1], [0, 0, 0, 2, 0, 0, 1, 1, 0])
         """
         base = num_claimants + 1
-        codes = claim_maps[0].long()
+        codes = claim_maps[0].to(torch.int32)
         claimed = np.arange(base)[:, None]
         for claim in claim_maps[1:]:
-            codes = codes * base + claim
-            if len(claimed) * base <= MAX_BINS:
-                used = np.arange(len(claimed) * base)
+            size = len(claimed) * base
+            if size > INT32_MAX:
+                codes = codes.long()
+            codes.mul_(base).add_(claim)
+            if size <= MAX_BINS:
+                used = np.arange(size)
             else:
                 unique, codes = torch.unique(codes, return_inverse=True)
-                used = unique.cpu().numpy()
+                used, codes = unique.cpu().numpy(), codes.int()
             claimed = np.concatenate([claimed[used // base], used[:, None] % base], axis=1)
         return cls(codes, claimed, _count(codes.flatten(), len(claimed)))
 
 
 def _count(codes: Tensor, num_codes: int) -> Tensor:
-    """Count codes as ``torch.bincount``, which makes the host wait for accelerators."""
+    """Count int32 codes as ``torch.bincount``, which makes the host wait for accelerators."""
     if is_on_host(codes):
         return torch.bincount(codes, minlength=num_codes)
-    return codes.new_zeros(num_codes).scatter_add_(0, codes, torch.ones_like(codes))
+    one = codes.new_ones(1, dtype=torch.int64)
+    return one.new_zeros(num_codes).scatter_add_(0, codes.long(), one.expand(len(codes)))
 
 
 def merge(sets: ClaimSets, pixels: NDArray, numbers: NDArray, overlap_threshold: float) -> Winners:
@@ -86,12 +91,12 @@ def merge(sets: ClaimSets, pixels: NDArray, numbers: NDArray, overlap_threshold:
 
     >>> sets = ClaimSets.count(torch.tensor([[[2, 2, 1, 1]], [[0, 1, 0, 0]]]), 2)
     >>> merge(sets, sets.pixels.numpy(), np.array([2, 1]), overlap_threshold=0.5)
-    Winners(index=tensor([[0, 0, 1, 1]], dtype=torch.int16), areas=array([2, 2]))
+    Winners(of_set=array([2, 2, 2, 1, 2, 2, 0, 0, 2]), areas=array([2, 2]))
 
     but not more than 80 %, and its pixels stay without a mask:
 
     >>> merge(sets, sets.pixels.numpy(), np.array([2, 1]), overlap_threshold=0.8)
-    Winners(index=tensor([[0, 0, 2, 2]], dtype=torch.int16), areas=array([2, 0]))
+    Winners(of_set=array([2, 2, 2, 2, 2, 2, 0, 0, 2]), areas=array([2, 0]))
 
     No pixel is looked at for that: the ``pixels`` of the sets that occur, on the host, tell all of
     it, and there are few of them. Claims of masks that are not in ``numbers`` do not count.
@@ -109,13 +114,6 @@ def merge(sets: ClaimSets, pixels: NDArray, numbers: NDArray, overlap_threshold:
             winner[mask & free] = index
             areas[index] = new
             free &= ~mask
-    table = np.full(len(sets.claimed), count, np.int16)
-    table[occurring] = winner
-    return Winners(torch.from_numpy(table).to(sets.codes.device)[sets.codes], areas)
-
-
-def look_up_table(
-    values: NDArray, default: float, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    """Put the values of ``M`` masks on the device, and after them that of no mask."""
-    return torch.from_numpy(np.append(values, default)).to(device, dtype)
+    of_set = np.full(len(sets.claimed), count)
+    of_set[occurring] = winner
+    return Winners(of_set, areas)

@@ -9,6 +9,7 @@ from .maps import ImagePrediction, PanopticMaps, SegmentMaps, large_enough
 from .resizing import padded_axes, tiles
 from .results import pack_results
 from .slots import class_scores, first_index
+from .tables import look_up
 
 
 def pixelwise_results(image: ImagePrediction) -> dict:
@@ -31,10 +32,10 @@ def pixelwise_results(image: ImagePrediction) -> dict:
     strongest, sure, probability = _full_resolution(image, remaining)
     maps = PanopticMaps()
     if cfg.semantic_on:
-        maps.semantic = labels[frame.bring_out(strongest).long()]
+        maps.semantic = look_up(labels, frame.bring_out(strongest))
     if cfg.segments_on:
         void = image.num_classes
-        query = sure.long()
+        query = sure.int()
         valid = (query == strongest) & (probability > cfg.pixel_confidence_threshold)
         areas = torch.bincount(query[valid], minlength=len(labels))
         kept = large_enough(areas, labels, cfg, image.num_things_classes, void)
@@ -43,10 +44,10 @@ def pixelwise_results(image: ImagePrediction) -> dict:
         panoptic = torch.where(kept, labels + instance_id * INSTANCE_OFFSET, void)
         query, valid = frame.bring_out(query), frame.bring_out(valid)
         maps.segments = SegmentMaps(
-            panoptic=torch.where(valid, panoptic[query], void).int(),
-            instance=query.int() + 1,
+            panoptic=torch.where(valid, look_up(panoptic.int(), query), void),
+            instance=query + 1,
             instance_scores=frame.bring_out(probability),
-            semantic_scores=scores[query],
+            semantic_scores=look_up(scores, query),
         )
     return pack_results(maps, image)
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from .finite import refuse_infinite, sum_logits
 from .maps import ImagePrediction, PanopticMaps, PostprocessConfig, SegmentMaps
-from .merging import ClaimSets, claim_limit, look_up_table, merge
+from .merging import ClaimSets, claim_limit, merge
 from .resizing import output_axes, tiles
 from .results import bounding_boxes, pack_maps
 from .slots import claims, first_index
+from .tables import paint
 from .transfer import fetch, queries_to_look_at
 
 
@@ -44,13 +45,12 @@ def port_results(image: ImagePrediction) -> dict:
     mask_scores = view.mass / view.areas.clamp(min=1)
     maps = PanopticMaps(semantic=view.semantic)
     total = sum_logits(image.cls_logits, image.mask_logits)
-    sets = ClaimSets.count(view.claim_maps, len(query))
-    found = fetch(score, label, sure, mask_scores, sets.pixels, total)
+    found = fetch(score, label, sure, mask_scores, view.sets.pixels, total)
     pixels = found[-2]
     refuse_infinite(float(found[-1]), image.name)
     if cfg.panoptic_on:
         candidates = _Candidates.select(found[:4], query, cfg)
-        maps.segments = _segments(image, candidates, sets, pixels, view)
+        maps.segments = _segments(image, candidates, pixels, view)
     results = pack_maps(maps, cfg)
     if cfg.instance_on:
         count, device = len(class_probs), mask_scores.device
@@ -126,7 +126,7 @@ class _View:
     """What the output's pixels say.
 
     Attributes:
-        claim_maps: ``(k, H, W)`` claims of the queries looked at.
+        sets: Which of the queries looked at claim each pixel.
         areas: Pixels of each of them.
         mass: Sum of its probability over these pixels.
         probability: ``(H, W)`` of the strongest query of all.
@@ -134,7 +134,7 @@ class _View:
         semantic: ``(H, W)`` int64 class with the most evidence, or None.
     """
 
-    claim_maps: Tensor
+    sets: ClaimSets
     areas: Tensor
     mass: Tensor
     probability: Tensor
@@ -149,54 +149,50 @@ def _full_resolution(
     device = mask_logits.device
     threshold = cfg.pixel_confidence_threshold
     limit = claim_limit(threshold, len(query))
-    view = _View(
-        claim_maps=torch.zeros((limit, *frame.output), dtype=torch.int16, device=device),
-        areas=mask_logits.new_zeros(len(query)),
-        mass=mask_logits.new_zeros(len(query)),
-        probability=mask_logits.new_zeros(frame.output),
-        masks=torch.zeros((len(listed), *frame.output), dtype=torch.bool, device=device),
-        semantic=None,
-    )
+    claim_maps = torch.zeros((limit, *frame.output), dtype=torch.int16, device=device)
+    areas, mass = mask_logits.new_zeros(2, len(query))
+    probability = mask_logits.new_zeros(frame.output)
+    all_masks = torch.zeros((len(listed), *frame.output), dtype=torch.bool, device=device)
+    semantic = None
     if cfg.semantic_on:
-        view.semantic = torch.zeros(frame.output, dtype=torch.long, device=device)
+        semantic = torch.zeros(frame.output, dtype=torch.long, device=device)
     looked_at = torch.from_numpy(query).to(device)
     slot = torch.from_numpy(np.searchsorted(query, listed)).to(device)
     classes = class_probs.t().to(mask_logits.dtype)
     for place, logits in tiles(mask_logits, output_axes(mask_logits, frame)):
         share = logits.softmax(1)
-        view.probability[place] = share.amax(1)
-        if view.semantic is not None:
+        probability[place] = share.amax(1)
+        if semantic is not None:
             evidence = classes @ share
-            view.semantic[place] = first_index(evidence, evidence.amax(1)).long()
+            semantic[place] = first_index(evidence, evidence.amax(1)).long()
         if len(query):
             chosen = share.index_select(1, looked_at)
             if cfg.panoptic_on:
-                view.claim_maps[(slice(None), *place)] = claims(chosen, threshold, limit)
+                claim_maps[(slice(None), *place)] = claims(chosen, threshold, limit)
             hits = torch.gt(chosen, threshold, out=torch.empty_like(chosen))
-            view.areas += hits.sum((0, 2))
-            view.mass += chosen.mul_(hits).sum((0, 2))
+            areas += hits.sum((0, 2))
+            mass += chosen.mul_(hits).sum((0, 2))
             if len(listed):
                 masks = hits.index_select(1, slot).transpose(0, 1).bool()
-                view.masks[(slice(None), *place)] = masks
-    return view
+                all_masks[(slice(None), *place)] = masks
+    sets = ClaimSets.count(claim_maps, len(query))
+    return _View(sets, areas, mass, probability, all_masks, semantic)
 
 
 def _segments(
     image: ImagePrediction,
     candidates: _Candidates,
-    sets: ClaimSets,
     pixels: NDArray,
     view: _View,
 ) -> SegmentMaps:
-    winner = merge(sets, pixels, candidates.number, image.cfg.overlap_threshold)
+    winner = merge(view.sets, pixels, candidates.number, image.cfg.overlap_threshold)
     position = np.arange(1, len(candidates.number) + 1)
     instance_id = np.where(candidates.label < image.num_things_classes, position, 0)
     panoptic = candidates.label + instance_id * INSTANCE_OFFSET
-    painted = winner.index.long()
-    device, dtype = view.mass.device, view.mass.dtype
+    place = winner.of_set, view.sets.codes
     return SegmentMaps(
-        panoptic=look_up_table(panoptic, image.num_classes, torch.int32, device)[painted],
-        instance=look_up_table(position, 1, torch.int32, device)[painted],
+        panoptic=paint(panoptic, image.num_classes, *place, torch.int32),
+        instance=paint(position, 1, *place, torch.int32),
         instance_scores=view.probability,
-        semantic_scores=look_up_table(candidates.score, 0, dtype, device)[painted],
+        semantic_scores=paint(candidates.score, 0, *place, view.mass.dtype),
     )
