@@ -11,7 +11,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from projects.kmax.models import KMaXFusionHead, KMaXSegHead, seg_head
+from projects.kmax.models import KMaXFusionHead, KMaXSegHead
 from projects.kmax.models.encoder_decoder import KMaXEncoderDecoder
 
 CLASSES = 5
@@ -122,17 +122,6 @@ def test_image_of_void_has_a_finite_loss(segmentor):
     data = segmentor.data_preprocessor(data, training=True)
     losses = segmentor.loss(**data)
     assert all(torch.isfinite(value).all() for value in losses.values())
-
-
-@pytest.mark.parametrize('used_before', [False, True])
-def test_segmentor_is_imported_with_those_of_mmseg(monkeypatch, used_before):
-    imported, locations = [], list(MODELS._locations)
-    monkeypatch.setattr(seg_head.importlib, 'import_module', imported.append)
-    monkeypatch.setattr(MODELS, '_imported', used_before)
-    monkeypatch.setattr(MODELS, '_locations', [])
-    seg_head._register_segmentor()
-    assert (imported or MODELS._locations) == locations[-1:] == [KMaXEncoderDecoder.__module__]
-    assert bool(imported) == used_before
 
 
 def test_evidence_that_is_not_finite_is_refused():

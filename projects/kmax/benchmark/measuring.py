@@ -5,6 +5,7 @@ import gc
 import statistics
 import sys
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 MIB = 2**20
 
@@ -100,6 +104,52 @@ def measure_peak(run: Callable[[], Any], device: str) -> float | None:
     before = _memory('VmRSS')
     run()
     return _memory('VmHWM') - before
+
+
+def live_peak(run: Callable[[], Any]) -> float:
+    """Return the most MiB of tensors, made by a run, that are alive at once.
+
+    That is what a perfect allocator would hold; operators' own scratch is not seen.
+    """
+    gc.collect()
+    with _LiveTensors() as tensors:
+        run()
+    return tensors.peak / MIB
+
+
+class _LiveTensors(TorchDispatchMode):
+    """Follows the memory of what operators return."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = self.peak = 0
+        self._seen: set[int] = set()
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        given = {_storage_key(x) for x in tree_leaves((args, kwargs)) if torch.is_tensor(x)}
+        for tensor in tree_leaves(result):
+            if torch.is_tensor(tensor) and _storage_key(tensor) not in given | self._seen:
+                self._follow(tensor)
+        return result
+
+    def _follow(self, tensor: Tensor) -> None:
+        storage, key = tensor.untyped_storage(), _storage_key(tensor)
+        size = storage.nbytes()
+        self._seen.add(key)
+        self.held += size
+        self.peak = max(self.peak, self.held)
+        weakref.finalize(storage, self._forget, key, size)
+
+    def _forget(self, key: int, size: int) -> None:
+        self._seen.discard(key)
+        self.held -= size
+
+
+def _storage_key(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _memory(name: str) -> float:
