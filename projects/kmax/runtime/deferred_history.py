@@ -68,13 +68,15 @@ class DeferredHistory(HistoryBuffer):
     def _take_new(self) -> None:
         new, self._new = self._new, []
         if new:
-            numbers = [_number(value, name) for value, name, _ in new]
-            most = self.max_length
-            self._values = np.append(self._values, numbers)[-most:]
-            self._counts = np.append(self._counts, [count for _, _, count in new])[-most:]
+            numbers = np.array([_number(value, name) for value, name, _ in new])
+            counts = np.array([count for _, _, count in new])
+            if len(self._values):
+                numbers = np.append(self._values, numbers)
+                counts = np.append(self._counts, counts)
+            self._values, self._counts = (part[-self.max_length :] for part in (numbers, counts))
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return HistoryBuffer(*self.data, self.max_length).__reduce_ex__(protocol)
+    def __reduce__(self) -> tuple:
+        return HistoryBuffer, (*self.data, self.max_length)
 
 
 def _number(value: Number | StepValues, name: str) -> Number:

@@ -20,8 +20,9 @@ class StepValues:
     def __init__(self, values: Mapping[str, Tensor]) -> None:
         self._names = list(values)
         self._event: Any = None
+        self._numbers: dict[str, float] | None = None
         if not values:
-            self._host = torch.empty(0)
+            self._numbers = {}
             return
         stacked = torch.stack([value.detach().reshape(()) for value in values.values()])
         # From an accelerator into pinned memory, which torch takes for such copies by itself.
@@ -32,14 +33,16 @@ class StepValues:
 
     def are_there(self) -> bool:
         """Tell whether they have come, without waiting."""
-        return self._event is None or self._event.query()
+        return self._numbers is not None or self._event is None or self._event.query()
 
     def fetch(self) -> dict[str, float]:
         """Return them by name; waits for those that have not come yet."""
-        if self._event is not None:
-            self._event.synchronize()
-            self._event = None
-        return dict(zip(self._names, self._host.tolist(), strict=True))
+        if self._numbers is None:
+            if self._event is not None:
+                self._event.synchronize()
+            self._numbers = dict(zip(self._names, self._host.tolist(), strict=True))
+            del self._host, self._event
+        return self._numbers
 
 
 def is_on_host(tensor: Tensor) -> bool:
