@@ -7,8 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-ROWS = 16
-"""Rows of a map whose share of a kernel's gradient is summed up by itself: they fit a cache."""
+ROWS = 40
+"""Rows of a map, at most, whose share of a kernel's gradient is summed at once: they fit a cache."""
+
+WORTHWHILE = 256
+"""Pixels of a map from which the calls cost less than they save."""
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -30,6 +33,7 @@ class DepthwiseConv2d(nn.Conv2d):
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         learns = torch.is_grad_enabled() and weight.requires_grad
         is_plain = input.device.type == 'cpu' and input.dtype == weight.dtype == torch.float32
+        is_plain = is_plain and input.shape[-2:].numel() >= WORTHWHILE
         # A compiler traces no function that makes its own choices; autocast casts within the other.
         if not learns or not is_plain or torch.compiler.is_compiling() or _casts(input):
             return super()._conv_forward(input, weight, bias)
@@ -84,14 +88,15 @@ def kernel_gradient(x: Tensor, grad: Tensor, padding: list[int]) -> Tensor:
     above, beside = padding
     x = F.pad(x.contiguous(memory_format=torch.channels_last), (0, 0, above, above))
     channels, height = grad.shape[1:3]
+    rows = -(-height // -(-height // ROWS))
     parts = [
         F.conv2d(
-            image[None, :, top : top + ROWS + 2 * above],
-            of_image[:, None, top : top + ROWS],
+            image[None, :, top : top + rows + 2 * above],
+            of_image[:, None, top : top + rows],
             padding=(0, beside),
             groups=channels,
         )
         for image, of_image in zip(x, grad, strict=True)
-        for top in range(0, height, ROWS)
+        for top in range(0, height, rows)
     ]
     return torch.cat(parts).sum(0)[:, None]
