@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 ROWS = 40
-"""Rows of a map, at most, whose share of a kernel's gradient is summed at once: they fit a cache."""
+"""Rows of a map, at most, whose share of a gradient is summed at once: they fit a cache."""
 
 WORTHWHILE = 256
 """Pixels of a map from which the calls cost less than they save."""
