@@ -1,5 +1,8 @@
 """Classes of ours are found by the registries of others, whichever was imported first."""
 
+import subprocess
+import sys
+
 import pytest
 from mmseg.registry import MODELS
 
@@ -24,3 +27,14 @@ def test_locations_are_imported_once(monkeypatch, used_before):
     found = [name for name in imported if name not in modules]
     assert (found[: len(expected)] if used_before else MODELS._locations) == expected
     assert bool(found) == used_before
+
+
+@pytest.mark.parametrize('scope', ['mmdet', 'mmseg'])
+def test_the_engine_is_found_by_whoever_asks_first(scope):
+    code = (
+        'import projects.kmax\n'
+        f'from {scope} import registry\n'
+        "assert registry.HOOKS.get('MapClassesHook')\n"
+        "assert registry.OPTIM_WRAPPER_CONSTRUCTORS.get('KMaXOptimWrapperConstructor')\n"
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)

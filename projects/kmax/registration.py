@@ -11,6 +11,11 @@ from typing import Any
 from .import_hooks import after_import
 
 PACKAGE = __name__.rpartition('.')[0]
+ENGINE = dict.fromkeys(
+    ('HOOKS', 'OPTIMIZERS', 'OPTIM_WRAPPER_CONSTRUCTORS', 'PARAM_SCHEDULERS'), ['engine']
+)
+"""Named with mmdet and mmseg, too, which look into mmengine's registries without its locations."""
+
 LOCATIONS = {
     'mmengine.registry': {
         'DATASETS': ['runtime'],
@@ -30,9 +35,10 @@ LOCATIONS = {
         'TASK_UTILS': ['models'],
         'TRANSFORMS': ['datasets'],
         'VISUALIZERS': ['visualization'],
+        **ENGINE,
     },
     # The segmentor needs the models of mmseg, which load slowly, and nothing of mmdet asks for it.
-    'mmseg.registry': {'MODELS': ['models', 'models.encoder_decoder']},
+    'mmseg.registry': {'MODELS': ['models', 'models.encoder_decoder'], **ENGINE},
 }
 """Of each module with registries, the packages of ours that register in each of them."""
 

@@ -117,6 +117,7 @@ def test_bad_input_is_one_line(kind, tmp_path, capsys, monkeypatch):
 
 
 def test_without_a_compiler(tmp_path, capsys, monkeypatch):
+    torch.compiler.reset()
     monkeypatch.setenv('CXX', str(tmp_path / 'none'))
     monkeypatch.setattr('torch._inductor.config.cpp.cxx', (str(tmp_path / 'none'),))
     monkeypatch.setattr('torch._inductor.config.force_disable_caches', True)

@@ -5,7 +5,7 @@ import torch
 from helpers import build_model, panoptic_sample
 from torch import nn
 
-from projects.kmax.models import kmax_head
+from projects.kmax.models import semantic_decoder
 from projects.kmax.models.layers import RecomputedSequential, recompute
 
 AXIAL = dict(type='AxialResNet', stem_channels=(8, 8, 8), channels=(8, 8, 16, 16), num_heads=2)
@@ -48,24 +48,23 @@ def test_losses_gradients_and_statistics_are_equal(nano_model, kind):
     assert max(gradient.abs().max() for gradient in plain[1].values()) > 0
 
 
-def test_a_large_semantic_decoder_is_recomputed(nano_model, monkeypatch):
+def test_the_semantic_decoder_is_recomputed_on_demand(nano_model, monkeypatch):
     recomputed = []
 
-    def watched(module, *args):
-        recomputed.append(module)
-        return recompute(module, *args)
+    def watched(method, *args):
+        recomputed.append(method.__self__)
+        return recompute(method, *args)
 
-    monkeypatch.setattr(kmax_head, 'recompute', watched)
+    monkeypatch.setattr(semantic_decoder, 'recompute', watched)
 
-    def train():
+    def train(**options):
         config = nano_model()
-        config.panoptic_head.semantic_decoder.dropout = 0.0
+        config.panoptic_head.semantic_decoder.update(dropout=0.0, **options)
         return train_once(config, False, *BACKBONES['resnet'])
 
     plain = train()
     assert not recomputed
-    monkeypatch.setattr(kmax_head, 'LARGE', 1)
-    saving = train()
+    saving = train(with_cp=True)
     assert [type(module).__name__ for module in recomputed] == ['KMaXSemanticDecoder']
     torch.testing.assert_close(saving, plain, rtol=0, atol=0)
     name = 'panoptic_head.semantic_decoder.aspp.point.conv.weight'

@@ -4,47 +4,13 @@ import pytest
 import torch
 from helpers import build_model, panoptic_sample
 from mmdet.structures import DetDataSample
-from torch.utils._python_dispatch import TorchDispatchMode
+from waits import CountWaits, transfers  # noqa: F401
 
 from projects.kmax.models import KMaXFusionHead
 from projects.kmax.models.postprocess import merging, transfer
 
-WAITING = ('_local_scalar_dense', 'nonzero', 'equal', 'masked_select', '_unique2', 'is_nonzero')
 
-
-class CountWaits(TorchDispatchMode):
-    """Counts operators whose result the host must have before it goes on."""
-
-    def __init__(self):
-        super().__init__()
-        self.names = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        name = function.overloadpacket.__name__
-        has_mask = name in ('index', 'index_put_') and any(
-            index is not None and index.dtype == torch.bool for index in args[1]
-        )
-        if name in WAITING or has_mask:
-            self.names.append(name)
-        return function(*args, **(kwargs or {}))
-
-
-@pytest.fixture
-def transfers(monkeypatch):
-    """Calls that bring a tensor to the host, which dispatch does not show on a CPU."""
-    calls = []
-    for name in ('cpu', 'numpy', 'tolist'):
-        method = getattr(torch.Tensor, name)
-
-        def call(tensor, *args, method=method, name=name, **kwargs):
-            calls.append(name)
-            return method(tensor, *args, **kwargs)
-
-        monkeypatch.setattr(torch.Tensor, name, call)
-    return calls
-
-
-def test_forward_criterion_and_backward_wait_once(nano_model, transfers):
+def test_forward_criterion_and_backward_wait_once(nano_model, transfers):  # noqa: F811
     model = build_model(nano_model())
     ids = torch.randint(0, 3, (1, 65, 65), generator=torch.Generator().manual_seed(0))
 
@@ -74,7 +40,7 @@ def as_on_accelerators(monkeypatch):
 
 @pytest.mark.parametrize('rules', ['deeplab2', 'port'])
 @pytest.mark.parametrize('semantic', [False, True])
-def test_prediction_waits_once(rules, semantic, transfers, monkeypatch):
+def test_prediction_waits_once(rules, semantic, transfers, monkeypatch):  # noqa: F811
     limits = dict(thing_area_limit=4, stuff_area_limit=4)
     head = KMaXFusionHead(3, 2, dict(postprocess=rules, semantic_on=semantic, **limits))
     sample = DetDataSample(

@@ -3,6 +3,7 @@ custom_imports = dict(imports=['kmax_deeplab', 'projects.kmax'], allow_failed_im
 default_scope = 'mmdet'
 
 default_hooks = dict(
+    runtime_info=dict(type='DeferredLogHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),

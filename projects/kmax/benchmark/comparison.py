@@ -20,16 +20,20 @@ class Difference:
         logits: Largest difference of mask logits, in standard deviations of them.
         assignments: Share of pixels assigned to another query.
         maps: Share of pixels with another value in the panoptic maps.
+        loss: Relative difference of the sum of losses of a training step, without chance.
+        gradient: That of the norm of its gradients.
     """
 
     logits: float
     assignments: float
     maps: float
+    loss: float = 0.0
+    gradient: float = 0.0
 
     @property
     def equal(self) -> bool:
         """Whether no more differs than rounding explains."""
-        return max(self.assignments, self.maps) <= MAX_SHARE
+        return max(self.assignments, self.maps, self.loss, self.gradient) <= MAX_SHARE
 
     def summary(self) -> dict[str, float]:
         """Return the figures of a report."""
@@ -40,17 +44,25 @@ def compare(one: Contestant, other: Contestant) -> Difference | None:
     """Compare predictions; None where the two are not the same network with the same weights."""
     if one.identity != other.identity or not hasattr(one.model, 'panoptic_head'):
         return None
-    was_training = other.model.training
-    one.model.eval(), other.model.eval()
+    in_training = {}
+    if one.conditions.train:
+        losses, norms = zip(*(contestant.loss_and_gradient() for contestant in (one, other)))
+        in_training = dict(loss=_relative(*losses), gradient=_relative(*norms))
+        one.model.eval(), other.model.eval()
     masks = [_mask_logits(contestant.logits()) for contestant in (one, other)]
     maps = [torch.cat([m.flatten() for m in c.own_maps()]) for c in (one, other)]
-    if was_training:
+    if one.conditions.train:
         one.model.train(), other.model.train()
     return Difference(
+        **in_training,
         logits=((masks[0] - masks[1]).abs().max() / masks[1].std()).item(),
         assignments=_share(*(mask.argmax(1) for mask in masks)),
         maps=_share(*maps),
     )
+
+
+def _relative(one: float, other: float) -> float:
+    return abs(one - other) / abs(other)
 
 
 def _mask_logits(output: Any) -> Tensor:

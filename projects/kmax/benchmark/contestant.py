@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from mmcv.cnn import fuse_conv_bn
+from mmcv.cnn.bricks import DropPath
 from mmdet.models.detectors import MaskFormer, TwoStagePanopticSegmentor
 from mmdet.registry import MODELS
 from mmdet.structures import SampleList
@@ -90,7 +91,7 @@ class Contestant:
             contestant._let_norms_see()
         contestant.identity = (
             type(model),
-            {key: value.double().sum().item() for key, value in model.state_dict().items()},
+            {key: value.cpu().double().sum().item() for key, value in model.state_dict().items()},
         )
         if conditions.train:
             wrapper = config.get('optim_wrapper') or dict(optimizer=dict(type='AdamW', lr=1e-4))
@@ -143,11 +144,28 @@ class Contestant:
 
     def training_step(self) -> None:
         """Take one step: forward, losses, backward, optimiser."""
+        self.optimizer.update_params(self._loss())
+
+    def _loss(self) -> Tensor:
         data = self.model.data_preprocessor(self._data(), True)
         with self.conditions.precision():
             losses = self.model(**data, mode='loss')
-        total, _ = self.model.parse_losses(losses)
-        self.optimizer.update_params(total)
+        return self.model.parse_losses(losses)[0]
+
+    def loss_and_gradient(self) -> tuple[float, float]:
+        """Return the sum of losses of a step and the norm of its gradients, without dropout."""
+        chance = [m for m in self.model.modules() if isinstance(m, nn.Dropout | DropPath)]
+        for module in chance:
+            module.eval()
+        torch.manual_seed(0)
+        total = self._loss()
+        total.backward()
+        for module in chance:
+            module.train()
+        gradients = [value.grad for value in self.model.parameters() if value.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients).item()
+        self.model.zero_grad()
+        return total.item(), norm
 
     def stages(self, count: int) -> dict[str, float]:
         """Return the seconds of each part of a run, averaged over some runs; not compiled."""

@@ -101,7 +101,8 @@ def _outputs(found: Benchmark, name: str) -> str:
     return (
         f'\n  outputs {"equal" if difference.equal else "DIFFER"}: {difference.assignments:.2%} of '
         f'the pixels are of another query, {difference.maps:.2%} of another value in the map; mask '
-        f'logits differ by up to {difference.logits:.1e} standard deviations'
+        f'logits differ by up to {difference.logits:.1e} standard deviations, losses by '
+        f'{difference.loss:.1e}, gradients by {difference.gradient:.1e}'
     )
 
 

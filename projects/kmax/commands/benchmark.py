@@ -163,7 +163,7 @@ def benchmark(args: Namespace) -> None:
         end_to_end=args.end_to_end,
     )
     if args.compile:
-        check_compiler()
+        check_compiler(args.device)
     # Else each weight is listed when it is initialised.
     MMLogger.get_instance('benchmark', log_level='WARNING')
     found = run_benchmark(

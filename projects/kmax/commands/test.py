@@ -88,6 +88,8 @@ def test(args: Namespace) -> None:
 
 def test_with(cfg: 'Config', args: Namespace) -> None:
     """Test with a config and the options that change it."""
+    from mmengine.device import get_device
+
     from ..engine.compilation import check_compiler
     from ..engine.hooks import CompileHook, FuseHook
     from ..engine.weights import check_weights, read_weights
@@ -96,7 +98,7 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
     from ..runtime.machine import adapt_to_machine
 
     if args.compile:
-        check_compiler()
+        check_compiler(get_device())
     cfg = apply_options(cfg, args)
     adapt_to_machine(cfg)
     weights = read_weights(args.checkpoint)

@@ -104,6 +104,8 @@ def train(args: Namespace) -> None:
 
 def train_with(cfg: 'Config', args: Namespace) -> None:
     """Train with a config and the options that change it."""
+    from mmengine.device import get_device
+
     from ..engine.compilation import check_compiler
     from ..engine.hooks import CompileHook
     from ..engine.weights import check_weights, continues_with_new_classes, read_weights
@@ -113,7 +115,7 @@ def train_with(cfg: 'Config', args: Namespace) -> None:
     from ..runtime.machine import adapt_to_machine, leads
 
     if args.compile:
-        check_compiler()
+        check_compiler(get_device())
     apply_options(cfg, args)
     if leads(cfg):
         # Before anything is written there.

@@ -41,8 +41,8 @@ def compile_model(model: Any, backend: str = 'inductor') -> None:
     Raises:
         RuntimeError: If this machine cannot compile, as it has no C++ compiler.
     """
-    check_compiler(backend)
     model = unwrap_model(model)
+    check_compiler(next(model.parameters()).device, backend)
     parts = dict(model.named_modules())
     for name in PARTS:
         if name in parts:
@@ -53,12 +53,12 @@ def compile_model(model: Any, backend: str = 'inductor') -> None:
             parts[name].compile(backend=backend, dynamic=None)
 
 
-def check_compiler(backend: str = 'inductor') -> None:
-    """Raise a RuntimeError that says why if ``torch.compile`` does not work here."""
-    torch.compiler.reset()
+def check_compiler(device: Any, backend: str = 'inductor') -> None:
+    """Raise a RuntimeError that says why if ``torch.compile`` does not work on a device here."""
     try:
         with torch.no_grad():
-            torch.compile(torch.sin, backend=backend, dynamic=False)(torch.zeros(1))
+            value = torch.zeros(1, device=device)
+            torch.compile(torch.sin, backend=backend, dynamic=False)(value)
     # Torch wraps what goes wrong in its own and in the compiler's errors.
     except Exception as error:
         reason = str(error).strip().partition('\n')[0]

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 
-import torch
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor
 
 from ..runtime.values import check_counts, check_list
-from .layers import BN, recompute
+from .layers import BN
 from .predictor import Predictor
 from .structures import KMaXOutput, KMaXTargets
 from .targets import build_targets, check_target_settings
-
-LARGE = 2**20
-"""Values of the finest features from which the semantic decoder is not kept for its gradient."""
 
 
 @MODELS.register_module()
@@ -107,19 +103,11 @@ class KMaXHead(BaseModule):
             The final and all auxiliary predictions.
         """
         # First, so that its gradient is computed last: when the memory of the rest is free again.
-        semantic = self._semantic(feats)
+        semantic = self.semantic_decoder(feats) if self.semantic_decoder is not None else None
         stages = self.pixel_decoder(feats)
         class_feature, mask_feature, aux = self.transformer_decoder(stages)
         final = self.predictor(stages[-1], class_feature, mask_feature)
         return KMaXOutput(**vars(final), aux=aux, semantic_logits=semantic)
-
-    def _semantic(self, feats: Sequence[Tensor]) -> Tensor | None:
-        """Semantic logits, if there is a decoder of them; recomputed where its maps are large."""
-        decoder = self.semantic_decoder
-        if decoder is None:
-            return None
-        is_large = feats[0].numel() >= LARGE and not torch.compiler.is_compiling()
-        return recompute(decoder, feats) if is_large else decoder(feats)
 
     def loss(self, feats: Sequence[Tensor], data_samples: list) -> dict[str, Tensor]:
         """Return losses and figures to log of data samples that hold panoptic ground truth."""

@@ -9,7 +9,14 @@ from mmdet.registry import MODELS
 from torch import Tensor, nn
 
 from ..runtime.values import check_counts, check_list, check_number
-from .layers import BN, AlignCorners, ConvNormGELU, DepthwiseSeparableConv, resize
+from .layers import (
+    BN,
+    AlignCorners,
+    ConvNormGELU,
+    DepthwiseSeparableConv,
+    recompute,
+    resize,
+)
 from .predictor import DepthwiseHead
 
 
@@ -73,6 +80,7 @@ class KMaXSemanticDecoder(nn.Module):
         act: Activation of the low-level features: that of the backbone, or None where they are
             taken as they are, as the port does with ConvNeXt.
         align_corners: Whether upsampling aligns corners; ``'odd_width'`` in the port.
+        with_cp: Whether all is recomputed in the backward pass, to save memory.
         norm_cfg: Config of the batch norms.
     """
 
@@ -87,6 +95,7 @@ class KMaXSemanticDecoder(nn.Module):
         dropout: float = 0.1,
         act: str | None = 'relu',
         align_corners: AlignCorners = True,
+        with_cp: bool = False,
         norm_cfg: dict = BN,
     ) -> None:
         super().__init__()
@@ -102,6 +111,7 @@ class KMaXSemanticDecoder(nn.Module):
         check_number('semantic_decoder.dropout', dropout, 0, 1)
         self.act = nn.Identity() if act is None else getattr(F, act)
         self.align_corners = align_corners
+        self.with_cp = with_cp
         self.aspp = ASPP(in_channels[-1], channels, rates, dropout, norm_cfg)
         widths = in_channels[-3], in_channels[-4]
         self.low_level = nn.ModuleList(
@@ -116,6 +126,9 @@ class KMaXSemanticDecoder(nn.Module):
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Return logits ``(B, num_classes, h, w)`` at stride 4 of the backbone's ``feats``."""
+        return recompute(self._decode, feats) if self.with_cp else self._decode(feats)
+
+    def _decode(self, feats: Sequence[Tensor]) -> Tensor:
         x = self.aspp(feats[-1])
         for low_level, fusion, feat in zip(
             self.low_level, self.fusions, (feats[-3], feats[-4]), strict=True

@@ -7,6 +7,7 @@ from .hooks import (
     AverageNormStatisticsHook,
     CheckFiniteHook,
     CheckResumeHook,
+    DeferredLogHook,
     GradientNormHook,
 )
 from .latest_checkpoint import find_whole_checkpoint
@@ -22,6 +23,7 @@ __all__ = [
     'CheckFiniteHook',
     'CheckResumeHook',
     'DamagedCheckpointError',
+    'DeferredLogHook',
     'GradientNormHook',
     'KMaXLogProcessor',
     'ResumableBatchSampler',

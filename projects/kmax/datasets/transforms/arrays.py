@@ -59,8 +59,8 @@ def planes(image: np.ndarray) -> np.ndarray:
 def cover(target: np.ndarray, source: np.ndarray, mask: np.ndarray) -> None:
     """Put the pixels of an image where a uint8 mask ``(H, W)`` is not 0, in place.
 
-    Both images, ``(H, W)`` or ``(H, W, C)``, are contiguous and of one type. As one channel of ``W * C`` columns
-    they are masked by vector instructions, which OpenCV has not for three channels.
+    Both images, ``(H, W)`` or ``(H, W, C)``, are contiguous and of one type. As one channel of
+    ``W * C`` columns they are masked by vector instructions, which OpenCV has not for three.
     """
     if target.ndim == 3:
         mask = cv2.merge([mask] * target.shape[2])

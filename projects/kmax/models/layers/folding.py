@@ -10,6 +10,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .depthwise import DepthwiseConv2d, is_depthwise
+
 TINY = 1e-20
 """Stands for a factor of 0 that divides; what it multiplies vanishes all the same."""
 
@@ -90,12 +92,16 @@ def fold_norms(module: nn.Module) -> nn.Module:
 
 
 def choose_kernels(module: nn.Module) -> None:
-    """Let the 1x1 convolutions of a model choose their kernel, in place."""
+    """Let the 1x1 and the depthwise convolutions of a model choose their kernel, in place."""
     for parent in list(module.modules()):
         for name, conv in list(parent.named_children()):
             # Other kinds, as those that standardise their weights, compute something else.
-            if type(conv) in PLAIN and conv.groups == 1:
-                if set(conv.kernel_size) == set(conv.stride) == {1} and not any(conv.padding):
+            if type(conv) not in PLAIN:
+                continue
+            if is_depthwise(conv):
+                setattr(parent, name, DepthwiseConv2d.like(conv))
+            elif conv.groups == 1 and set(conv.kernel_size) == set(conv.stride) == {1}:
+                if not any(conv.padding):
                     setattr(parent, name, PointwiseConv2d.like(conv))
 
 

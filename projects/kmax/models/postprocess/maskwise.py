@@ -18,7 +18,7 @@ from .resizing import padded_axes, tiles
 from .results import pack_results
 from .slots import claims, class_scores, first_index
 from .tables import look_up, paint
-from .transfer import fetch, queries_to_look_at
+from .transfer import fetch, queries_to_look_at, select_queries
 
 
 @dataclass
@@ -109,7 +109,6 @@ def _full_resolution(image: ImagePrediction, query: NDArray) -> tuple[Tensor, Te
     claim_maps = torch.zeros((limit, *frame.padded), dtype=torch.int16, device=device)
     probability = mask_logits.new_zeros(frame.padded)
     strongest = torch.zeros(frame.padded, dtype=torch.int16, device=device)
-    looked_at = torch.from_numpy(query).to(device)
     for place, logits in tiles(mask_logits, padded_axes(mask_logits, frame.padded)):
         if cfg.semantic_on:
             strongest[place] = first_index(logits, logits.amax(1))
@@ -117,6 +116,6 @@ def _full_resolution(image: ImagePrediction, query: NDArray) -> tuple[Tensor, Te
             share = logits.softmax(1)
             probability[place] = share.amax(1)
             if count:
-                chosen = share.index_select(1, looked_at)
+                chosen = select_queries(share, query)
                 claim_maps[(slice(None), *place)] = claims(chosen, threshold, limit)
     return claim_maps, probability, strongest

@@ -17,7 +17,7 @@ from .resizing import output_axes, tiles
 from .results import bounding_boxes, pack_maps
 from .slots import claims, first_index
 from .tables import paint
-from .transfer import fetch, queries_to_look_at
+from .transfer import fetch, queries_to_look_at, select_queries
 
 
 def port_results(image: ImagePrediction) -> dict:
@@ -156,7 +156,6 @@ def _full_resolution(
     semantic = None
     if cfg.semantic_on:
         semantic = torch.zeros(frame.output, dtype=torch.long, device=device)
-    looked_at = torch.from_numpy(query).to(device)
     slot = torch.from_numpy(np.searchsorted(query, listed)).to(device)
     classes = class_probs.t().to(mask_logits.dtype)
     for place, logits in tiles(mask_logits, output_axes(mask_logits, frame)):
@@ -166,7 +165,7 @@ def _full_resolution(
             evidence = classes @ share
             semantic[place] = first_index(evidence, evidence.amax(1)).long()
         if len(query):
-            chosen = share.index_select(1, looked_at)
+            chosen = select_queries(share, query)
             if cfg.panoptic_on:
                 claim_maps[(slice(None), *place)] = claims(chosen, threshold, limit)
             hits = torch.gt(chosen, threshold, out=torch.empty_like(chosen))

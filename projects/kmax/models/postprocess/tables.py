@@ -24,4 +24,5 @@ def paint(
         dtype: That of the map.
     """
     of_sets = np.append(values, default)[winner]
-    return look_up(torch.from_numpy(of_sets).to(codes.device, dtype), codes)
+    table = torch.from_numpy(of_sets).to(codes.device, dtype, non_blocking=True)
+    return look_up(table, codes)

@@ -4,6 +4,7 @@ from .atomic_checkpoint import AtomicCheckpointHook
 from .average_norm_statistics import AverageNormStatisticsHook
 from .check_finite import CheckFiniteHook
 from .check_resume import CheckResumeHook
+from .deferred_log import DeferredLogHook
 from .gradient_norm import GradientNormHook
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     'AverageNormStatisticsHook',
     'CheckFiniteHook',
     'CheckResumeHook',
+    'DeferredLogHook',
     'GradientNormHook',
 ]
