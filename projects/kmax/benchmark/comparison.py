@@ -46,8 +46,9 @@ def compare(one: Contestant, other: Contestant) -> Difference | None:
         return None
     in_training = {}
     if one.conditions.train:
-        losses, norms = zip(*(contestant.loss_and_gradient() for contestant in (one, other)))
-        in_training = dict(loss=_relative(*losses), gradient=_relative(*norms))
+        ours, others = one.loss_and_gradient(), other.loss_and_gradient()
+        relative = [_relative(*pair) for pair in zip(ours, others, strict=True)]
+        in_training = dict(zip(('loss', 'gradient'), relative, strict=True))
         one.model.eval(), other.model.eval()
     masks = [_mask_logits(contestant.logits()) for contestant in (one, other)]
     maps = [torch.cat([m.flatten() for m in c.own_maps()]) for c in (one, other)]

@@ -96,7 +96,7 @@ def choose_kernels(module: nn.Module) -> None:
     for parent in list(module.modules()):
         for name, conv in list(parent.named_children()):
             # Other kinds, as those that standardise their weights, compute something else.
-            if type(conv) not in PLAIN:
+            if not isinstance(conv, nn.Conv2d) or type(conv) not in PLAIN:
                 continue
             if is_depthwise(conv):
                 setattr(parent, name, DepthwiseConv2d.like(conv))

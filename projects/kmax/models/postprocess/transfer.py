@@ -37,7 +37,7 @@ def queries_to_look_at(sure: Tensor) -> NDArray:
 
 
 def select_queries(values: Tensor, query: NDArray) -> Tensor:
-    """Return the values ``(rows, N, W)`` of some queries ``(M,)``; themselves where these are all."""
+    """Return the values ``(rows, N, W)`` of some queries ``(M,)``, themselves if these are all."""
     if len(query) == values.shape[1]:
         return values
     return values.index_select(1, torch.from_numpy(query).to(values.device, non_blocking=True))
