@@ -83,3 +83,12 @@ print('|')
 )
 def test_what_stands_twice_for_it_is_equal(light, own):
     assert light == own
+
+
+def test_a_second_import_asks_no_other_finder_of_ours():
+    script = (
+        'import sys, projects.kmax; '
+        '[sys.modules.pop(name) for name in list(sys.modules) if name.startswith("projects")]; '
+        'import projects.kmax, mmengine.fileio; print("imported")'
+    )
+    assert run_python(script).stdout.strip() == 'imported'

@@ -24,6 +24,7 @@ AXIAL = dict(
 )
 BACKBONES = {
     'resnet': (None, None),
+    'recomputed': (None, None),
     'axial': (AXIAL, [16, 32, 32, 64, 64]),
     'convnext': (CONVNEXT, [8, 8, 16, 32, 64]),
 }
@@ -34,6 +35,9 @@ def build(name):
     backbone, channels = BACKBONES[name]
     if backbone:
         cfg.backbone, cfg.panoptic_head.in_channels = backbone, channels
+    if name == 'recomputed':
+        for part in ('transformer_decoder', 'pixel_decoder', 'semantic_decoder'):
+            cfg.panoptic_head[part].with_cp = True
     # Chance would differ.
     cfg.panoptic_head.transformer_decoder.drop_path_rate = 0.0
     init_default_scope('mmdet')
@@ -57,6 +61,7 @@ def everything(model, images):
     [
         *(('resnet', 'eval'), ('resnet', 'folded'), ('resnet', 'train')),
         *(('axial', 'folded'), ('axial', 'train'), ('convnext', 'train')),
+        ('recomputed', 'train'),
     ],
 )
 def test_a_network_is_one_graph(name, mode):

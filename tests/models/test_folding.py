@@ -5,10 +5,14 @@ import copy
 import pytest
 import torch
 from imports import ROOT
+from mmcv.cnn.bricks.conv_ws import ConvWS2d
+from mmcv.cnn.bricks.wrappers import Conv2d as MMCVConv2d
 from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from projects.kmax.models.layers.folding import PointwiseConv2d, choose_kernels
 
 AXIAL = dict(
     type='AxialResNet',
@@ -90,3 +94,9 @@ def test_folded_models_neither_train_nor_make_checkpoints(model):
         folded.train()
     with pytest.raises(RuntimeError, match='a folded model makes no checkpoint'):
         folded.state_dict()
+
+
+def test_other_kinds_of_convolutions_stay_as_they_are():
+    module = torch.nn.Sequential(ConvWS2d(8, 8, 1), torch.nn.Conv2d(8, 8, 1), MMCVConv2d(8, 8, 1))
+    choose_kernels(module)
+    assert [type(conv) for conv in module] == [ConvWS2d, PointwiseConv2d, PointwiseConv2d]

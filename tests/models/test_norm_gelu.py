@@ -65,3 +65,10 @@ def test_evaluation_uses_the_running_statistics():
     conv = ConvNormGELU(3, 5, 1, norm_cfg=BN).eval()
     x = torch.randn(2, 3, 7, 6)
     assert torch.equal(conv(x), plain(conv, x))
+
+
+def test_norms_without_factors_are_left_to_torch():
+    conv = ConvNormGELU(3, 5, 3, norm_cfg=dict(BN, affine=False))
+    x = torch.randn(2, 3, 7, 6)
+    expected = plain(copy.deepcopy(conv), x)
+    assert torch.equal(conv(x), expected)
