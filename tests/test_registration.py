@@ -11,7 +11,7 @@ from projects.kmax import registration
 
 @pytest.mark.parametrize('used_before', [False, True])
 def test_locations_are_imported_once(monkeypatch, used_before):
-    imported, names = [], registration.LOCATIONS['mmseg.registry']
+    imported, names = [], {'MODELS': registration.LOCATIONS['mmseg.registry']['MODELS']}
     modules = {'mmseg.registry': registration.importlib.import_module('mmseg.registry')}
     monkeypatch.setattr(MODELS, '_imported', used_before)
     monkeypatch.setattr(MODELS, '_locations', [])

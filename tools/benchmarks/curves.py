@@ -23,9 +23,9 @@ SERIES: dict[str, tuple[str, Conditions, Sequence[int]]] = {
     'size': ('side of the input, prediction', BASE, (193, 257, 385, 513, 641, 897, 1281)),
     'queries': ('queries, prediction', BASE, (32, 64, 128, 256, 512)),
     'batch': ('images, prediction', replace(BASE, size=(257, 257)), (1, 2, 4, 8)),
-    'train_size': ('side of the input, training step', TRAINING, (129, 193, 257, 385, 513, 641)),
+    'train_size': ('side of the input, training step', TRAINING, (129, 193, 257, 385, 513)),
     'train_masks': ('masks, training step', TRAINING, (1, 8, 32, 64, 128)),
-    'train_batch': ('images, training step', TRAINING, (1, 2, 4, 8)),
+    'train_batch': ('images, training step', TRAINING, (1, 2, 4)),
 }
 
 
