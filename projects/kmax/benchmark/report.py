@@ -124,7 +124,8 @@ def draw(found: Benchmark, path: Path) -> None:
         if figures['peak_mib'] is not None:
             text += f', {figures["peak_mib"]:.0f} MiB'
         axes.text(end, row, text, va='center')
-    axes.set_yticks(range(len(names)), [found.titles[name] for name in names])
+    labels = [f'{name}\n{found.titles[name]}' for name in names]
+    axes.set_yticks(range(len(names)), labels)
     axes.set_xlim(0, 1.25 * max(ends))
     axes.invert_yaxis()
     axes.set_xlabel('seconds')
