@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import build_model, panoptic_sample
+from helpers import SMALL_BACKBONES, build_model, panoptic_sample
 from imports import ROOT
 from mmdet.registry import MODELS
 from mmengine.config import Config
@@ -12,21 +12,10 @@ from torch._dynamo.utils import counters
 from projects.kmax.engine import compilation
 from projects.kmax.engine.compilation import compile_model
 
-CONVNEXT = dict(
-    type='KMaXConvNeXt', arch=dict(depths=[1, 1, 1, 1], channels=[8, 16, 32, 64]), drop_path_rate=0
-)
-AXIAL = dict(
-    type='AxialResNet',
-    stem_channels=(8, 8, 16),
-    channels=(8, 8, 16, 16),
-    num_blocks=(1, 1, 2, 1),
-    num_axial=(0, 0, 1, 1),
-)
 BACKBONES = {
     'resnet': (None, None),
     'recomputed': (None, None),
-    'axial': (AXIAL, [16, 32, 32, 64, 64]),
-    'convnext': (CONVNEXT, [8, 8, 16, 32, 64]),
+    **SMALL_BACKBONES,
 }
 
 

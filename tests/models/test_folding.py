@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from helpers import SMALL_BACKBONES
 from imports import ROOT
 from mmcv.cnn.bricks.conv_ws import ConvWS2d
 from mmcv.cnn.bricks.wrappers import Conv2d as MMCVConv2d
@@ -14,20 +15,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from projects.kmax.models.layers.folding import PointwiseConv2d, choose_kernels
 
-AXIAL = dict(
-    type='AxialResNet',
-    stem_channels=(8, 8, 16),
-    channels=(8, 8, 16, 16),
-    num_blocks=(1, 1, 2, 1),
-    num_axial=(0, 0, 1, 1),
-)
-CONVNEXT = dict(
-    type='KMaXConvNeXt', arch=dict(depths=[1, 1, 1, 1], channels=[8, 16, 32, 64]), drop_path_rate=0
-)
 BACKBONES = {
     'resnet': (dict(), [8, 8, 16, 32, 64]),
-    'axial': (AXIAL, [16, 32, 32, 64, 64]),
-    'convnext': (CONVNEXT, [8, 8, 16, 32, 64]),
+    **SMALL_BACKBONES,
 }
 
 

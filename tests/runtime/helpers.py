@@ -17,6 +17,29 @@ from kmax_deeplab import cli
 NANO = ROOT / 'configs/kmax/kmax_nano_shapes-panoptic.py'
 
 
+SMALL_BACKBONES = {
+    'axial': (
+        dict(
+            type='AxialResNet',
+            stem_channels=(8, 8, 16),
+            channels=(8, 8, 16, 16),
+            num_blocks=(1, 1, 2, 1),
+            num_axial=(0, 0, 1, 1),
+        ),
+        [16, 32, 32, 64, 64],
+    ),
+    'convnext': (
+        dict(
+            type='KMaXConvNeXt',
+            arch=dict(depths=[1, 1, 1, 1], channels=[8, 16, 32, 64]),
+            drop_path_rate=0,
+        ),
+        [8, 8, 16, 32, 64],
+    ),
+}
+"""Configs of backbones, and the channels that they give."""
+
+
 def free_port():
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
