@@ -6,13 +6,14 @@ once, and beside both of a series of sizes or batches the growth of the pixels.
 """
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kmax_deeplab.atomic_file import open_atomically
+from kmax_deeplab.cli import Parser
 from projects.kmax.benchmark.conditions import Conditions
 from projects.kmax.commands.arguments import check_output, config_file
 
@@ -42,7 +43,7 @@ class Point:
 
 def parse_args() -> Namespace:
     """Parse the command line."""
-    parser = ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('config', type=config_file, nargs='?', default=str(CONFIG))
     parser.add_argument('--series', nargs='+', choices=list(SERIES), default=list(SERIES))
     parser.add_argument('--runs', type=int, default=3, help='measured runs of each point')
@@ -132,12 +133,13 @@ def main() -> None:
     import torch
     from mmengine.logging import MMLogger
 
-    from projects.kmax.commands.config_file import read_config_file
+    from projects.kmax.commands.config_file import read_config_file, require
 
     torch.set_num_threads(args.threads)
     # Else each weight is listed when it is initialised.
     MMLogger.get_instance('benchmark', log_level='WARNING')
     config = read_config_file(args.config)
+    require(config, 'model', 'model.panoptic_head.transformer_decoder')
     found: dict[str, list[Point]] = {}
     print(f'{"":14}{"value":>8}{"cpu s":>10}{"GMACs":>10}{"process MiB":>13}{"alive MiB":>11}')
     for name in args.series:

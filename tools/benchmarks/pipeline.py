@@ -14,6 +14,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from kmax_deeplab.cli import Parser
 from projects.kmax.commands.arguments import config_file
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/datasets/coco_panoptic.py'
@@ -21,9 +22,7 @@ SCENES = 16
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', type=config_file, nargs='?', default=CONFIG)
     parser.add_argument(
         '--data-root',

@@ -14,10 +14,12 @@ import os
 import sys
 import tempfile
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+
+from kmax_deeplab.cli import Parser
 
 ROUNDS = 5
 TOLERANCE = 1e-12
@@ -99,7 +101,7 @@ def typical(results: list[tuple[dict, float, float]]) -> tuple[dict, float, floa
 
 def parse_args() -> Namespace:
     """Parse the command line."""
-    parser = ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument('--images', type=int, default=600, help='number of images, 600 by default')
     args = parser.parse_args()
     if args.images < 1:
