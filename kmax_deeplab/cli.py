@@ -101,9 +101,6 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
     called = prog or Path(sys.argv[0]).name
     # Of a damaged image it says less than the line that names the file. Read by its first import.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
-    # Names of files need not be text; stderr escapes them already.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors='backslashreplace')
     full = '--traceback' in (sys.argv[1:] if argv is None else argv)
     try:
         register()

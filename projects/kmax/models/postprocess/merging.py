@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .transfer import is_on_host
+from ...runtime.step_values import is_on_host
 
 # Sets of claims are told apart by a table of counts up to this size, by sorting beyond.
 MAX_BINS = 2**20

@@ -5,10 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-
-def is_on_host(tensor: Tensor) -> bool:
-    """Tell whether the host has a tensor as soon as it is computed."""
-    return tensor.device.type == 'cpu'
+from ...runtime.step_values import is_on_host
 
 
 def fetch(*tensors: Tensor) -> list[NDArray]:
