@@ -3,7 +3,7 @@
 import importlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from .pictures.clusters import draw_clusters
 from .pictures.colors import Color, cluster_palette
 from .pictures.drawing import FILL, enlarge, paint_segments, write_names
 from .pictures.segments import Segments
+
+NOTHING = dict(area=0, bbox=[0, 0, 0, 0])
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class PanopticResult:
         classes: What labels stand for.
         image: The image, RGB ``(H, W, 3)`` uint8, or None if it was not kept.
         path: The file of the image, or None.
+        find_clusters: Computes :attr:`clusters`.
+        semantic_map: ``(H, W)`` class of each pixel, where a model decides it by itself.
+        found_instances: ``labels``, ``scores`` and ``masks`` ``(n, H, W)``, likewise.
     """
 
     id_map: NDArray[np.int32]
@@ -107,6 +112,8 @@ class PanopticResult:
     image: NDArray[np.uint8] | None = field(default=None, repr=False)
     path: str | None = None
     find_clusters: Callable[[], list[ClusterLayer]] | None = field(default=None, repr=False)
+    semantic_map: NDArray[np.integer] | None = field(default=None, repr=False)
+    found_instances: Mapping[str, NDArray[Any]] | None = field(default=None, repr=False)
 
     @classmethod
     def from_panoptic(
@@ -143,13 +150,23 @@ class PanopticResult:
 
     @property
     def semantic(self) -> NDArray[np.int32]:
-        """Class ``(H, W)`` of each pixel, 255 for void."""
+        """Class ``(H, W)`` of each pixel, 255 for void: that of its segment, unless it has another.
+
+        A model with ``semantic_on`` decides it apart from the segments.
+        """
+        if self.semantic_map is not None:
+            return self.semantic_map.astype(np.int32, copy=False)
         labels = [segment['label_id'] for segment in self.segments_info]
         return np.array([IGNORED_LABEL, *labels], np.int32)[self.id_map]
 
     @property
     def instances(self) -> list[dict[str, Any]]:
-        """The things, best first, each with its ``mask`` ``(H, W)`` bool in addition."""
+        """The things, best first, each with its ``mask`` ``(H, W)`` bool in addition.
+
+        A model with ``instance_on`` finds them apart from the segments: they may overlap.
+        """
+        if self.found_instances is not None:
+            return self._describe_instances(self.found_instances)
         things = [segment for segment in self.segments_info if segment['isthing']]
         things.sort(key=lambda segment: -(segment['score'] or 0))
         return [dict(segment, mask=self.mask(segment['id'])) for segment in things]
@@ -265,6 +282,15 @@ class PanopticResult:
         content = dict(annotations=[self.to_coco(ids.name)], categories=categories)
         write_atomically(json_file, json.dumps(content, indent=1).encode())
         return files
+
+    def _describe_instances(self, found: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+        described = []
+        columns = (found['labels'], found['scores'], found['masks'])
+        for number, (label, score, mask) in enumerate(zip(*columns, strict=True), start=1):
+            measured = find_runs(mask.astype(np.int32)).describe().get(1, NOTHING)
+            instance = dict(id=number, **self.classes.describe(int(label)), score=float(score))
+            described.append(dict(**instance, **measured, mask=mask))
+        return described
 
     def _check_id(self, segment_id: int) -> None:
         if not 1 <= segment_id <= len(self.segments_info):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from projects.kmax.compat.image_inputs import as_image
+from projects.kmax.datasets.given_images import as_image
 
 BGR = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 GREY = BGR[..., 0]

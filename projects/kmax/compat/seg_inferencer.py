@@ -18,17 +18,15 @@ from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
+from ..datasets.given_images import as_image, in_chunks, read
 from .checked_weights import check_init_model
 from .det_inferencer import draw_arrays_as_bgr, draws_bgr
 from .image_inputs import (
     UNREADABLE,
-    as_image,
     check_inputs,
     check_options,
-    in_chunks,
     noting_unreadable,
     put_errors,
-    read,
     readable,
 )
 from .inferencer_files import draw_whole, predict_whole

@@ -1,5 +1,7 @@
 """The detector: backbone, panoptic head, fusion head."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +14,8 @@ from torch import Tensor
 from .data_preprocessor import KMaXDataPreprocessor
 from .folded_model import MakesFolded
 from .layers.folding import choose_kernels
+from .postprocess import PostprocessConfig
+from .structures import Observation
 
 CLASS_COUNTS = ('num_things_classes', 'num_stuff_classes')
 
@@ -51,17 +55,59 @@ class KMaXDeepLab(MakesFolded, MaskFormer):
         Padding is part of the input: images that would be padded to another size alone are
         predicted apart.
         """
+        return self._predict_alike(data, super().test_step)
+
+    @torch.no_grad()
+    def observe(self, data: Any, with_layers: bool = False) -> list[Observation]:
+        """Run the network on a batch as :meth:`test_step` does, and merge nothing yet.
+
+        Args:
+            data: A batch of the test pipeline.
+            with_layers: Whether to keep the mask logits of each decoder layer too.
+
+        Returns:
+            Of each image what :meth:`merge` makes predictions of.
+        """
+        return self._predict_alike(data, partial(self._observe, with_layers=with_layers))
+
+    def merge(self, observation: Observation, cfg: PostprocessConfig | None = None) -> Any:
+        """Return the sample of an observed image with its predictions.
+
+        Args:
+            observation: What the network made of it.
+            cfg: How to make predictions of that; by default as ``test_cfg`` says.
+        """
+        sample = observation.sample.new()
+        results = self.panoptic_fusion_head.predict(
+            observation.cls_logits[None], observation.mask_logits[None], [sample], cfg=cfg
+        )
+        return self.add_pred_to_datasample([sample], results)[0]
+
+    def _observe(self, data: Any, with_layers: bool) -> list[Observation]:
+        batch = self.data_preprocessor(data, False)
+        feats, layers = self.extract_feat(batch['inputs']), []
+        if with_layers:
+            cls_logits, mask_logits, layers = self.panoptic_head.predict_layers(feats)
+        else:
+            cls_logits, mask_logits = self.panoptic_head.predict(feats)
+        return [
+            Observation(sample, cls_logits[i], mask_logits[i], [layer[i] for layer in layers])
+            for i, sample in enumerate(batch['data_samples'])
+        ]
+
+    def _predict_alike(self, data: Any, step: Callable[[Any], list]) -> list:
+        """Return what a step makes of each image of a batch as if it were alone."""
         groups = self._groups(data)
         if len(groups) <= 1:
-            return super().test_step(data)
-        samples: dict[int, Any] = {}
+            return step(data)
+        found: dict[int, Any] = {}
         for group in groups:
             part = {
                 name: None if values is None else [values[index] for index in group]
                 for name, values in data.items()
             }
-            samples.update(zip(group, super().test_step(part), strict=True))
-        return [samples[index] for index in sorted(samples)]
+            found.update(zip(group, step(part), strict=True))
+        return [found[index] for index in sorted(found)]
 
     def _groups(self, data: Any) -> list[list[int]]:
         padded = isinstance(self.data_preprocessor, KMaXDataPreprocessor)

@@ -37,7 +37,7 @@ class KMaXFusionHead(BasePanopticFusionHead):
     ) -> None:
         super().__init__(num_things_classes, num_stuff_classes, test_cfg=test_cfg)
         _check_classes(num_things_classes, num_stuff_classes)
-        self._read_test_cfg()
+        self.read_test_cfg()
 
     def loss(self, **kwargs: Any) -> dict:
         """Return nothing: there is nothing to train."""
@@ -50,6 +50,7 @@ class KMaXFusionHead(BasePanopticFusionHead):
         mask_logits: Tensor,
         data_samples: SampleList,
         rescale: bool = True,
+        cfg: PostprocessConfig | None = None,
     ) -> list[dict]:
         """Post-process a batch.
 
@@ -59,6 +60,7 @@ class KMaXFusionHead(BasePanopticFusionHead):
             data_samples: Their metainfo holds ``img_shape``, ``ori_shape`` and, where the input is
                 padded, ``batch_input_shape``; see :meth:`Frame.from_metainfo`.
             rescale: Return maps of the original image's size, else of the resized image's.
+            cfg: Instead of ``test_cfg``.
 
         Returns:
             Per image ``pan_results``, ``sem_results`` and ``ins_results`` as asked by
@@ -69,7 +71,7 @@ class KMaXFusionHead(BasePanopticFusionHead):
             ValueError: When the sizes in a metainfo are missing or contradict each other, or logits
                 are not finite.
         """
-        cfg = self._read_test_cfg()
+        cfg = cfg or self.read_test_cfg()
         rule = RULES[cfg.postprocess]
         frames = [Frame.from_metainfo(sample.metainfo, rescale) for sample in data_samples]
         logits = at_least_float32(cls_logits), at_least_float32(mask_logits)
@@ -79,8 +81,13 @@ class KMaXFusionHead(BasePanopticFusionHead):
             for classes, masks, frame, name in zip(*logits, frames, names, strict=True)
         ]
 
-    def _read_test_cfg(self) -> PostprocessConfig:
-        cfg = PostprocessConfig.from_test_cfg(self.test_cfg)
+    def read_test_cfg(self, **changes: Any) -> PostprocessConfig:
+        """Return the fields of ``test_cfg``, some of them changed.
+
+        Raises:
+            ValueError: For a field that does not exist, or a value that it cannot have.
+        """
+        cfg = PostprocessConfig.from_test_cfg({**(self.test_cfg or {}), **changes})
         if cfg.postprocess not in RULES:
             raise ValueError(
                 f'test_cfg.postprocess is {cfg.postprocess!r}; choose one of {sorted(RULES)}'

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..runtime.values import check_counts, check_list
 from .layers import BN
 from .predictor import Predictor
-from .structures import KMaXOutput, KMaXTargets
+from .structures import KMaXOutput, KMaXPrediction, KMaXTargets
 from .targets import build_targets, check_target_settings
 
 
@@ -104,9 +104,7 @@ class KMaXHead(BaseModule):
         """
         # First, so that its gradient is computed last: when the memory of the rest is free again.
         semantic = self.semantic_decoder(feats) if self.semantic_decoder is not None else None
-        stages = self.pixel_decoder(feats)
-        class_feature, mask_feature, aux = self.transformer_decoder(stages)
-        final = self.predictor(stages[-1], class_feature, mask_feature)
+        final, aux = self._decode(feats, with_aux=True)
         return KMaXOutput(**vars(final), aux=aux, semantic_logits=semantic)
 
     def loss(self, feats: Sequence[Tensor], data_samples: list) -> dict[str, Tensor]:
@@ -139,7 +137,17 @@ class KMaXHead(BaseModule):
         self, feats: Sequence[Tensor], data_samples: list | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return class ``(B, N, K + 1)`` and mask logits ``(B, N, h, w)``, at the masks' stride."""
-        stages = self.pixel_decoder(feats)
-        class_feature, mask_feature, _ = self.transformer_decoder(stages, with_aux=False)
-        final = self.predictor(stages[-1], class_feature, mask_feature)
+        final, _ = self._decode(feats, with_aux=False)
         return final.cls_logits, final.mask_logits
+
+    def predict_layers(self, feats: Sequence[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return what :meth:`predict` does, and the mask logits by which each layer assigns."""
+        final, aux = self._decode(feats, with_aux=True)
+        return final.cls_logits, final.mask_logits, [layer.mask_logits for layer in aux]
+
+    def _decode(
+        self, feats: Sequence[Tensor], with_aux: bool
+    ) -> tuple[KMaXPrediction, list[KMaXPrediction]]:
+        stages = self.pixel_decoder(feats)
+        class_feature, mask_feature, aux = self.transformer_decoder(stages, with_aux)
+        return self.predictor(stages[-1], class_feature, mask_feature), aux

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from mmdet.structures import DetDataSample
 from torch import Tensor
 
 
@@ -32,6 +33,23 @@ class KMaXOutput(KMaXPrediction):
 
     aux: list[KMaXPrediction] = field(default_factory=list)
     semantic_logits: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What the network makes of one image, before pixels are given to segments.
+
+    Attributes:
+        sample: Holds the sizes of the image in its metainfo.
+        cls_logits: ``(N, K + 1)`` class logits of each query, void last.
+        mask_logits: ``(N, h, w)`` affinity of each pixel to each query.
+        layers: The same ``(N, h', w')`` of each decoder layer, where they were kept.
+    """
+
+    sample: DetDataSample
+    cls_logits: Tensor
+    mask_logits: Tensor
+    layers: list[Tensor] = field(default_factory=list)
 
 
 @dataclass

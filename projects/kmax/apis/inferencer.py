@@ -1,0 +1,263 @@
+"""Panoptic inference that returns results one can work with."""
+
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from mmdet.apis import DetInferencer
+from mmdet.visualization.palette import get_palette
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from numpy.typing import NDArray
+
+from kmax_deeplab.result import Classes, ClusterLayer, PanopticResult
+
+from ..datasets.given_images import as_image, in_chunks, read
+from ..engine.compilation import compile_model
+from ..models import KMaXDeepLab
+from ..models.structures import Observation
+from ..runtime.values import check_number
+from .inputs import split_inputs
+from .models import locate_model
+from .observed_image import ObservedImage, read_clusters
+
+AMP_TYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
+
+ChannelOrder = Literal['bgr', 'rgb']
+
+
+class KMaXInferencer(DetInferencer):
+    """Finds the segments of images: ``KMaXInferencer('kmax_r50_coco')('street.jpg')``.
+
+    It may be called from several threads: they take turns at the network, and read images and merge
+    masks beside each other.
+
+    Args:
+        model: A released model or a config, by name; a config's path; or a config.
+        weights: The checkpoint; a released model has its own.
+        device: Where it runs; by default a GPU if there is one.
+        amp: Whether the network computes in lower precision, as ``'float16'`` or ``'bfloat16'``:
+            True takes the former on GPUs and the latter elsewhere.
+        compile: Whether the network is compiled: minutes at the first image of each size.
+        fuse: Whether batch norms become part of other layers: faster, the same but for rounding.
+        palette: Name of a palette, or the colour of each class; by default the data set's.
+        mirror: Address of another server for released weights.
+        **thresholds: Instead of fields of ``test_cfg``, as ``class_threshold_thing=0.5``; see
+            :class:`~projects.kmax.models.postprocess.PostprocessConfig`. Calls may change them.
+
+    Raises:
+        ValueError: For a model that does not exist, is no kMaX-DeepLab of mmdet, or has no weights,
+            and for a threshold that does not exist or is out of range.
+    """
+
+    model: Any
+
+    def __init__(
+        self,
+        model: str | Path | Config,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        *,
+        amp: bool | str = False,
+        compile: bool = False,
+        fuse: bool = False,
+        palette: str | list = 'none',
+        mirror: str | None = None,
+        **thresholds: Any,
+    ) -> None:
+        checkpoint = None if weights is None else str(weights)
+        if isinstance(model, str | Path):
+            model, checkpoint = locate_model(str(model), checkpoint, mirror)
+        super().__init__(model, checkpoint, device, palette=palette, show_progress=False)
+        if not isinstance(self.model, KMaXDeepLab):
+            raise ValueError(
+                f'{model} is the config of {type(self.model).__name__}, not of KMaXDeepLab: use '
+                "mmdet's DetInferencer, or mmseg's MMSegInferencer for models of mmseg"
+            )
+        self.thresholds = thresholds
+        self._read_thresholds({})
+        self.amp_type = _amp_type(amp, self.device)
+        self.classes = _read_classes(self.model)
+        self._loader = Compose(self.pipeline.transforms[:1])
+        self._transforms = Compose(self.pipeline.transforms[1:])
+        self._turn = threading.Lock()
+        if fuse:
+            self.model = self.model.fold()
+        if compile:
+            compile_model(self.model)
+
+    def _init_collate(self, cfg: Any) -> Callable:
+        return pseudo_collate
+
+    def _init_visualizer(self, cfg: Any) -> None:
+        """Build none: results draw themselves."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return next(self.model.parameters()).device
+
+    def __call__(
+        self,
+        inputs: Any,
+        batch_size: int = 1,
+        channel_order: ChannelOrder = 'bgr',
+        on_unreadable: Callable[[Any, OSError], None] | None = None,
+        **thresholds: Any,
+    ) -> Any:
+        """Find the segments of one image or of several.
+
+        Args:
+            inputs: A path, URL, array ``(H, W)`` or ``(H, W, C)``, PIL image, or the bytes of a
+                file; a folder, a pattern as ``'street/*.jpg'``, or a list of images; or whatever
+                else yields images, which is read as results are asked for.
+            batch_size: How many images the network sees at once; they may have any sizes.
+            channel_order: Of arrays; as OpenCV reads them by default.
+            on_unreadable: Called with an image of several that cannot be read, and the error, in
+                place of a warning.
+            **thresholds: Instead of fields of ``test_cfg``, for this call.
+
+        Returns:
+            A :class:`~kmax_deeplab.result.PanopticResult` for one image; a list of those of the
+            images that can be read for several; an iterator for what yields images.
+
+        Raises:
+            OSError: If the image, or every one of several, cannot be read.
+            ValueError, TypeError: For what is no image, or options out of range.
+        """
+        images, kind = split_inputs(inputs)
+        if kind is object:
+            return self.observe(inputs, channel_order=channel_order).result(**thresholds)
+        self._check_call(batch_size, channel_order, thresholds)
+        unreadable: list[OSError] = []
+
+        def note(image: Any, error: OSError) -> None:
+            unreadable.append(error)
+            if on_unreadable is not None:
+                on_unreadable(image, error)
+            else:
+                warnings.warn(f'{error}: it has no result', stacklevel=2)
+
+        stream = self._stream(images, batch_size, channel_order, note, thresholds)
+        if kind is Iterator:
+            return stream
+        results = list(stream)
+        if unreadable and not results and on_unreadable is None:
+            raise unreadable[0]
+        return results
+
+    def observe(
+        self, image: Any, with_clusters: bool = False, channel_order: ChannelOrder = 'bgr'
+    ) -> ObservedImage:
+        """Run the network on one image; its results are then made by any thresholds at once.
+
+        Args:
+            image: As a call takes it.
+            with_clusters: Whether to keep the assignments of the decoder layers too, which are else
+                computed when they are first asked for, by running the network again.
+            channel_order: Of an array.
+
+        Raises:
+            OSError: If the image cannot be read.
+            ValueError, TypeError: For what is no image.
+        """
+        self._check_call(1, channel_order, {})
+        return self._observe([self._load(image, channel_order)], with_clusters)[0]
+
+    def _stream(
+        self,
+        images: Iterable[Any],
+        batch_size: int,
+        channel_order: ChannelOrder,
+        note: Callable[[Any, OSError], None],
+        thresholds: dict[str, Any],
+    ) -> Iterator[PanopticResult]:
+        def readable() -> Iterator[dict]:
+            for image in images:
+                try:
+                    loaded = self._load(image, channel_order)
+                except OSError as error:
+                    note(image, error)
+                else:
+                    yield loaded
+
+        for batch in in_chunks(readable(), batch_size):
+            for observed in self._observe(batch, False):
+                yield observed.result(**thresholds)
+
+    def _load(self, image: Any, channel_order: ChannelOrder) -> dict:
+        """Read an image; return it with the item that the network takes."""
+        given = as_image(image)
+        if isinstance(image, np.ndarray) and channel_order == 'rgb':
+            given = np.ascontiguousarray(given[..., ::-1])
+        loaded = read(self._loader, given)
+        pixels = loaded['img']
+        path = given if isinstance(given, str) else None
+        return dict(image=pixels, path=path, data=self._transforms(loaded))
+
+    def _observe(self, batch: list[dict], with_clusters: bool) -> list[ObservedImage]:
+        data = self.collate_fn([item['data'] for item in batch])
+        with self._turn, torch.no_grad(), self._precision():
+            observations = self.model.observe(data, with_clusters)
+        observed = []
+        for item, observation in zip(batch, observations, strict=True):
+            image = np.ascontiguousarray(_levels(item['image'])[..., ::-1])
+            if with_clusters:
+                find_clusters = partial(read_clusters, observation)
+            else:
+                find_clusters = partial(self._find_clusters, image)
+            observed.append(
+                ObservedImage(
+                    observation, image, item['path'], self.classes, self._merge, find_clusters
+                )
+            )
+        return observed
+
+    def _find_clusters(self, image: NDArray[np.uint8]) -> list[ClusterLayer]:
+        observed = self.observe(image, with_clusters=True, channel_order='rgb')
+        return read_clusters(observed.observation)
+
+    def _merge(self, observation: Observation, thresholds: dict[str, Any]) -> Any:
+        return self.model.merge(observation, self._read_thresholds(thresholds))
+
+    def _read_thresholds(self, thresholds: dict[str, Any]) -> Any:
+        changes = {**self.thresholds, **thresholds, 'panoptic_on': True}
+        return self.model.panoptic_fusion_head.read_test_cfg(**changes)
+
+    def _check_call(self, batch_size: int, channel_order: str, thresholds: dict) -> None:
+        check_number('batch_size', batch_size, 1, whole=True)
+        if channel_order not in ('bgr', 'rgb'):
+            raise ValueError(f"channel_order is {channel_order!r}, but must be 'bgr' or 'rgb'")
+        self._read_thresholds(thresholds)
+
+    def _precision(self) -> AbstractContextManager:
+        if self.amp_type is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.amp_type)
+
+
+def _amp_type(amp: bool | str, device: torch.device) -> torch.dtype | None:
+    if isinstance(amp, bool):
+        half = 'bfloat16' if device.type == 'cpu' else 'float16'
+        return AMP_TYPES[half] if amp else None
+    if amp not in AMP_TYPES:
+        raise ValueError(f'amp is {amp!r}, but must be True, False, {" or ".join(AMP_TYPES)}')
+    return AMP_TYPES[amp]
+
+
+def _read_classes(model: Any) -> Classes:
+    names = model.dataset_meta['classes']
+    palette = model.dataset_meta.get('palette')
+    colors = None if palette in (None, 'random') else get_palette(palette, len(names))
+    return Classes(tuple(names), model.panoptic_head.num_things_classes, palette=colors)
+
+
+def _levels(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the pixels to draw on; the loader may have made them fractions."""
+    return image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)

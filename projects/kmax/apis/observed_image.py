@@ -1,0 +1,79 @@
+"""An image that the network has seen, of which results are made by any thresholds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kmax_deeplab.pictures.clusters import upsample_nearest
+from kmax_deeplab.result import Classes, ClusterLayer, PanopticResult
+
+from ..models.structures import Observation
+from ..visualization.samples import assign_pixels
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedImage:
+    """What the network makes of an image; :meth:`result` merges it without running it again.
+
+    Attributes:
+        observation: Logits and sizes.
+        image: The image, RGB ``(H, W, 3)`` uint8.
+        path: The file of the image, or None.
+        classes: What labels stand for.
+        merge: Makes a sample with predictions of an observation and changes to ``test_cfg``.
+        find_clusters: Makes the assignments of layers that were not kept.
+    """
+
+    observation: Observation
+    image: NDArray[np.uint8]
+    path: str | None
+    classes: Classes
+    merge: Callable[[Observation, dict[str, Any]], Any]
+    find_clusters: Callable[[], list[ClusterLayer]]
+
+    def result(self, **thresholds: Any) -> PanopticResult:
+        """Give the pixels to segments.
+
+        Args:
+            **thresholds: Instead of fields of ``test_cfg``, such as ``class_threshold_thing=0.5``;
+                see :class:`~projects.kmax.models.postprocess.PostprocessConfig`.
+
+        Raises:
+            ValueError: For a field that does not exist, or a value that it cannot have.
+        """
+        sample = self.merge(self.observation, thresholds)
+        pixels = sample.pred_panoptic_seg
+        scores = [pixels.instance_scores, pixels.semantic_scores]
+        semantic, instances = sample.get('pred_sem_seg'), sample.get('pred_instances')
+        return PanopticResult.from_panoptic(
+            pixels.sem_seg[0].cpu().numpy(),
+            self.classes,
+            [score[0].float().cpu().numpy() for score in scores],
+            image=self.image,
+            path=self.path,
+            find_clusters=self.find_clusters,
+            semantic_map=None if semantic is None else semantic.sem_seg[0].cpu().numpy(),
+            found_instances=None if instances is None else dict(instances.cpu().numpy().items()),
+        )
+
+
+def read_clusters(observation: Observation) -> list[ClusterLayer]:
+    """Return the assignment of each decoder layer, at the size of the image as it is shown."""
+    meta = observation.sample.metainfo
+    padded, content, shown = (
+        tuple(meta[name][:2]) for name in ('batch_input_shape', 'img_shape', 'ori_shape')
+    )
+    layers = []
+    for logits in observation.layers:
+        assignment = upsample_nearest(assign_pixels(logits), padded, content)
+        if content != shown:
+            assignment = cv2.resize(
+                assignment.astype(np.int32), shown[::-1], interpolation=cv2.INTER_NEAREST
+            )
+        stride = round((padded[0] - 1) / (logits.shape[-2] - 1))
+        layers.append(ClusterLayer(assignment, stride, len(logits)))
+    return layers
