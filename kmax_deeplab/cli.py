@@ -21,6 +21,7 @@ COMMANDS = {
     'train': 'train a model',
     'test': 'evaluate a checkpoint, or write its predictions for a test server',
     'convert': 'convert a released checkpoint',
+    'predict': 'find the segments of images and videos',
     'check': "look for faults in a config's data sets before training",
     'label': 'label images with a model, for training on them',
     'cost': 'count the parameters and multiply-adds of models',

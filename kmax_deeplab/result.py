@@ -68,6 +68,20 @@ class Classes:
             isthing=label < self.num_things,
         )
 
+    def categories(self) -> list[dict[str, Any]]:
+        """Return the ``categories`` of COCO's panoptic JSON."""
+        return [
+            dict(
+                id=entry['category_id'],
+                name=entry['label'],
+                isthing=int(entry['isthing']),
+                color=list(color),
+            )
+            for color, entry in zip(
+                self.colors, map(self.describe, range(len(self.names))), strict=True
+            )
+        ]
+
 
 @dataclass(frozen=True)
 class ClusterLayer:
@@ -275,11 +289,8 @@ class PanopticResult:
         _, encoded = cv2.imencode('.png', self.plot()[..., ::-1])
         write_atomically(drawing, encoded.tobytes())
         write_panoptic_png(ids, self.id_map)
-        categories = [
-            dict(id=entry['category_id'], name=entry['label'], isthing=int(entry['isthing']))
-            for entry in map(self.classes.describe, range(len(self.classes.names)))
-        ]
-        content = dict(annotations=[self.to_coco(ids.name)], categories=categories)
+        annotations = [self.to_coco(ids.name)]
+        content = dict(annotations=annotations, categories=self.classes.categories())
         write_atomically(json_file, json.dumps(content, indent=1).encode())
         return files
 

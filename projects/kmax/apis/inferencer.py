@@ -23,9 +23,10 @@ from ..engine.compilation import compile_model
 from ..models import KMaXDeepLab
 from ..models.structures import Observation
 from ..runtime.values import check_number
+from ..visualization.samples import read_clusters
 from .inputs import split_inputs
 from .models import locate_model
-from .observed_image import ObservedImage, read_clusters
+from .observed_image import ObservedImage
 
 AMP_TYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
@@ -103,6 +104,16 @@ class KMaXInferencer(DetInferencer):
         """Where the network runs."""
         return next(self.model.parameters()).device
 
+    def input_side(self) -> int | None:
+        """Return the shorter side of the network's input in pixels; None if any size is taken."""
+        side = 64
+        item = self._load(np.zeros((side, side, 3), np.uint8), 'bgr')
+        resized = min(item['data']['inputs'].shape[-2:])
+        if resized != side:
+            return resized
+        pad_size = getattr(self.model.data_preprocessor, 'pad_size', None)
+        return min(pad_size) if pad_size else None
+
     def __call__(
         self,
         inputs: Any,
@@ -170,6 +181,10 @@ class KMaXInferencer(DetInferencer):
         self._check_call(1, channel_order, {})
         return self._observe([self._load(image, channel_order)], with_clusters)[0]
 
+    def read(self, image: Any, channel_order: ChannelOrder = 'bgr') -> NDArray[np.uint8]:
+        """Return the pixels of an image as it is shown, RGB ``(H, W, 3)``."""
+        return _rgb(self._load(image, channel_order)['image'])
+
     def _stream(
         self,
         images: Iterable[Any],
@@ -207,7 +222,7 @@ class KMaXInferencer(DetInferencer):
             observations = self.model.observe(data, with_clusters)
         observed = []
         for item, observation in zip(batch, observations, strict=True):
-            image = np.ascontiguousarray(_levels(item['image'])[..., ::-1])
+            image = _rgb(item['image'])
             if with_clusters:
                 find_clusters = partial(read_clusters, observation)
             else:
@@ -258,6 +273,7 @@ def _read_classes(model: Any) -> Classes:
     return Classes(tuple(names), model.panoptic_head.num_things_classes, palette=colors)
 
 
-def _levels(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the pixels to draw on; the loader may have made them fractions."""
-    return image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
+def _rgb(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the pixels to draw on of BGR ones, which the loader may have made fractions."""
+    levels = image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
+    return np.ascontiguousarray(levels[..., ::-1])

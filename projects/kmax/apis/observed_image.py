@@ -4,15 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kmax_deeplab.pictures.clusters import upsample_nearest
 from kmax_deeplab.result import Classes, ClusterLayer, PanopticResult
 
 from ..models.structures import Observation
-from ..visualization.samples import assign_pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,21 +56,3 @@ class ObservedImage:
             semantic_map=None if semantic is None else semantic.sem_seg[0].cpu().numpy(),
             found_instances=None if instances is None else dict(instances.cpu().numpy().items()),
         )
-
-
-def read_clusters(observation: Observation) -> list[ClusterLayer]:
-    """Return the assignment of each decoder layer, at the size of the image as it is shown."""
-    meta = observation.sample.metainfo
-    padded, content, shown = (
-        tuple(meta[name][:2]) for name in ('batch_input_shape', 'img_shape', 'ori_shape')
-    )
-    layers = []
-    for logits in observation.layers:
-        assignment = upsample_nearest(assign_pixels(logits), padded, content)
-        if content != shown:
-            assignment = cv2.resize(
-                assignment.astype(np.int32), shown[::-1], interpolation=cv2.INTER_NEAREST
-            )
-        stride = round((padded[0] - 1) / (logits.shape[-2] - 1))
-        layers.append(ClusterLayer(assignment, stride, len(logits)))
-    return layers

@@ -162,6 +162,40 @@ def add_device(parser: ArgumentParser) -> None:
     )
 
 
+def add_model(parser: ArgumentParser) -> None:
+    """Add the model that predicts; :func:`locate` finds it."""
+    parser.add_argument(
+        '--model',
+        metavar='NAME|CONFIG',
+        help='a released model, or a config by path or name (default: the demo model that '
+        'tools/quickstart.sh leaves in work_dirs/quickstart)',
+    )
+    parser.add_argument(
+        '--weights',
+        type=existing_file,
+        metavar='FILE',
+        help='its checkpoint; released models have their own',
+    )
+    parser.add_argument(
+        '--mirror', metavar='URL', help='another server to download released weights from'
+    )
+
+
+def locate(args: Namespace) -> list[str]:
+    """Return the config and the weights of the model that a command line names.
+
+    Raises:
+        ValueError: If there is no such model, or one has no weights or weights no model.
+    """
+    from ..apis.models import locate_demo, locate_model
+
+    if args.model is not None:
+        return locate_model(args.model, args.weights, args.mirror)
+    if args.weights is not None:
+        raise ValueError(f'--weights {args.weights} needs --model: the config of these weights')
+    return locate_demo()
+
+
 def add_workers(parser: ArgumentParser) -> None:
     """Add the number of processes that read or write files."""
     parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))

@@ -7,21 +7,20 @@ from typing import Any
 import cv2
 import mmcv
 import numpy as np
-import torch
 from mmdet.registry import DATASETS
 from mmdet.visualization.palette import get_palette
 from mmengine.dataset import BaseDataset, Compose, pseudo_collate
 
 from kmax_deeplab.atomic_file import write_atomically
 from kmax_deeplab.paths import distinct_names, place_within, refuse_replacing
-from kmax_deeplab.pictures.clusters import draw_clusters, upsample_nearest
 from kmax_deeplab.pictures.drawing import draw_segments
 from kmax_deeplab.pictures.panels import Panel, compose_sheet, fit
 from kmax_deeplab.pictures.segments import Segments
 
 from ..panoptic.local_files import check_image
 from ..parallel import Progress
-from .samples import annotated_segments, assign_pixels
+from .cluster_panels import cluster_panels
+from .samples import annotated_segments, read_clusters
 
 PANEL_SIZE = 480
 
@@ -39,7 +38,6 @@ def _count(segments: Segments) -> str:
     return f'{number} segment' + ('s' if number != 1 else '')
 
 
-@torch.no_grad()
 def predict_panels(
     model: Any, data: dict, image: np.ndarray, classes: Sequence[str], palette: list
 ) -> list[Panel]:
@@ -47,24 +45,13 @@ def predict_panels(
 
     ``data`` is an item of the model's test pipeline, drawn over an RGB image ``(H, W, 3)``.
     """
-    batch = pseudo_collate([data])
-    prediction = model.test_step(batch)[0]
+    [observation] = model.observe(pseudo_collate([data]), with_layers=True)
+    prediction = model.merge(observation)
     panoptic = prediction.pred_panoptic_seg.sem_seg[0].cpu().numpy()
     segments = Segments.from_panoptic(panoptic, len(classes))
     drawn = draw_segments(image, segments, classes, palette, grey_void=True)
-    panels = [Panel(drawn, 'prediction', _count(segments))]
-
-    inputs = model.data_preprocessor(batch, False)
-    output = model.panoptic_head(model.extract_feat(inputs['inputs']), inputs['data_samples'])
-    padded = tuple(inputs['inputs'].shape[-2:])
-    for number, layer in enumerate(output.aux, start=1):
-        logits = layer.mask_logits[0]
-        assignment = upsample_nearest(assign_pixels(logits), padded, prediction.img_shape)
-        stride = round((padded[0] - 1) / (logits.shape[-2] - 1))
-        used = f'stride {stride}, {len(np.unique(assignment))} of {len(logits)} centres'
-        drawn = draw_clusters(image, assignment, len(logits))
-        panels.append(Panel(drawn, f'k-means, layer {number}', used))
-    return panels
+    clusters = cluster_panels(read_clusters(observation), image)
+    return [Panel(drawn, 'prediction', _count(segments)), *clusters]
 
 
 def draw_comparison(model: Any, dataset: BaseDataset, index: int) -> np.ndarray:

@@ -2,12 +2,17 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
+from kmax_deeplab.pictures.clusters import upsample_nearest
 from kmax_deeplab.pictures.segments import Segments
+from kmax_deeplab.result import ClusterLayer
+
+from ..models.structures import Observation
 
 
 def to_numpy(array: Any) -> np.ndarray:
@@ -27,3 +32,21 @@ def annotated_segments(sample: DetDataSample) -> Segments:
 def assign_pixels(mask_logits: Tensor) -> np.ndarray:
     """Return each pixel's centre ``(h, w)`` by its logits ``(N, h, w)`` (kMaX-DeepLab, eq. 5)."""
     return mask_logits.argmax(0).cpu().numpy()
+
+
+def read_clusters(observation: Observation) -> list[ClusterLayer]:
+    """Return the assignment of each decoder layer, at the size of the image as it is shown."""
+    meta = observation.sample.metainfo
+    padded, content, shown = (
+        tuple(meta[name][:2]) for name in ('batch_input_shape', 'img_shape', 'ori_shape')
+    )
+    layers = []
+    for logits in observation.layers:
+        assignment = upsample_nearest(assign_pixels(logits), padded, content)
+        if content != shown:
+            assignment = cv2.resize(
+                assignment.astype(np.int32), shown[::-1], interpolation=cv2.INTER_NEAREST
+            )
+        stride = round((padded[0] - 1) / (logits.shape[-2] - 1))
+        layers.append(ClusterLayer(assignment, stride, len(logits)))
+    return layers

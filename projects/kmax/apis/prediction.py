@@ -1,0 +1,190 @@
+"""Predicts files of images and videos into a folder, and goes on where it stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kmax_deeplab.result import PanopticResult
+
+from ..dataset_preparation.image_files import number_images
+from ..datasets.given_images import as_image
+from ..parallel import Progress
+from ..pseudo_labels.journal import Journal, read_entries
+from .inferencer import KMaXInferencer
+from .inputs import expand_place
+from .outputs import JSON, name_outputs, place_outputs, write_coco, write_outputs
+from .tiling import predict_tiles
+from .videos import SUFFIXES as VIDEO_SUFFIXES
+from .videos import predict_video
+
+JOURNAL = '.predictions.jsonl'
+"""In the folder of the results: what is done, and how."""
+
+
+@dataclass
+class Summary:
+    """What became of the inputs.
+
+    Attributes:
+        images: How many images have results.
+        videos: How many videos have.
+        faults: Of each input that could not be read what is wrong.
+    """
+
+    images: int = 0
+    videos: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Task:
+    """An input, what its results are called, and their files by kind."""
+
+    place: str
+    name: str
+    files: dict[str, Path]
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a file of many frames."""
+        return is_video(self.place)
+
+
+def is_video(place: str) -> bool:
+    """Tell by its ending whether a file holds many frames."""
+    return Path(place).suffix.lower() in VIDEO_SUFFIXES
+
+
+def plan(places: Sequence[str], folder: Path, kinds: Sequence[str]) -> list[Task]:
+    """Return what is to be done for files, URLs, folders and patterns.
+
+    Raises:
+        FileNotFoundError: If a folder holds no image, or none fits a pattern.
+        ValueError: If the results would lie among the images that are read, or over one of them.
+    """
+    expanded = [image for place in places for image in _expand(place)]
+    tasks = []
+    for place, name in zip(expanded, name_outputs(expanded), strict=True):
+        wanted = ['video'] if is_video(place) else kinds
+        tasks.append(Task(place, name, place_outputs(folder, name, wanted)))
+    read = {Path(place).resolve() for place in expanded if '://' not in place}
+    for file in (file for task in tasks for file in task.files.values()):
+        if file.resolve() in read:
+            raise ValueError(f'{file} would replace an image that is read: give another folder')
+    return tasks
+
+
+def _expand(place: str) -> list[str]:
+    several = expand_place(place)
+    # Refuses addresses of places that are not known.
+    return [as_image(place)] if several is None else several
+
+
+def begin(folder: Path, tasks: Sequence[Task], settings: dict[str, Any], resume: bool) -> Journal:
+    """Open the journal of a folder, a new one unless the work in it is to be gone on with.
+
+    Raises:
+        FileExistsError: If a file that is to be written is there, and not one of a former run.
+        ValueError: If another process writes to the folder, or it was begun with other settings.
+    """
+    path = folder / JOURNAL
+    former = read_entries(path, {}, may_grow=False) if path.is_file() else []
+    ours = {file for entry in former for file in entry.get('files', ())}
+    files = [file for task in tasks for file in task.files.values()]
+    for file in [*files, *([folder / JSON] if _has_coco(tasks) else [])]:
+        name = file.relative_to(folder).as_posix()
+        if file.exists() and name not in ours and not (name == JSON and former):
+            raise FileExistsError(
+                f'{file} is there, and no former prediction wrote it: give another folder'
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        path.unlink(missing_ok=True)
+    return Journal(path, settings)
+
+
+def _has_coco(tasks: Sequence[Task]) -> bool:
+    return any('coco' in task.files for task in tasks)
+
+
+def predict_files(
+    inferencer: KMaXInferencer,
+    tasks: Sequence[Task],
+    folder: Path,
+    journal: Journal,
+    tile_size: int | None,
+    progress: Progress,
+) -> Summary:
+    """Predict what the journal does not know as done, and write the JSON of all images.
+
+    An input that cannot be read is noted, and costs the others nothing.
+
+    Args:
+        inferencer: Finds the segments.
+        tasks: Of :func:`plan`.
+        folder: Where the results go.
+        journal: Of :func:`begin`.
+        tile_size: Images with a side of more pixels are predicted in tiles of that size.
+        progress: Shows the progress of an iterable with a title and a length.
+    """
+    done = {e['place']: e for e in journal.entries if 'error' not in e and _is_whole(e, folder)}
+    left = [task for task in tasks if task.place not in done]
+    summary = Summary()
+    for task in progress(left, 'predicting', len(left)):
+        try:
+            if task.is_video:
+                predict_video(inferencer, task.place, task.files['video'], progress)
+                entry = {}
+            else:
+                entry = _predict_image(inferencer, task, tile_size)
+        except (OSError, ValueError) as error:
+            # Those that name a file are of writing.
+            if isinstance(error, OSError) and error.filename is not None:
+                raise
+            known = task.place in str(error)
+            summary.faults.append(str(error) if known else f'{task.place}: {error}')
+            continue
+        names = [file.relative_to(folder).as_posix() for file in task.files.values()]
+        done[task.place] = dict(place=task.place, files=names, **entry)
+        journal.append(done[task.place])
+    finished = [done[task.place] for task in tasks if task.place in done]
+    summary.videos = sum(is_video(entry['place']) for entry in finished)
+    summary.images = len(finished) - summary.videos
+    images = [entry for entry in finished if 'annotation' in entry]
+    if images:
+        write_coco(folder / JSON, _number(images), inferencer.classes)
+    return summary
+
+
+def _is_whole(entry: dict[str, Any], folder: Path) -> bool:
+    return all((folder / name).is_file() for name in entry['files'])
+
+
+def _predict_image(inferencer: KMaXInferencer, task: Task, tile_size: int | None) -> dict[str, Any]:
+    result = _find_segments(inferencer, task.place, tile_size)
+    write_outputs(result, task.files)
+    if 'coco' not in task.files:
+        return {}
+    height, width = result.id_map.shape
+    image = dict(file_name=f'{task.name}{Path(task.place).suffix}', height=height, width=width)
+    return dict(image=image, annotation=result.to_coco(f'{task.name}.png'))
+
+
+def _find_segments(inferencer: KMaXInferencer, place: str, tile_size: int | None) -> PanopticResult:
+    if tile_size is not None:
+        image = inferencer.read(place)
+        if max(image.shape[:2]) > tile_size:
+            return predict_tiles(inferencer, image, tile_size, path=place)
+    return inferencer.observe(place).result()
+
+
+def _number(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return images and annotations with the ids of COCO's JSON."""
+    ids = number_images(sorted(entry['image']['file_name'] for entry in entries))
+    numbered = []
+    for entry in entries:
+        number = ids[entry['image']['file_name']]
+        annotation = {**entry['annotation'], 'image_id': number}
+        numbered.append(dict(image=dict(id=number, **entry['image']), annotation=annotation))
+    return numbered

@@ -1,0 +1,137 @@
+"""Find the segments of images and videos: ``python tools/predict.py IMAGES... --out DIR``.
+
+IMAGES are files, addresses, folders, or patterns as "street/*.jpg". DIR gets, as --write says,
+
+* ``overlay/NAME.jpg``: the segments over the image, with their names;
+* ``panoptic/NAME.png`` and ``panoptic.json``: COCO's panoptic format;
+* ``side_by_side/NAME.jpg``: image and segments;
+* ``clusters/NAME.jpg``: the k-means assignment of each decoder layer.
+
+Of a video each frame is predicted by itself: ``video/NAME.mp4``. The status is 1 where some of the
+inputs could not be read, which are named at the end, and 2 where none could.
+"""
+
+import sys
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .arguments import add_compile, add_device, add_model, locate, make_parser
+from .progress import show_progress
+
+KINDS = ('overlay', 'coco', 'side-by-side', 'clusters')
+"""Those of ``apis.outputs``."""
+
+SMALLEST_TILE = 64
+
+
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = make_parser(__doc__, prog)
+    parser.add_argument('images', nargs='+', metavar='IMAGES', help='what to look at')
+    parser.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder to write to')
+    add_model(parser)
+    parser.add_argument(
+        '--write',
+        nargs='+',
+        choices=KINDS,
+        default=list(KINDS[:2]),
+        help='what to write of each image (default: overlay coco)',
+    )
+    parser.add_argument(
+        '--resume', action='store_true', help='go on where a former run into DIR stopped'
+    )
+    parser.add_argument(
+        '--tile',
+        nargs='?',
+        type=_tile_size,
+        const=0,
+        metavar='PIXELS',
+        help='predict larger images in tiles of that side, and join segments across them (without '
+        "a number: the side of the network's input)",
+    )
+    parser.add_argument(
+        '--threshold',
+        nargs='+',
+        type=_threshold,
+        default=[],
+        metavar='NAME=VALUE',
+        help='instead of a field of test_cfg, such as class_threshold_thing=0.5',
+    )
+    parser.add_argument('--amp', action='store_true', help='compute in lower precision')
+    add_compile(parser)
+    add_device(parser)
+    args = parser.parse_args(argv)
+    if args.tile is not None and 'clusters' in args.write:
+        parser.error('--tile cannot be used with --write clusters: each tile has its own')
+    if args.out.exists() and not args.out.is_dir():
+        parser.error(f'--out: {args.out} is a file; name a folder')
+    return args
+
+
+def _tile_size(text: str) -> int:
+    if not text.isdigit() or int(text) < SMALLEST_TILE:
+        raise ArgumentTypeError(f'must be a number of pixels from {SMALLEST_TILE} on, not {text!r}')
+    return int(text)
+
+
+def _threshold(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition('=')
+    try:
+        return name, int(value) if value.lstrip('-').isdigit() else float(value)
+    except ValueError:
+        raise ArgumentTypeError(f'{text!r} is not NAME=VALUE with a number') from None
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Predict as the command line says; the status is 1 where inputs could not be read."""
+    args = parse_args(argv, prog)
+    from ..apis import KMaXInferencer
+    from ..apis.prediction import begin, plan, predict_files
+    from ..runtime.malloc import keep_freed_memory
+    from .label import describe_weights
+
+    keep_freed_memory()
+    tasks = plan(args.images, args.out, args.write)
+    config, weights = locate(args)
+    thresholds = dict(args.threshold)
+    inferencer = KMaXInferencer(
+        config, weights, args.device, amp=args.amp, compile=args.compile, **thresholds
+    )
+    tile_size = _side(args.tile, inferencer)
+    settings = dict(
+        config=Path(config).name,
+        weights=describe_weights(weights),
+        write=args.write,
+        tile=tile_size,
+        amp=args.amp,
+        thresholds=thresholds,
+    )
+    with begin(args.out, tasks, settings, args.resume) as journal:
+        summary = predict_files(inferencer, tasks, args.out, journal, tile_size, show_progress)
+    for fault in summary.faults:
+        print(f'{args.prog}: error: {fault}', file=sys.stderr)
+    print(_describe(summary, args.out))
+    done = summary.images + summary.videos
+    return 0 if not summary.faults else 1 if done else 2
+
+
+def _side(tile: int | None, inferencer: Any) -> int | None:
+    if tile != 0:
+        return tile
+    side = inferencer.input_side()
+    if side is None:
+        raise ValueError('this model takes images of any size: give --tile a number of pixels')
+    return side
+
+
+def _describe(summary: Any, folder: Path) -> str:
+    parts = [f'{summary.images} image{"s" if summary.images != 1 else ""}']
+    if summary.videos:
+        count = f'{summary.videos} video{"s" if summary.videos != 1 else ""}'
+        parts.append(f'{count} (each frame by itself)')
+    text = f'{" and ".join(parts)} predicted in {folder}'
+    if summary.faults:
+        text += f', {len(summary.faults)} could not be read'
+    return text
