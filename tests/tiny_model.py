@@ -15,6 +15,7 @@ CATEGORIES = [
     dict(id=2, name='box', isthing=1, color=[220, 20, 60]),
     dict(id=3, name='ball', isthing=1, color=[0, 0, 142]),
 ]
+CLASSES = ('box', 'ball', 'sky')
 LOAD, LABELS, PACK = (
     dict(type=name) for name in ('LoadImageFromFile', 'LoadPanopticIds', 'PackKMaXInputs')
 )
@@ -115,6 +116,28 @@ def folder(tmp_path_factory, tiny_head):
     torch.save(model.state_dict(), folder / 'weights.pth')
     config.merge_from_dict({'model.test_cfg': DETECT_EVERYTHING})
     config.dump(str(folder / 'everything.py'))
+    return folder
+
+
+@pytest.fixture(scope='session')
+def named_weights(folder):
+    """The tiny model's weights with the names of its classes."""
+    path = folder / 'named.pth'
+    meta = dict(dataset_meta=dict(classes=CLASSES, palette=[(9, 9, 9), (0, 9, 9), (9, 0, 9)]))
+    state = torch.load(folder / 'weights.pth')
+    torch.save(dict(state_dict=state, meta=meta), path)
+    return path
+
+
+@pytest.fixture(scope='session')
+def images(tmp_path_factory):
+    """Five images, one of them damaged, one in a folder of its own, of different sizes."""
+    folder = tmp_path_factory.mktemp('images') / 'unlabeled'
+    (folder / 'more').mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, height in (('11.jpg', 70), ('12.png', 75), ('13.jpg', 80), ('more/14.jpg', 85)):
+        cv2.imwrite(str(folder / name), rng.integers(0, 256, (height, 90, 3), np.uint8))
+    (folder / '15.jpg').write_bytes(b'no image')
     return folder
 
 

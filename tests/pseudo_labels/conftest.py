@@ -2,44 +2,19 @@
 
 import multiprocessing
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from helpers import run_command
 
-CLASSES = ('box', 'ball', 'sky')
 KEEP_ALL = ('--min-score', '0', '--min-area', '1', '--min-labelled', '0.1')
 CONTEXT = multiprocessing.get_context('fork')
 
 
 @pytest.fixture(scope='session')
-def checkpoint(folder):
-    """The tiny model's weights with the names of its classes."""
-    path = folder / 'named.pth'
-    meta = dict(dataset_meta=dict(classes=CLASSES, palette=[(9, 9, 9), (0, 9, 9), (9, 0, 9)]))
-    state = torch.load(folder / 'weights.pth')
-    torch.save(dict(state_dict=state, meta=meta), path)
-    return path
-
-
-@pytest.fixture(scope='session')
-def images(tmp_path_factory):
-    """Five images, one of them damaged, one in a folder of its own, of different sizes."""
-    folder = tmp_path_factory.mktemp('images') / 'unlabeled'
-    (folder / 'more').mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for name, height in (('11.jpg', 70), ('12.png', 75), ('13.jpg', 80), ('more/14.jpg', 85)):
-        cv2.imwrite(str(folder / name), rng.integers(0, 256, (height, 90, 3), np.uint8))
-    (folder / '15.jpg').write_bytes(b'no image')
-    return folder
-
-
-@pytest.fixture(scope='session')
-def command(folder, checkpoint, images):
+def command(folder, named_weights, images):
     """Return a function that runs the command in this process and returns its exit status."""
 
-    def run(out, *options, weights=checkpoint, source=images):
+    def run(out, *options, weights=named_weights, source=images):
         words = [folder / 'everything.py', weights, source, out, '--workers', 0, '--device', 'cpu']
         try:
             run_command('label', 'pseudo_label.py', *words, *KEEP_ALL, *options)

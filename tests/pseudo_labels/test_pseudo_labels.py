@@ -33,7 +33,7 @@ def _load(out, images):
     return DATASETS.build(cfg)
 
 
-def test_result_loads_and_agrees_with_the_prediction(tool, out, images, folder, checkpoint):
+def test_result_loads_and_agrees_with_the_prediction(tool, out, images, folder, named_weights):
     code, printed = tool(out)
     assert code == 0
     assert '4 images are labelled' in printed and '0 left out as unsure, 1 could not' in printed
@@ -43,7 +43,7 @@ def test_result_loads_and_agrees_with_the_prediction(tool, out, images, folder, 
     dataset = _load(out, images)
     assert dataset.metainfo['classes'] == CLASSES
     assert dataset.metainfo['thing_classes'] == ('box', 'ball')
-    model = init_detector(str(folder / 'everything.py'), str(checkpoint), device='cpu')
+    model = init_detector(str(folder / 'everything.py'), str(named_weights), device='cpu')
     for index, annotation in enumerate(content['annotations']):
         sample = dataset[index]
         sem_seg = inference_detector(model, sample['img_path']).pred_panoptic_seg.sem_seg[0]

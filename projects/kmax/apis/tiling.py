@@ -29,7 +29,7 @@ class Tile:
 
     Attributes:
         area: The whole part.
-        core: What becomes of the result: without half of what the tiles before share with it.
+        core: Where its result replaces those of tiles before, which keep half of what they share.
         seen: What the tiles before share with it.
     """
 
