@@ -99,7 +99,7 @@ def test_saving_is_what_metrics_read(result, tmp_path):
         (2, 17),
         (3, 18),
     ]
-    assert content['categories'][2] == dict(id=119, name='sky', isthing=0)
+    assert content['categories'][2] == dict(id=119, name='sky', isthing=0, color=[0, 0, 255])
     assert cv2.imread(str(drawing)).shape == (384, 512, 3)
 
 
