@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..id_runs import find_runs
 from ..panoptic_values import VOID_ID
 from .colors import VOID_COLOR, Color, instance_color
 from .fonts import load_font
@@ -61,9 +62,9 @@ def paint_segments(
 
     Their contours are drawn. Void keeps the pixels of the image unless it is to be grey.
     """
-    colors = np.vstack([[VOID_COLOR], segment_colors(segments.labels, palette)])
-    overlay = colors[segments.ids].astype(np.float32)
-    painted = np.rint(opacity * overlay + (1 - opacity) * image).astype(np.uint8)
+    of_void = np.array([VOID_COLOR], np.uint8)
+    colors = np.vstack([of_void, segment_colors(segments.labels, palette)])
+    painted = cv2.addWeighted(colors[segments.ids], opacity, image, 1 - opacity, 0)
     width = max(1, round(min(image.shape[:2]) / 600))
     painted[find_contours(segments.ids, width)] = CONTOUR
     if not grey_void:
@@ -72,13 +73,15 @@ def paint_segments(
     return painted
 
 
-def _find_centre(mask: np.ndarray) -> tuple[float, float]:
-    """Return the (x, y) nearest to the centroid among those well inside the mask."""
+def _find_centre(ids: np.ndarray, number: int, box: Sequence[int]) -> tuple[float, float]:
+    """Return the (x, y) nearest to the centroid among those well inside a segment."""
+    left, top, width, height = box
+    mask = ids[top : top + height, left : left + width] == number
     distance = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     centroid = np.argwhere(mask).mean(0)
     inside = np.argwhere(distance >= 0.8 * distance.max())
     y, x = inside[((inside - centroid) ** 2).sum(1).argmin()]
-    return float(x), float(y)
+    return float(left + x), float(top + y)
 
 
 def _overlaps(box: Box, others: Sequence[Box]) -> bool:
@@ -112,6 +115,7 @@ def write_names(image: np.ndarray, segments: Segments, classes: Sequence[str]) -
     font = load_font(max(11, round(min(image.shape[:2]) / 30)), ' '.join(classes))
     line = sum(font.getmetrics())
     areas = np.bincount(segments.ids.ravel(), minlength=len(segments.labels) + 1)[1:]
+    found = find_runs(segments.ids).describe()
     taken: list[Box] = []
     named: set[str] = set()
     for index in np.argsort(-areas, kind='stable'):
@@ -121,7 +125,7 @@ def write_names(image: np.ndarray, segments: Segments, classes: Sequence[str]) -
         size = (draw.textlength(name, font=font) + 0.5 * line, float(line))
         if not name or name in named and size[0] > 2.5 * math.sqrt(areas[index]):
             continue
-        centre = _find_centre(segments.ids == index + 1)
+        centre = _find_centre(segments.ids, index + 1, found[index + 1]['bbox'])
         box = _place_label(centre, size, segments.ids.shape, taken)
         if box is not None:
             taken.append(box)

@@ -6,6 +6,8 @@ import pickle
 import threading
 import warnings
 import weakref
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -100,6 +102,18 @@ def test_kinds_of_inputs(inferencer, images, counted):
     faults = []
     kept = inferencer(images, on_unreadable=lambda image, error: faults.append((image, str(error))))
     assert len(kept) == 4 and faults[0][0].endswith('15.jpg') and '15.jpg' in faults[0][1]
+
+
+def test_an_address(inferencer, images):
+    handler = partial(SimpleHTTPRequestHandler, directory=images)
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f'http://127.0.0.1:{server.server_port}'
+        found = inferencer(f'{address}/11.jpg')
+        with pytest.raises(OSError, match=rf'{address}/none.jpg cannot be read as an image: .*404'):
+            inferencer(f'{address}/none.jpg')
+        server.shutdown()
+    assert same(found, inferencer(images / '11.jpg'))
 
 
 def test_a_stream_does_not_grow(inferencer):

@@ -74,6 +74,20 @@ def test_the_form_of_transformers(result):
     assert [s['was_fused'] for s in given['segments_info']] == [True, False, False]
 
 
+def test_supervision_takes_it(result):
+    supervision = pytest.importorskip('supervision', reason='needs supervision')
+    names = dict(enumerate(CLASSES.names))
+    found = supervision.Detections.from_transformers(result.to_transformers(), id2label=names)
+    order = [segment['id'] for segment in result.segments_info]
+    masks = {mask.tobytes(): index for index, mask in enumerate(found.mask)}
+    for number in order:
+        index, segment = masks[result.mask(number).tobytes()], result.segments_info[number - 1]
+        assert found.class_id[index] == segment['label_id']
+        assert found['class_name'][index] == segment['label']
+        assert found.confidence[index] == pytest.approx(segment['score'])
+    assert len(found) == len(order)
+
+
 def test_drawing(result):
     drawn = result.plot(opacity=1.0, names=False, readable=False)
     assert drawn.shape == (3, 4, 3) and (drawn[2, 0] == 100).all()

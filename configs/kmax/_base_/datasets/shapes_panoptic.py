@@ -11,7 +11,8 @@ crop_size = (129, 161)
 train_pipeline = panoptic_train(
     [dict(type='KMaXRandomPadCrop', crop_size=crop_size), dict(type='RandomFlip', prob=0.5)]
 )
-test_pipeline = original_test(with_sem_seg=True)
+# Scenes stay as they are; other pictures, on which the model is tried, are brought to their size.
+test_pipeline = original_test((128, 160), with_sem_seg=True)
 tta_pipeline = add_views(test_pipeline, scales=())
 
 train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
