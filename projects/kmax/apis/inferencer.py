@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from mmdet.apis import DetInferencer
+from mmdet.datasets.transforms import InferencerLoader
 from mmdet.visualization.palette import get_palette
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
@@ -85,8 +86,7 @@ class KMaXInferencer(DetInferencer):
         self._read_thresholds({})
         self.amp_type = _amp_type(amp, self.device)
         self.classes = _read_classes(self.model)
-        self._loader = Compose(self.pipeline.transforms[:1])
-        self._transforms = Compose(self.pipeline.transforms[1:])
+        self._loader, self._transforms = _split(self.pipeline)
         self._turn = threading.Lock()
         if fuse:
             self.model = self.model.fold()
@@ -255,6 +255,13 @@ class KMaXInferencer(DetInferencer):
         if self.amp_type is None:
             return nullcontext()
         return torch.autocast(self.device.type, self.amp_type)
+
+
+def _split(pipeline: Compose) -> tuple[Compose, Compose]:
+    """Return what a pipeline does to load an image, and what it does then."""
+    steps = pipeline.transforms
+    first = next(i for i, step in enumerate(steps) if isinstance(step, InferencerLoader)) + 1
+    return Compose(steps[:first]), Compose(steps[first:])
 
 
 def _amp_type(amp: bool | str, device: torch.device) -> torch.dtype | None:
