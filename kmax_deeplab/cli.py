@@ -20,6 +20,7 @@ from .namespace import COMMAND
 COMMANDS = {
     'train': 'train a model',
     'test': 'evaluate a checkpoint, or write its predictions for a test server',
+    'models': 'list the published models, or download their weights',
     'convert': 'convert a released checkpoint',
     'predict': 'find the segments of images and videos',
     'check': "look for faults in a config's data sets before training",

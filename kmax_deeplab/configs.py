@@ -28,7 +28,8 @@ def find_config(config: str) -> str:
     """Return the file of a config.
 
     Args:
-        config: Its path, or its name with or without ``.py``: a file of that path comes first.
+        config: Its path, or its name with or without ``.py``, or the short name of a published
+            model: a file of that path comes first.
 
     Raises:
         ValueError: If there is no such file, or several have that name.
@@ -40,7 +41,13 @@ def find_config(config: str) -> str:
     if len(found) > 1:
         raise ValueError(f'several configs are called {name}: {", ".join(found)}; give a path')
     if not found:
-        near = get_close_matches(name.lower(), [path.stem for path in paths], cutoff=0.5)
+        # It is read for its short names only where no config has the name.
+        from .released import list_models
+
+        names = {model.alias: model.name for model in list_models()}
+        if config in names:
+            return find_config(names[config])
+        near = get_close_matches(name.lower(), [*(path.stem for path in paths), *names], cutoff=0.5)
         hint = f'; did you mean {" or ".join(near)}?' if near else f' in {config_folder()}'
         fault = 'does not exist'
         if config and Path(config).is_dir():

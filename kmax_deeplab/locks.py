@@ -28,7 +28,9 @@ if hasattr(os, 'register_at_fork'):
 
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block, for steps that take a moment only.
+    """Wait until no other process is in such a block, without saying so.
+
+    It is for steps that take a moment, or spare those who wait the same work.
 
     Args:
         path: A file that exists as long as a process is in the block. One that a killed process

@@ -30,8 +30,9 @@ def _module(name, path):
 
 
 def pytest_configure(config):
-    """Share the fixtures of the tiny model, by their path: other packages are called tests, too."""
-    config.pluginmanager.register(_module('tiny_model', ROOT / 'tests/tiny_model.py'))
+    """Share the fixtures of models, by their path: other packages are called tests, too."""
+    for name in ('tiny_model', 'releases'):
+        config.pluginmanager.register(_module(name, ROOT / f'tests/{name}.py'))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -254,6 +254,10 @@ def test_images_that_cannot_be_read(inferencer, images, tmp_path):
 def test_models_that_cannot_be_used(folder, named_weights):
     with pytest.raises(ValueError, match='comes without weights: give its checkpoint as weights'):
         KMaXInferencer(folder / 'everything.py')
+    with pytest.raises(ValueError, match=r'kmax_nano_shapes-panoptic\.py comes without weights'):
+        KMaXInferencer('kmax_nano_shapes-panoptic')
+    with pytest.raises(ValueError, match='called kmax_r50_coc; did you mean kmax_r50_coco or '):
+        KMaXInferencer('kmax_r50_coc')
     with pytest.raises(ValueError, match="amp is 'int8', but must be True, False, float16 or"):
         KMaXInferencer(folder / 'everything.py', named_weights, 'cpu', amp='int8')
     with pytest.raises(ValueError, match='test_cfg.overlap_threshold'):

@@ -11,7 +11,7 @@ import pytest
 from helpers import run_command
 
 from projects.kmax.apis import KMaXInferencer, prediction
-from projects.kmax.apis.models import locate_demo
+from projects.kmax.released.locating import locate_demo
 
 EVERYTHING = ('overlay', 'coco', 'side-by-side', 'clusters')
 
@@ -208,4 +208,4 @@ def test_without_a_model(tmp_path, monkeypatch, capsys, images):
     for name in ('kmax_x.py', 'iter_3.pth'):
         (demo / name).touch()
     (demo / 'last_checkpoint').write_text(str(demo / 'iter_3.pth'))
-    assert locate_demo() == ['work_dirs/quickstart/kmax_x.py', str(demo / 'iter_3.pth')]
+    assert locate_demo() == ('work_dirs/quickstart/kmax_x.py', str(demo / 'iter_3.pth'))

@@ -5,6 +5,7 @@ import pytest
 from mmdet.evaluation import get_classes
 from mmengine.config import Config
 
+from kmax_deeplab.configs import find_config
 from projects.kmax.compat import det_inferencer
 
 COCO = get_classes('coco')
@@ -61,3 +62,31 @@ def test_colour_order_is_told(step):
             self.visualizer.add_datasample('', inputs[0][..., ::step])
 
     assert det_inferencer.draws_bgr(Inferencer) is (step == 1)
+
+
+@pytest.fixture
+def by_name():
+    """An inferencer that takes our names, and notes what it is given."""
+
+    class Inferencer:
+        def __init__(self, model=None, weights=None):
+            self.given = model, weights
+
+    det_inferencer.take_our_names(Inferencer)
+    return Inferencer
+
+
+def test_weights_that_are_given_are_not_downloaded(by_name):
+    assert by_name('kmax_r50_coco', 'own.pth').given == (find_config('kmax_r50_coco'), 'own.pth')
+
+
+def test_a_name_of_ours_that_is_wrong_gets_near_matches(by_name):
+    with pytest.raises(ValueError, match='called kmax_r50_coc; did you mean kmax_r50_coco or '):
+        by_name(model='kmax_r50_coc')
+
+
+def test_other_names_and_files_are_left_alone(by_name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'kmax_r50_coco').touch()
+    for model in ('mask2former_r50', 'kmax_r50_coco', None, Config()):
+        assert by_name(model).given == (model, None)

@@ -13,6 +13,7 @@ REPLACED = {
     'mmdet.apis.inference_detector',
     'mmdet.apis.inference.inference_detector',
     'mmdet.apis.det_inferencer.DetInferencer.__call__',
+    'mmdet.apis.det_inferencer.DetInferencer.__init__',
     'mmdet.apis.det_inferencer.DetInferencer._get_chunk_data',
     'mmdet.apis.det_inferencer.DetInferencer._inputs_to_list',
     'mmdet.apis.det_inferencer.DetInferencer._load_weights_to_model',

@@ -58,6 +58,7 @@ def test_index_names_the_metafile_and_the_metafile_the_configs():
 def test_readme_and_metafile_have_the_same_figures():
     assert {*ROWS} == {*MODELS}
     for name, model in MODELS.items():
+        assert ROWS[name]['name'] == f'`{model["Alias"]}`'
         results = model.get('Results', [])
         assert all(result['Source'] == 'published' for result in results)
         metrics = {key: x for result in results for key, x in result['Metrics'].items()}
@@ -91,7 +92,7 @@ def test_configs_of_max_s_say_that_they_need_weights():
 
 
 def test_every_figure_says_where_it_is_from():
-    known = {'model', 'config', 'weights'}
+    known = {'model', 'name', 'config', 'weights'}
     for row in ROWS.values():
         assert all(title.endswith((' (published)', ' (measured)')) for title in {*row} - known)
     assert '**No published model was evaluated here.**' in README.read_text()

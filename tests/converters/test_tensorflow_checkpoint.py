@@ -1,7 +1,6 @@
 """Finding, unpacking and opening TensorFlow's files; TensorFlow itself is replaced."""
 
 import io
-import resource
 import sys
 import tarfile
 import tempfile
@@ -10,9 +9,11 @@ import types
 import numpy as np
 import pytest
 import torch
+from helpers import files_limited_to
 from torch import nn
 
 from projects.kmax.converters import ConversionError
+from projects.kmax.converters.errors import UnwritableError
 from projects.kmax.converters.recognition import looks_like
 from projects.kmax.converters.tensorflow_checkpoint import find_prefix, open_tensorflow
 
@@ -207,13 +208,8 @@ def test_full_temporary_disk_is_no_damage(tmp_path, tensorflow, monkeypatch):
     space = tmp_path / 'space'
     space.mkdir()
     monkeypatch.setattr(tempfile, 'tempdir', str(space))
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2, limits[1]))
-    try:
-        with pytest.raises(ConversionError) as error, open_tensorflow(archive):
-            pass
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with files_limited_to(2), pytest.raises(UnwritableError) as error, open_tensorflow(archive):
+        pass
     message = str(error.value)
     assert message.startswith(f'{archive} cannot be unpacked into {space}/')
     assert message.endswith('File too large; set TMPDIR to a folder with more space')

@@ -17,6 +17,12 @@ def test_a_name_finds_the_config_of_the_clone(ending, tmp_path, monkeypatch):
     assert find_config(NAME + ending) == str(ROOT / 'configs' / 'kmax' / f'{NAME}.py')
 
 
+def test_a_short_name_finds_the_config_of_its_model():
+    assert find_config('kmax_r50_coco') == find_config(NAME)
+    with pytest.raises(ValueError, match=r'did you mean kmax_convnext-l_cityscapes or '):
+        find_config('kmax_convnextl_cityscapes')
+
+
 def test_a_file_of_that_path_comes_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path(f'{NAME}.py').touch()
@@ -35,9 +41,9 @@ def test_a_file_of_another_kind_is_no_config(tmp_path, monkeypatch):
 
 
 def test_a_wrong_name_gets_near_matches():
-    expected = r'file kmax_r50_coco does not exist, nor a config of that name; did you mean kmax_'
+    expected = r'file kmax_r50_kitti does not exist, nor a config of that name; did you mean kmax_'
     with pytest.raises(ValueError, match=expected):
-        find_config('kmax_r50_coco')
+        find_config('kmax_r50_kitti')
     with pytest.raises(ValueError, match=rf'mean {NAME} or '):
         find_config(f'configs/{NAME}.py')
     with pytest.raises(ValueError, match=r'nor a config of that name in .*/configs$'):

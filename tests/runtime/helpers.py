@@ -1,8 +1,10 @@
 """What the tests of several folders build and run."""
 
+import resource
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -44,6 +46,17 @@ def free_port():
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         return free.getsockname()[1]
+
+
+@contextmanager
+def files_limited_to(size):
+    """Let no file of this process grow beyond some bytes, as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def checkpoint_files(folder):

@@ -2,119 +2,39 @@
 
 import sys
 import tarfile
-import types
-from importlib.machinery import ModuleSpec
 
 import numpy as np
 import pytest
 import torch
 from imports import ROOT
 from mmdet.apis import DetInferencer, init_detector
-from mmdet.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import MODELS as ENGINE_MODELS
-from mmengine.registry import init_default_scope
 from mmengine.testing.runner_test_case import ToyModel
 
-from projects.kmax.converters.deeplab2_names import Names
-
 CONFIG = ROOT / 'configs/kmax/kmax_axial-r50_8xb8-150k_coco-panoptic.py'
-SMALL = f"""
-_base_ = '{CONFIG}'
-crop_size = (65, 97)
-test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='KMaXResize', crop_size=crop_size),
-    dict(type='PackKMaXInputs'),
-]
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-model = dict(
-    data_preprocessor=dict(pad_size=crop_size),
-    backbone=dict(stem_channels=(8, 8, 16), channels=(8, 8, 16, 16), num_blocks=(1, 1, 2, 1),
-                  num_axial=(0, 0, 1, 1)),
-    panoptic_head=dict(
-        in_channels=[16, 32, 32, 64, 64],
-        pixel_decoder=dict(channels=(16, 16, 8, 8), num_blocks=(1, 1, 1, 1)),
-        transformer_decoder=dict(num_queries=8, embed_dims=16, feedforward_channels=16,
-                                 mask_channels=8, num_layers=(1, 0, 0)),
-        semantic_decoder=dict(channels=8, low_level_channels=(8, 8)),
-    ),
-)
-"""
 SUFFIX = '/.ATTRIBUTES/VARIABLE_VALUE'
 
 
 @pytest.fixture
-def config(tmp_path):
-    path = tmp_path / 'small.py'
-    path.write_text(SMALL)
-    return path
-
-
-@pytest.fixture
-def variables(config, deeplab2_shapes):
-    """Variables of MaX-S, their shapes those of the small network."""
-    init_default_scope('mmdet')
-    torch.manual_seed(0)
-    own = MODELS.build(Config.fromfile(config).model).state_dict()
-    shapes = {k.removesuffix(SUFFIX): s for k, s in deeplab2_shapes['coco_axial_r50'].items()}
-    names = Names(shapes)
-    found = {}
-    for name, shape in shapes.items():
-        if names[name] in own:
-            found[name + SUFFIX] = _tensorflow_layout(own[names[name]], name, len(shape))
-    found['global_step' + SUFFIX] = torch.tensor(1)
-    return found
-
-
-def _tensorflow_layout(value, name, ndim):
-    leaf = name.rpartition('/')[2]
-    if leaf == 'depthwise_kernel':
-        return value.permute(2, 3, 0, 1)
-    if leaf == 'kernel' and ndim == 3:
-        return value.reshape(value.shape[:3]).permute(2, 1, 0)
-    if leaf == 'kernel':
-        return value.permute(2, 3, 1, 0)
-    if leaf == 'qkv_kernel':
-        return value[:, :, 0, 0].t()
-    return value[None] if leaf == 'cluster_centers' else value
-
-
-@pytest.fixture
-def checkpoint(tmp_path, variables):
-    """A prefix with the files of a checkpoint; the fake reader looks at their presence only."""
-    folder = tmp_path / 'released'
-    folder.mkdir()
-    for ending in ('index', 'data-00000-of-00001'):
-        (folder / f'ckpt-1.{ending}').write_bytes(b'fake')
-    return folder / 'ckpt-1'
-
-
-@pytest.fixture
-def arguments(checkpoint, config, tmp_path):
+def arguments(release_checkpoint, release_config, tmp_path):
     """What most runs are given."""
-    return ('deeplab2', checkpoint, tmp_path / 'ours.pth', '--config', config)
+    return ('deeplab2', release_checkpoint, tmp_path / 'ours.pth', '--config', release_config)
 
 
 @pytest.fixture
-def tool(monkeypatch, variables, convert_checkpoint):
-    """The command, with TensorFlow replaced by ``variables``."""
-    reader = types.SimpleNamespace(
-        get_variable_to_shape_map=lambda: {name: list(v.shape) for name, v in variables.items()},
-        get_tensor=lambda name: variables[name].numpy(),
-    )
-    train = types.SimpleNamespace(load_checkpoint=lambda prefix: reader)
-    # torch looks for the specification of a module that is there.
-    fake = types.SimpleNamespace(train=train, __spec__=ModuleSpec('tensorflow', None))
-    monkeypatch.setitem(sys.modules, 'tensorflow', fake)
+def tool(release_reader, convert_checkpoint):
+    """The command, with TensorFlow replaced by ``release_variables``."""
     return convert_checkpoint
 
 
-def test_result_is_taken_by_init_detector(tool, arguments, config, variables, capsys):
+def test_result_is_taken_by_init_detector(
+    tool, arguments, release_config, release_variables, capsys
+):
     dst = arguments[2]
     tool(*arguments)
     printed = capsys.readouterr().out
-    used = len(variables) - 1
+    used = len(release_variables) - 1
     for line in (
         f'used        {used} of {used + 1} tensors',
         f'1: counter of the training: global_step{SUFFIX}',
@@ -125,20 +45,20 @@ def test_result_is_taken_by_init_detector(tool, arguments, config, variables, ca
         assert line in printed
 
     content = torch.load(dst, weights_only=True)
-    detector = init_detector(str(config), str(dst), device='cpu')
+    detector = init_detector(str(release_config), str(dst), device='cpu')
     assert list(content['state_dict']) == list(detector.state_dict())
     for name, value in detector.state_dict().items():
         torch.testing.assert_close(value, content['state_dict'][name], rtol=0, atol=0)
-    kernel = variables['encoder/_stem/_conv2_bn_act/_conv/kernel' + SUFFIX]
+    kernel = release_variables['encoder/_stem/_conv2_bn_act/_conv/kernel' + SUFFIX]
     assert detector.backbone.stem[1].conv.weight.equal(kernel.permute(3, 2, 0, 1))
     assert len(detector.dataset_meta['classes']) == 133
     assert len(detector.dataset_meta['palette']) == 133
     assert Config.fromstring(content['meta']['cfg'], '.py').model.type == 'KMaXDeepLab'
 
 
-def test_result_alone_makes_an_inferencer(tool, arguments, config):
+def test_result_alone_makes_an_inferencer(tool, arguments, release_config):
     tool(*arguments)
-    config.unlink()
+    release_config.unlink()
     inferencer = DetInferencer(weights=str(arguments[2]), device='cpu', show_progress=False)
     assert len(inferencer.model.dataset_meta['classes']) == 133
     result = inferencer(np.zeros((50, 70, 3), np.uint8), return_datasamples=True, return_vis=True)
@@ -146,30 +66,37 @@ def test_result_alone_makes_an_inferencer(tool, arguments, config):
     assert result['visualization'][0].ndim == 3
 
 
-def test_folder_archive_and_index_give_the_same_bytes(tool, checkpoint, config, tmp_path):
+def test_folder_archive_and_index_give_the_same_bytes(
+    tool, release_checkpoint, release_config, tmp_path
+):
     archive = tmp_path / 'released.tar.gz'
     with tarfile.open(archive, 'w:gz') as tar:
-        tar.add(checkpoint.parent, 'some/folder')
-    sources = [checkpoint, checkpoint.parent, checkpoint.with_suffix('.index'), archive]
+        tar.add(release_checkpoint.parent, 'some/folder')
+    sources = [
+        release_checkpoint,
+        release_checkpoint.parent,
+        release_checkpoint.with_suffix('.index'),
+        archive,
+    ]
     contents = set()
     for i, source in enumerate(sources):
         dst = tmp_path / f'{i}.pth'
-        tool('deeplab2', source, dst, '--config', config)
+        tool('deeplab2', source, dst, '--config', release_config)
         contents.add(dst.read_bytes())
     assert len(contents) == 1
 
 
 @pytest.fixture
-def model_only(config, tmp_path):
+def model_only(release_config, tmp_path):
     """A config without data."""
     path = tmp_path / 'model_only.py'
-    path.write_text(f"_base_ = '{config}'\ntest_dataloader = dict(_delete_=True)")
+    path.write_text(f"_base_ = '{release_config}'\ntest_dataloader = dict(_delete_=True)")
     return path
 
 
-def test_imagenet_weights_need_no_data_set(tool, arguments, model_only, variables, capsys):
-    for name in [name for name in variables if not name.startswith('encoder/')]:
-        del variables[name]
+def test_imagenet_weights_need_no_data_set(tool, arguments, model_only, release_variables, capsys):
+    for name in [name for name in release_variables if not name.startswith('encoder/')]:
+        del release_variables[name]
     tool(*arguments[:-1], model_only)
     content = torch.load(arguments[2], weights_only=True)
     assert all(name.startswith('backbone.') for name in content['state_dict'])
@@ -177,42 +104,44 @@ def test_imagenet_weights_need_no_data_set(tool, arguments, model_only, variable
     assert 'ImageNet weights are the backbone only: panoptic_head.' in capsys.readouterr().out
 
 
-def test_unknown_variable_stops_the_command(tool, arguments, variables, conversion_error):
-    variables['pixel_decoder/_new' + SUFFIX] = torch.zeros(1)
+def test_unknown_variable_stops_the_command(tool, arguments, release_variables, conversion_error):
+    release_variables['pixel_decoder/_new' + SUFFIX] = torch.zeros(1)
     error = conversion_error(*arguments)
     assert f'1 are unknown: pixel_decoder/_new{SUFFIX}' in error
 
 
 def test_all_tensors_are_listed_where_asked_for(
-    tool, arguments, variables, conversion_error, capsys
+    tool, arguments, release_variables, conversion_error, capsys
 ):
-    lost = sorted(variables)[-9:]
+    lost = sorted(release_variables)[-9:]
     for i in range(9):
-        variables[f'optimizer/{i}' + SUFFIX] = torch.zeros(1)
+        release_variables[f'optimizer/{i}' + SUFFIX] = torch.zeros(1)
     tool(*arguments, '--verbose')
     printed = capsys.readouterr().out
     assert all(f'optimizer/{i}{SUFFIX}' in printed for i in range(9))
-    assert printed.count(' -> ') == len(variables) - 10
+    assert printed.count(' -> ') == len(release_variables) - 10
     for name in lost:
-        variables[f'_new/{name}'] = variables[name]
+        release_variables[f'_new/{name}'] = release_variables[name]
     short = conversion_error(*arguments)
     assert short.count('_new/') == 5 and short.endswith(', ...')
     error = conversion_error(*arguments, '--verbose')
     assert error.count('_new/') == 9 and not error.endswith('...')
 
 
-def test_what_is_written_is_never_the_source(tool, checkpoint, config, conversion_error):
-    archive = checkpoint.parent.parent / 'x.tar.gz'
+def test_what_is_written_is_never_the_source(
+    tool, release_checkpoint, release_config, conversion_error
+):
+    archive = release_checkpoint.parent.parent / 'x.tar.gz'
     archive.write_bytes(b'download')
-    folder = checkpoint.parent
+    folder = release_checkpoint.parent
     for source, dst in (
         (archive, archive),
         (folder, folder / 'ckpt-1.index'),
         (folder, folder / 'checkpoint'),
-        (checkpoint, folder / 'ckpt-1.index'),
+        (release_checkpoint, folder / 'ckpt-1.index'),
         (folder / 'ckpt-1.index', folder / 'ckpt-1.data-00000-of-00001'),
     ):
-        error = conversion_error('deeplab2', source, dst, '--config', config)
+        error = conversion_error('deeplab2', source, dst, '--config', release_config)
         assert f'{dst} would replace files of the checkpoint {source}' in error
 
 

@@ -26,22 +26,14 @@ def case(request):
 
 
 @pytest.fixture
-def checkpoint(case, deeplab2_variables, tmp_path):
+def checkpoint(case, write_released):
     """Folder with a checkpoint as TensorFlow writes it, with what training leaves in it."""
-    tensorflow = pytest.importorskip('tensorflow', reason='tensorflow-cpu is not installed')
-    values = {name: value.numpy() for name, value in deeplab2_variables(case).items()}
-    values |= {
+    left = {
         f'global_step{SUFFIX}': np.int64(1),
         SLOT: np.zeros(3, np.float32),
         '_CHECKPOINTABLE_OBJECT_GRAPH': b'not numbers',
     }
-    tensorflow.raw_ops.SaveV2(
-        prefix=str(tmp_path / 'ckpt-1'),
-        tensor_names=list(values),
-        shape_and_slices=[''] * len(values),
-        tensors=[tensorflow.constant(value) for value in values.values()],
-    )
-    return tmp_path
+    return write_released(case, left)
 
 
 def deviation(name, ours, expected):

@@ -118,6 +118,7 @@ def test_sdist_gives_the_same_wheel(source, wheel, tmp_path):
 def test_command_and_configs_are_installed(run):
     assert run('kmax-deeplab', '--version') == 'kmax-deeplab 0.1.0\n'
     assert '  train ' in run('kmax-deeplab', '--help')
+    assert '\nkmax_r50_coco  ' in run('kmax-deeplab', 'models')
     code = f'from kmax_deeplab.configs import find_config; print(find_config({CONFIG!r}))'
     assert run('python', '-c', code).endswith(f'kmax_deeplab/.mim/configs/kmax/{CONFIG}.py\n')
 

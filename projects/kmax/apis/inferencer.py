@@ -23,10 +23,10 @@ from ..datasets.given_images import as_image, in_chunks, read
 from ..engine.compilation import compile_model
 from ..models import KMaXDeepLab
 from ..models.structures import Observation
+from ..released.locating import locate_model
 from ..runtime.values import check_number
 from ..visualization.samples import read_clusters
 from .inputs import split_inputs
-from .models import locate_model
 from .observed_image import ObservedImage
 
 AMP_TYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}

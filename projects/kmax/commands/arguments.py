@@ -181,13 +181,13 @@ def add_model(parser: ArgumentParser) -> None:
     )
 
 
-def locate(args: Namespace) -> list[str]:
+def locate(args: Namespace) -> tuple[str, str]:
     """Return the config and the weights of the model that a command line names.
 
     Raises:
         ValueError: If there is no such model, or one has no weights or weights no model.
     """
-    from ..apis.models import locate_demo, locate_model
+    from ..released.locating import locate_demo, locate_model
 
     if args.model is not None:
         return locate_model(args.model, args.weights, args.mirror)

@@ -22,6 +22,7 @@ Of segmentation, DST is taken by ``init_detector``, ``DetInferencer``, ``tools/t
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,15 +31,10 @@ from .arguments import config_file, make_parser
 from .progress import show_progress
 
 if TYPE_CHECKING:
-    from mmengine.config import Config
-
     from ..converters import Conversion
-    from ..models import KMaXDeepLab
 
 FORMATS = ('deeplab2', 'port', 'torchvision', 'timm', 'convnext')
 """Names of ``converters.FORMATS``."""
-
-RECIPES = dict(deeplab2='the original', port='the PyTorch port')
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
@@ -104,77 +100,25 @@ def report(args: Namespace, result: 'Conversion') -> Iterable[str]:
         yield f"use it as   load_from = '{args.dst}', or as --help says"
 
 
-def check_recipe(args: Namespace, config: 'Config') -> None:
-    """Warn where weights of one code base come into the network of the other; shapes are equal."""
-    from ..converters.recipe import other_settings
-
-    if args.format not in RECIPES:
-        return
-    differing = other_settings(config.model, args.format == 'port')
-    if differing:
-        print(
-            f'warning: {args.config} differs from the network of {RECIPES[args.format]}, in which '
-            f'these weights were trained, in model.{", model.".join(differing)}: they give the '
-            "published figures with that one's configs only",
-            file=sys.stderr,
-        )
-
-
-def convert_file(
-    args: Namespace, config: 'Config', model: 'KMaXDeepLab'
-) -> 'tuple[Conversion, dict[str, Any]]':
-    """Return the converted weights and what to note beside them.
-
-    A ConversionError says, where the checkpoint has another format, which.
-    """
-    from ..converters import FORMATS, ConversionError
-    from ..converters.checkpoint import dataset_meta
-    from ..converters.conversion import SHOWN, fill, fit
-    from ..converters.recognition import looks_like
-
-    form = FORMATS[args.format]
-    print(f'reading     {args.src}', flush=True)
-    try:
-        with form.open(args.src) as weights:
-            print(f'converting  {len(weights)} tensors for {args.config}', flush=True)
-            fitted = fit(form, weights, model, None if args.verbose else SHOWN)
-            meta: dict[str, Any] = {}
-            if not fitted.not_filled:
-                check_recipe(args, config)
-                meta['dataset_meta'] = dataset_meta(config, model)
-            return fill(fitted, track), meta
-    except ConversionError as error:
-        found = looks_like(args.src, FORMATS, model)
-        if not found or args.format in found:
-            raise
-        raise ConversionError(
-            f'{args.src} looks like a checkpoint {" or ".join(found.values())}; as {args.format}: '
-            f'{error}'
-        ) from error
-
-
 def run(args: Namespace) -> 'Conversion':
     """Convert as the command line says."""
-    from mmengine.registry import init_default_scope
-
-    from ..converters import ConversionError
-    from ..converters.checkpoint import save_checkpoint
-    from ..engine.model_cost import build_on_meta
-    from ..models import KMaXDeepLab
+    from ..converters.conversion import SHOWN
+    from ..converters.files import convert_file
     from .config_file import read_checked_file, require
 
     config = read_checked_file(args.config)
     require(config, 'model')
-    init_default_scope(config.get('default_scope', 'mmdet'))
-    model = build_on_meta(config.model)
-    if not isinstance(model, KMaXDeepLab):
-        raise ConversionError(
-            f'{args.config} is the config of {type(model).__name__}, not KMaXDeepLab'
-        )
-    result, meta = convert_file(args, config, model)
-    meta['cfg'] = config.pretty_text
-    save_checkpoint(args.dst, result.state, meta)
-    return result
+    return convert_file(
+        args.format,
+        args.src,
+        args.dst,
+        config,
+        args.config,
+        track=track,
+        say=partial(print, flush=True),
+        warn=lambda text: print(f'warning: {text}', file=sys.stderr),
+        shown=None if args.verbose else SHOWN,
+    )
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:

@@ -4,10 +4,12 @@ Without a checkpoint, or with one that does not name its classes, ``DetInference
 ``init_detector`` assume those of COCO, not of the config: names are wrong, and void,
 told by the number of classes, becomes a class. ``DetInferencer`` also draws on arrays, which it
 reads as BGR, as if they were RGB, and cannot save what it predicts for them: their path is None.
+By name it knows the models of mmdet alone; here also those that this package publishes.
 
 Upstream: https://github.com/open-mmlab/mmdetection (``mmdet/apis/det_inferencer.py``,
 ``mmdet/apis/inference.py``).
-Delete when both take the classes from the config and ``DetInferencer`` handles arrays.
+Delete when both take the classes from the config, and ``DetInferencer`` handles arrays and asks
+other packages for names.
 """
 
 import copy
@@ -17,6 +19,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
+from inspect import signature
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +30,9 @@ from ..classes import numbered_classes
 from .rebind import rebind
 
 GUESSES = re.compile('use COCO classes by default|palette does not exist, random is used')
+
+OURS = 'kmax_'
+"""Start of the names of this package's models; no other package has such."""
 
 
 def correct_classes(model: Any, cfg: Any) -> None:
@@ -132,6 +139,28 @@ def name_classes(apis: Any) -> None:
     apis.DetInferencer._load_weights_to_model = load_weights_with_classes
 
 
+def take_our_names(inferencer_class: Any) -> None:
+    """Let an inferencer take names of published models, whose weights are downloaded once.
+
+    Where weights are given, only the config is taken.
+    """
+    initialise = inferencer_class.__init__
+    parameters = signature(initialise)
+
+    @wraps(initialise)
+    def initialise_by_name(*args: Any, **kwargs: Any) -> None:
+        call = parameters.bind(*args, **kwargs)
+        name = call.arguments.get('model')
+        if isinstance(name, str) and name.startswith(OURS) and not Path(name).is_file():
+            # It needs mmdet's registries, which are not to be loaded by an import of this.
+            locating = importlib.import_module('..released.locating', __package__)
+            located = locating.locate_model(name, call.arguments.get('weights'))
+            call.arguments['model'], call.arguments['weights'] = located
+        initialise(*call.args, **call.kwargs)
+
+    inferencer_class.__init__ = initialise_by_name
+
+
 def draw_arrays_as_bgr(inferencer_class: Any) -> None:
     """Let an inferencer hand arrays to the visualizer as RGB."""
     visualize = inferencer_class.visualize
@@ -162,6 +191,7 @@ def apply() -> None:
     """Wrap the functions concerned."""
     apis = importlib.import_module('mmdet.apis')
     name_classes(apis)
+    take_our_names(apis.DetInferencer)
     save_without_path(apis.DetInferencer)
     if draws_bgr(apis.DetInferencer):
         draw_arrays_as_bgr(apis.DetInferencer)

@@ -11,7 +11,7 @@ from torch import Tensor
 from kmax_deeplab.atomic_file import open_atomically
 
 from ..engine.hooks.check_classes import check_classes
-from .errors import ConversionError
+from .errors import ConversionError, UnwritableError
 
 
 def dataset_meta(config: Config, model: Any) -> dict[str, Any]:
@@ -52,4 +52,4 @@ def save_checkpoint(path: Path, state: dict[str, Tensor], meta: dict[str, Any]) 
     # torch ends its archive even then, and raises RuntimeError over the error that says why.
     except (OSError, RuntimeError) as error:
         cause = error.__context__ if isinstance(error.__context__, OSError) else error
-        raise ConversionError(f'{path} cannot be written: {cause}') from error
+        raise UnwritableError(f'{path} cannot be written: {cause}') from error

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kmax_deeplab.paths import find_name_fault
 
-from .errors import ConversionError
+from .errors import ConversionError, UnwritableError
 
 INDEX = '.index'
 _ENDING = re.compile(r'\.(index|data-\d+-of-\d+)$')
@@ -33,7 +33,7 @@ class _Variables(Mapping[str, Tensor]):
 
     def __init__(self, prefix: Path, source: Path) -> None:
         self._source = source
-        tensorflow = _import_tensorflow()
+        tensorflow = import_tensorflow()
         # What TensorFlow raises for damaged files has no common base below Exception.
         try:
             self._reader = tensorflow.train.load_checkpoint(str(prefix))
@@ -147,7 +147,7 @@ def _unpack(archive: Path, folder: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_SPACE:
             raise _damaged(archive, error) from error
-        raise ConversionError(
+        raise UnwritableError(
             f'{archive} cannot be unpacked into {folder}: {error}; set TMPDIR to a folder with '
             'more space'
         ) from error
@@ -173,7 +173,8 @@ def _check_member(archive: Path, member: tarfile.TarInfo) -> None:
         )
 
 
-def _import_tensorflow() -> Any:
+def import_tensorflow() -> Any:
+    """Return the package, or raise a ConversionError that says what to install."""
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     try:
         import tensorflow

@@ -3,12 +3,17 @@
 from pathlib import Path
 
 from kmax_deeplab.configs import find_config
+from kmax_deeplab.released import find_model, is_published
+
+from .store import fetch
 
 DEMO = Path('work_dirs') / 'quickstart'
 """Where the quickstart leaves its model."""
 
 
-def locate_model(model: str, weights: str | None = None, mirror: str | None = None) -> list[str]:
+def locate_model(
+    model: str, weights: str | None = None, mirror: str | None = None
+) -> tuple[str, str]:
     """Return the config and the weights of a model.
 
     Args:
@@ -21,15 +26,19 @@ def locate_model(model: str, weights: str | None = None, mirror: str | None = No
         ValueError: If there is no such model, or a config comes without weights.
     """
     if weights is not None:
-        return [find_config(model), weights]
-    if Path(model).is_file():
-        raise ValueError(f'config {model} comes without weights: give its checkpoint as weights')
-    from ..released.store import fetch
+        return find_config(model), weights
+    if is_published(model):
+        return fetch(model, mirror)
+    try:
+        config = find_config(model)
+    except ValueError:
+        # Of a name that is neither: names of models are what is asked for.
+        find_model(model)
+        raise
+    raise ValueError(f'config {config} comes without weights: give its checkpoint as weights')
 
-    return list(fetch(model, mirror))
 
-
-def locate_demo(folder: Path = DEMO) -> list[str]:
+def locate_demo(folder: Path = DEMO) -> tuple[str, str]:
     """Return the config and the weights that the quickstart leaves in its folder.
 
     Raises:
@@ -43,4 +52,4 @@ def locate_demo(folder: Path = DEMO) -> list[str]:
             f'there is no demo model in {folder}: make it by `bash tools/quickstart.sh`, or name a '
             'model by --model, of those that `kmax-deeplab models` lists'
         )
-    return [str(configs[0]), str(weights)]
+    return str(configs[0]), str(weights)
