@@ -130,7 +130,7 @@ class PanopticResult:
         known = labels < len(classes.names)
         numbers = np.where(known, np.cumsum(known), VOID_ID).astype(np.int32)
         id_map = runs.replace_ids(numbers)
-        scores = _mean_scores(id_map, int(known.sum()), pixel_scores)
+        scores = mean_scores(id_map, int(known.sum()), pixel_scores)
         described = list(runs.describe().values())
         measures = [entry for entry, is_known in zip(described, known, strict=True) if is_known]
         segments_info = [
@@ -273,10 +273,16 @@ class PanopticResult:
             )
 
 
-def _mean_scores(
+def mean_scores(
     id_map: NDArray[np.int32], count: int, maps: Sequence[NDArray[np.floating]]
 ) -> list[float | None]:
-    """Multiply the means of maps of probabilities over each of ``count`` segments."""
+    """Multiply the means of maps of probabilities over each of ``count`` segments.
+
+    Args:
+        id_map: ``(H, W)``: 0 for void, k for the k-th segment.
+        count: Number of segments, none without a pixel.
+        maps: Each ``(H, W)``; without any the scores are None.
+    """
     if not maps:
         return [None] * count
     flat = id_map.ravel()
