@@ -1,6 +1,7 @@
 """Annotated images as they are in a data set, faults included."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import mmcv
 import numpy as np
@@ -55,7 +56,7 @@ def draw_image(image: ImageReport, annotations: Annotations) -> bytes:
 
 
 def number_segments(
-    ids: np.ndarray, infos: Sequence[dict], label_of_category: dict[int, int]
+    ids: np.ndarray, infos: Iterable[Mapping[str, Any]], label_of_category: dict[int, int]
 ) -> Segments:
     """Return the segments of a map of ids ``(H, W)``; crowd and unknown categories are void."""
     labels: list[int] = []
