@@ -10,7 +10,7 @@ PACKAGE = ROOT / 'projects' / 'kmax'
 # the last means that only the package itself, which applies it, imports it.
 ROOMS = (
     *('runtime', 'panoptic', 'panoptic_format', 'datasets', 'models', 'evaluation'),
-    *('visualization', 'engine', 'converters', 'inspection', 'dataset_preparation'),
+    *('visualization', 'engine', 'converters', 'inspection', 'report', 'dataset_preparation'),
     *('pseudo_labels', 'benchmark', 'commands', 'compat', '__init__'),
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.visualization.palette import get_palette
+from mmengine.logging import print_log
 
 from kmax_deeplab.atomic_file import write_atomically
 from kmax_deeplab.pictures.colors import Color
@@ -23,6 +24,11 @@ from .pictures import VERDICTS, ImageRecord, choose_extremes, draw_panels
 from .template import REPORT
 
 PAGE_NAME, JSON_NAME = 'report.html', 'report.json'
+SIZE_COLUMNS = (
+    *(('All', name) for name in ('pq', 'sq', 'rq')),
+    *(('Things', 'pq'), ('Stuff', 'pq')),
+)
+"""What is told of the segments of a size: of a group of classes one of its figures."""
 OTHER_COLOR = (128, 128, 128)
 """Of categories that are no class of the model."""
 
@@ -61,6 +67,7 @@ def write_report(
     page = make_page(content, [css_color(color) for _, color in classes.values()], pictures)
     write_atomically(folder / JSON_NAME, (json.dumps(content, indent=1) + '\n').encode())
     write_atomically(folder / PAGE_NAME, page)
+    print_log(f'report in {folder / PAGE_NAME}', logger='current')
 
 
 def make_page(
@@ -82,6 +89,7 @@ def make_page(
         **content,
         colors=colors,
         pictures=pictures,
+        size_columns=SIZE_COLUMNS,
         definitions=DEFINITIONS,
         verdicts=[(css_color(color), meaning) for color, meaning in VERDICTS.values()],
         boundary_width=f'{100 * WIDTH:g} %',

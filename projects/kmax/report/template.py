@@ -32,7 +32,8 @@ STYLE = """.sortable th { cursor: pointer }
 .sortable th[aria-sort=ascending]::after { content: ' ▴' }
 .panels { display: grid; gap: .4em; grid-template-columns: repeat(4, 1fr); margin: .3em 0 }
 @media (max-width: 700px) { .panels { grid-template-columns: repeat(2, 1fr) } }
-.panels img { width: 100% } figure { margin-bottom: 1.2em } dt { font-weight: 600 }"""
+.panels img { width: 100% } figure { margin-bottom: 1.2em }
+.sortable td:first-child { white-space: nowrap } td.wide { min-width: 18em }"""
 
 QUALITY = """<table><thead><tr><th></th><th class="n">PQ</th><th class="n">SQ</th>
 <th class="n">RQ</th><th class="n">Boundary PQ</th><th class="n">classes</th></tr></thead><tbody>
@@ -71,13 +72,13 @@ of the image's diagonal wide (Cheng et al., CVPR 2021).</p>
 <td class="n">{{ row.fn }}</td></tr>
 {% endfor %}</tbody></table></div>
 <h2>Sizes</h2>
-<table><thead><tr><th>segments</th><th class="n">annotated</th><th class="n">PQ</th>
-<th class="n">SQ</th><th class="n">RQ</th><th class="n">PQ of things</th>
+<div class="scroll"><table><thead><tr><th>segments</th><th class="n">annotated</th>
+<th class="n">PQ</th><th class="n">SQ</th><th class="n">RQ</th><th class="n">PQ of things</th>
 <th class="n">PQ of stuff</th></tr></thead><tbody>
 {% for size, found in sizes.items() %}<tr><td>{{ size }}</td><td class="n">{{ found.segments }}</td>
-{% for name in ('pq', 'sq', 'rq') %}<td class="n">{{ '%.2f'|format(found.All[name]) }}</td>
-{% endfor %}<td class="n">{{ '%.2f'|format(found.Things.pq) }}</td>
-<td class="n">{{ '%.2f'|format(found.Stuff.pq) }}</td></tr>{% endfor %}</tbody></table>
+{% for group, name in size_columns %}<td class="n">
+{{- '%.2f'|format(found[group][name]) if found[group].n else '–' }}</td>{% endfor %}</tr>
+{% endfor %}</tbody></table></div>
 <p class="note">Small is below 32², large from 96² pixels of the original image, COCO's limits for
 objects. All segments are matched together; matches and misses have the size of the annotated
 segment, false positives their own.</p>
@@ -87,7 +88,8 @@ segment, false positives their own.</p>
 <th class="n">false positives</th><th class="n">PQ if mended</th><th>definition</th></tr></thead>
 <tbody>{% for cause, found in errors.items() %}<tr><td>{{ cause }}</td>
 <td class="n">{{ found.fn }}</td><td class="n">{{ found.fp }}</td>
-<td class="n">{{ '%+.2f'|format(found.gain) }}</td><td class="note">{{ definitions[cause] }}</td>
+<td class="n">{{ '%+.2f'|format(found.gain) }}</td>
+<td class="note wide">{{ definitions[cause] }}</td>
 </tr>{% endfor %}</tbody><tfoot><tr><td><b>all</b></td>
 <td class="n"><b>{{ classes|sum(attribute='fn') }}</b></td>
 <td class="n"><b>{{ classes|sum(attribute='fp') }}</b></td><td></td><td></td></tr></tfoot></table>
@@ -141,6 +143,31 @@ image, truth, prediction, errors. Grey is void. Errors:
 </tr>{% if origin.commit %}<tr><td>commit</td><td>{{ origin.commit }}</td></tr>{% endif %}
 {% for package, version in origin.versions.items() %}<tr><td>{{ package }}</td>
 <td>{{ version }}</td></tr>{% endfor %}</tbody></table>
+"""
+    + SORTING
+    + """
+{% endblock %}
+"""
+)
+
+COMPARISON = (
+    """{% extends "page" %}
+{% block title %}{{ names|join(', ') }}: comparison{% endblock %}
+{% block style %}"""
+    + STYLE
+    + """{% endblock %}
+{% block body %}
+<h1>{{ names|join(', ') }}</h1>
+<p class="note">Differences are those to {{ names[0] }}. A click on a heading sorts.</p>
+{% for title, rows, form in sections if rows %}<h2>{{ title }}</h2>
+<div class="scroll"><table class="sortable"><thead><tr><th></th><th class="n">{{ names[0] }}</th>
+{% for name in names[1:] %}<th class="n">{{ name }}</th><th class="n">difference</th>{% endfor %}
+</tr></thead><tbody>
+{% for row in rows %}<tr><td>{{ row.name }}</td>
+<td class="n">{{ ('%' ~ form)|format(row.values[0]) }}</td>
+{% for value in row.values[1:] %}<td class="n">{{ ('%' ~ form)|format(value) }}</td>
+<td class="n">{{ ('%+' ~ form)|format(row.differences[loop.index0]) }}</td>{% endfor %}</tr>
+{% endfor %}</tbody></table></div>{% endfor %}
 """
     + SORTING
     + """
