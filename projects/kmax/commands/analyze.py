@@ -7,6 +7,7 @@ options by --help.
 
 import sys
 from collections.abc import Sequence
+from inspect import getdoc
 from pathlib import Path
 
 from . import curve
@@ -18,7 +19,7 @@ def compare(argv: Sequence[str], prog: str) -> None:
 
     Prints qualities, unmatched segments by cause, and the classes that differ most.
     """
-    parser = make_parser(compare.__doc__, prog)
+    parser = make_parser(getdoc(compare), prog)
     parser.add_argument(
         'report', type=Path, nargs='+', help='report.json of an evaluation, or its folder'
     )
