@@ -49,14 +49,16 @@ def boundary_width(height: int, width: int) -> int:
     return max(1, round(WIDTH * float(np.hypot(height, width))))
 
 
-def _keep_boundary(ids: NDArray[np.integer], keeps_void: bool) -> NDArray[np.int64]:
+def _keep_boundary(ids: NDArray[np.integer], keeps_void: bool) -> NDArray[np.integer]:
     """Return a map of ids ``(H, W)`` with ``INTERIOR`` inside of segments.
 
     Annotated void is no segment, and remains whole.
     """
     runs = find_runs(ids)
-    numbers = runs.replace_ids(np.arange(1, len(runs.ids) + 1))
+    # Bytes are compared with their neighbours several times faster.
+    kind = np.uint8 if len(runs.ids) < 256 else np.int32
+    numbers = runs.replace_ids(np.arange(1, len(runs.ids) + 1, dtype=kind))
     near = find_contours(np.pad(numbers, 1), boundary_width(*ids.shape))[1:-1, 1:-1]
     if keeps_void:
         near |= ids == VOID_ID
-    return np.where(near, ids.astype(np.int64), INTERIOR)
+    return np.where(near, ids, ids.dtype.type(INTERIOR))

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmax_deeplab.id_runs import Overlaps, find_runs
-from kmax_deeplab.result import mean_scores
 
 from ..evaluation.matching import Matches, Pairing, average_quality, pair_segments
 from .boundary import BoundaryIoU
@@ -122,13 +121,7 @@ def score_segments(
 ) -> dict[int, float]:
     """Return the score of each predicted id: the product of the means of maps ``(H, W)``."""
     runs = find_runs(pred)
-    numbers = runs.replace_ids(np.arange(1, len(runs.ids) + 1))
-    scores = mean_scores(numbers, len(runs.ids), maps)
-    return {
-        value: score
-        for value, score in zip(runs.ids.tolist(), scores, strict=True)
-        if score is not None
-    }
+    return dict(zip(runs.ids.tolist(), runs.scores(maps).tolist(), strict=True))
 
 
 def _add_outcomes(total: Outcomes, others: Outcomes) -> None:
