@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .arguments import (
     add_common_arguments,
@@ -134,7 +134,7 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
     runner.test()
 
 
-def add_report(runner: 'Runner', args: Namespace, truth: dict[str, str]) -> None:
+def add_report(runner: 'Runner', args: Namespace, truth: dict[str, Any]) -> None:
     """Let a runner's evaluator also write a report."""
     from ..report.metric import ReportMetric
     from ..report.origin import describe_origin

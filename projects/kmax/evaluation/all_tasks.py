@@ -39,14 +39,14 @@ def add_all_tasks(cfg: Config, format_only: bool = False) -> None:
     )
 
 
-def find_ground_truth(cfg: Config, option: str) -> dict[str, str]:
+def find_ground_truth(cfg: Config, option: str) -> dict[str, Any]:
     """Return ``ann_file`` and ``seg_prefix`` of a config's first metric with both.
 
     A ValueError says that there is none, which the ``option`` of the command line needs.
     """
     configs = as_list(cfg.test_evaluator)
     for config in configs:
-        if config.get('ann_file') and config.get('seg_prefix'):
+        if 'ann_file' in config and 'seg_prefix' in config:
             return {name: config[name] for name in ('ann_file', 'seg_prefix')}
     raise ValueError(
         f'{option} needs a panoptic metric with ann_file and seg_prefix, such as '

@@ -130,7 +130,7 @@ def _make_matrix(total: Statistics, categories: Mapping[int, Any]) -> list[list[
 def _list_confused(
     total: Statistics, categories: Mapping[int, Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the pairs of classes that most pixels are confused of, the largest first."""
+    """Yield the pairs of classes between which most pixels are confused, the worst first."""
     annotated: dict[int, int] = {}
     for (gt, _), pixels in total.pixels.items():
         annotated[gt] = annotated.get(gt, 0) + pixels
