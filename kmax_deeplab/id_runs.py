@@ -1,5 +1,6 @@
 """Maps of segment ids as runs of equal neighbours, of which there are few."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,15 @@ class IdRuns:
         """Return the pixels of each id, ``(n,)``."""
         counts = np.bincount(self.place, self.lengths, minlength=len(self.ids))
         return counts.astype(np.intp)  # Whole numbers below 2^53 are exact as floats.
+
+    def scores(self, maps: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+        """Return of each id, ``(n,)``, the product of the means of maps ``(H, W)`` over it."""
+        areas = self.areas()
+        scores = np.ones(len(self.ids))
+        for values in maps:
+            sums = np.add.reduceat(values.ravel(), self.starts, dtype=np.float64)
+            scores *= np.bincount(self.place, sums, minlength=len(self.ids)) / areas
+        return scores
 
     def boxes(self) -> NDArray[np.intp]:
         """Return ``x, y, width, height`` of the box around each id, ``(n, 4)``."""

@@ -151,7 +151,9 @@ class PanopticResult:
         known = labels < len(classes.names)
         numbers = np.where(known, np.cumsum(known), VOID_ID).astype(np.int32)
         id_map = runs.replace_ids(numbers)
-        scores = _mean_scores(id_map, int(known.sum()), pixel_scores)
+        scores: list[float | None] = [None] * int(known.sum())
+        if pixel_scores:
+            scores = runs.scores(pixel_scores)[known].tolist()
         described = list(runs.describe().values())
         measures = [entry for entry, is_known in zip(described, known, strict=True) if is_known]
         segments_info = [
@@ -308,17 +310,3 @@ class PanopticResult:
             raise ValueError(
                 f'there is no segment {segment_id}: ids are 1 to {len(self.segments_info)}'
             )
-
-
-def _mean_scores(
-    id_map: NDArray[np.int32], count: int, maps: Sequence[NDArray[np.floating]]
-) -> list[float | None]:
-    """Multiply the means of maps of probabilities over each of ``count`` segments."""
-    if not maps:
-        return [None] * count
-    flat = id_map.ravel()
-    areas = np.bincount(flat, minlength=count + 1)[1:]
-    scores = np.ones(count)
-    for values in maps:
-        scores *= np.bincount(flat, values.ravel(), minlength=count + 1)[1:] / areas
-    return [float(score) for score in scores]

@@ -10,8 +10,9 @@ PACKAGE = ROOT / 'projects' / 'kmax'
 # the last means that only the package itself, which applies it, imports it.
 ROOMS = (
     *('runtime', 'panoptic', 'panoptic_format', 'datasets', 'models', 'evaluation'),
-    *('visualization', 'engine', 'converters', 'released', 'inspection', 'dataset_preparation'),
-    *('pseudo_labels', 'benchmark', 'apis', 'commands', 'compat', '__init__'),
+    *('visualization', 'engine', 'converters', 'released', 'inspection', 'report'),
+    *('dataset_preparation', 'pseudo_labels', 'benchmark', 'apis', 'commands', 'compat'),
+    '__init__',
 )
 
 

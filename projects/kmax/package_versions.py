@@ -1,9 +1,10 @@
-"""The oldest Python, torch and numpy that this package works with, said before they fail.
+"""Versions: the oldest Python, torch and numpy that work, said before they fail, and what is there.
 
 ``README.md`` holds what was tested. Torch before 2.6 runs code of checkpoints, even when asked for
 weights only (CVE-2025-32434).
 """
 
+import platform
 import re
 import sys
 import warnings
@@ -12,6 +13,7 @@ from importlib import metadata
 PYTHON = (3, 11)
 # Later ones are not refused: they may well work.
 TESTED_PYTHON = (3, 13)
+PACKAGES = ('torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet')
 OLDEST = {'torch': (2, 6), 'numpy': (1, 26)}
 
 
@@ -22,6 +24,17 @@ def installed_version(name: str) -> tuple[int, ...] | None:
     except metadata.PackageNotFoundError:
         return None
     return None if match is None else tuple(map(int, match.groups()))
+
+
+def find_versions() -> dict[str, str]:
+    """Return the version of Python and of each package that is installed."""
+    versions = {'python': platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
 
 
 def refuse_old_versions() -> None:

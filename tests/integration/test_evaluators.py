@@ -1,5 +1,6 @@
 """tools/test.py with several evaluators: all results of one forward pass."""
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -121,3 +122,74 @@ def test_two_metrics_do_not_write_the_same_files(config, folder, tmp_path, capfd
     last = capfd.readouterr().err.strip().splitlines()[-1]
     assert f'test_evaluator: {" and ".join(kinds)} both write to {work}/r.panoptic: give' in last
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')} == before
+
+
+def read_report(folder):
+    return json.loads((folder / 'report.json').read_text()), (folder / 'report.html').read_text()
+
+
+def test_report_of_a_run(config, folder, tmp_path):
+    words = config('KMaXPanopticMetric')
+    place = tmp_path / 'new' / 'report'
+    expected = run_tool(*words)
+    assert run_tool(*words, '--report', place) == expected
+    content, page = read_report(place)
+    assert content['quality']['All']['pq'] == expected['coco_panoptic/PQ']
+    assert sum(each['segments'] for each in content['calibration']['bins']) == sum(
+        each['tp'] + each['fp'] for each in content['classes']
+    )
+    origin = content['origin']
+    digest = hashlib.sha256((folder / 'weights.pth').read_bytes()).hexdigest()
+    assert (origin['checkpoint'], origin['sha256']) == ('weights.pth', digest[:8])
+    assert origin['versions'].keys() >= {'kmax-deeplab', 'python', 'torch', 'mmengine', 'mmdet'}
+    assert [image['file'] for image in content['images']] == [
+        str(folder / 'images' / f'{number}.png') for number in (1, 2, 3)
+    ]
+    assert page.count('data:image/jpeg;base64,') == 4 * 3
+    (place / 'report.html').write_text('former')
+    run_tool(*words, '--report', place)
+    assert read_report(place)[1].startswith('<!DOCTYPE html>')
+    assert sorted(path.name for path in place.iterdir()) == ['report.html', 'report.json']
+
+
+NO_REPORT = {
+    'no panoptic metric': (
+        ['SemSegMetric'],
+        ('--report', 'r'),
+        r"--report needs a panoptic metric with .* which has \['SemSegMetric'\]$",
+    ),
+    'no annotations': (
+        ['KMaXPanopticMetric'],
+        ('--report', 'r', '--format-only'),
+        '--report compares with annotations, which --format-only does without; see ',
+    ),
+    'a file in its place': (
+        ['KMaXPanopticMetric'],
+        ('--report', 'config.py'),
+        r'--report: config\.py/report\.html cannot be made, as .*/config\.py is no folder; see ',
+    ),
+    'a folder in place of the page': (
+        ['KMaXPanopticMetric'],
+        ('--report', 'taken'),
+        r'--report: taken/report\.html is a folder; name the file to write; see ',
+    ),
+}
+
+
+@pytest.mark.parametrize('name', NO_REPORT)
+def test_reports_that_cannot_be_written_are_refused_at_once(
+    name, config, tmp_path, monkeypatch, capfd
+):
+    kinds, options, message = NO_REPORT[name]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'taken' / 'report.html').mkdir(parents=True)
+    words = (
+        config(*kinds)
+        if 'KMaXPanopticMetric' in kinds
+        else config(test_evaluator=[dict(type=kind) for kind in kinds])
+    )
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*')}
+    with pytest.raises(SystemExit, match='2'):
+        run_tool(*words, *options)
+    assert re.search(message, capfd.readouterr().err.strip())
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob('*')} == before

@@ -1,4 +1,7 @@
-"""Draw the losses and the quality of a training over its iterations, or compare trainings."""
+"""Draw the losses and the quality of a training over its iterations, or compare trainings.
+
+``analyze curves`` is the same.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path

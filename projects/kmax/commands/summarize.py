@@ -3,17 +3,15 @@
 import csv
 import json
 import os
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from kmax_deeplab.atomic_file import write_atomically
 
+from ..package_versions import find_versions
 from .arguments import make_parser
 
-PACKAGES = ('torch', 'numpy', 'opencv-python', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet')
 KINDS = {'all': '', 'things': '_th', 'stuff': '_st'}
 
 
@@ -38,17 +36,6 @@ def read_metrics(work_dir: Path) -> dict[str, Any]:
     if not isinstance(metrics, dict):
         raise ValueError(f'{files[-1]} holds no metrics by name')
     return {key.rpartition('/')[2]: value for key, value in metrics.items()}
-
-
-def find_versions() -> dict[str, str]:
-    """Return the version of Python and of each package that is installed."""
-    versions = {'python': platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def find_device() -> str:

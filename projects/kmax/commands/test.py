@@ -1,9 +1,11 @@
 """Evaluate a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``."""
 
+import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .arguments import (
     add_common_arguments,
@@ -17,6 +19,7 @@ from .leftovers import removed_if_nothing_done
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+    from mmengine.runner import Runner
 
 WITHOUT_SCREEN = ('agg', 'cairo', 'pdf', 'pgf', 'ps', 'svg', 'template')
 """What matplotlib draws with where it cannot open a window."""
@@ -61,13 +64,27 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         help='predict by a copy whose batch norms are part of other layers: faster, same results',
     )
     add_compile(parser)
+    parser.add_argument(
+        '--report',
+        type=Path,
+        metavar='DIR',
+        help='folder to write report.html to, with errors, confusions and pictures, and its '
+        'figures as report.json',
+    )
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
+    words = sys.argv[1:] if argv is None else argv
     args = parser.parse_args(argv)
+    args.command = f'{parser.prog} {shlex.join(words)}'
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
         parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
     check_output(parser, '--out', args.out)
     if args.outfile_prefix is not None and not args.format_only:
         parser.error('--outfile-prefix needs --format-only')
+    if args.report is not None:
+        if args.format_only:
+            parser.error('--report compares with annotations, which --format-only does without')
+        for name in ('report.html', 'report.json'):
+            check_output(parser, '--report', args.report / name)
     if args.show and not _has_screen():
         parser.error('--show needs a screen, and there is none here: draw to files by --show-dir')
     return args
@@ -93,6 +110,7 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
     from ..engine.compilation import check_compiler
     from ..engine.hooks import CompileHook, FuseHook
     from ..engine.weights import check_weights, read_weights
+    from ..evaluation.all_tasks import find_ground_truth
     from ..evaluation.dump import DumpResults
     from ..runtime.brief_runner import BriefRunner
     from ..runtime.machine import adapt_to_machine
@@ -100,6 +118,7 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
     if args.compile:
         check_compiler(get_device())
     cfg = apply_options(cfg, args)
+    truth = find_ground_truth(cfg, '--report') if args.report is not None else {}
     adapt_to_machine(cfg)
     weights = read_weights(args.checkpoint)
     runner = BriefRunner.from_cfg(cfg)
@@ -110,7 +129,19 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
         runner.register_hook(CompileHook())
     if args.out is not None:
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    if args.report is not None:
+        add_report(runner, args, truth)
     runner.test()
+
+
+def add_report(runner: 'Runner', args: Namespace, truth: dict[str, Any]) -> None:
+    """Let a runner's evaluator also write a report."""
+    from ..report.metric import ReportMetric
+    from ..report.origin import describe_origin
+
+    origin = describe_origin(args.command, args.config, args.checkpoint)
+    evaluator = runner.test_evaluator
+    evaluator.metrics.append(ReportMetric(args.report, origin, evaluator.dataset_meta, **truth))
 
 
 def apply_options(cfg: 'Config', args: Namespace) -> 'Config':

@@ -3,7 +3,6 @@
 import importlib.util
 import logging
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,8 @@ def add_all_tasks(cfg: Config, format_only: bool = False) -> None:
     for the AP of Cityscapes, which has a definition of its own: it comes from cityscapesScripts.
     With ``format_only`` its instances are written in its own form, which needs no annotations.
     """
+    truth = find_ground_truth(cfg, '--all-tasks')
     configs = as_list(cfg.test_evaluator)
-    truth = next((_ground_truth(c) for c in configs if 'seg_prefix' in c and 'ann_file' in c), None)
-    if truth is None:
-        raise ValueError(
-            '--all-tasks needs a panoptic metric with ann_file and seg_prefix, such as '
-            f'KMaXPanopticMetric, in test_evaluator, which has {[c["type"] for c in configs]}'
-        )
     metrics = find_metrics(configs, cfg.get('default_scope') or 'mmengine')
     tasks = {getattr(metric, 'task', None) for metric in metrics}
     added = []
@@ -45,8 +39,19 @@ def add_all_tasks(cfg: Config, format_only: bool = False) -> None:
     )
 
 
-def _ground_truth(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: config[name] for name in ('ann_file', 'seg_prefix')}
+def find_ground_truth(cfg: Config, option: str) -> dict[str, Any]:
+    """Return ``ann_file`` and ``seg_prefix`` of a config's first metric with both.
+
+    A ValueError says that there is none, which the ``option`` of the command line needs.
+    """
+    configs = as_list(cfg.test_evaluator)
+    for config in configs:
+        if 'ann_file' in config and 'seg_prefix' in config:
+            return {name: config[name] for name in ('ann_file', 'seg_prefix')}
+    raise ValueError(
+        f'{option} needs a panoptic metric with ann_file and seg_prefix, such as '
+        f'KMaXPanopticMetric, in test_evaluator, which has {[c["type"] for c in configs]}'
+    )
 
 
 def _has_cityscapes_scripts() -> bool:

@@ -124,6 +124,19 @@ def match_prediction(
     match: Matching = match_segments,
 ) -> dict[int, Matches]:
     """Match a predicted map ``(H, W)`` with its annotation, which is read; raises as that does."""
+    return match(*overlap_prediction(truth, category_of_label, img_id, pred))
+
+
+def overlap_prediction(
+    truth: PanopticGroundTruth,
+    category_of_label: Sequence[int],
+    img_id: Any,
+    pred: NDArray[np.int32],
+) -> tuple[Overlaps, list[dict], dict[int, int], str]:
+    """Read the annotation of a predicted map ``(H, W)``; return what :func:`match_segments` takes.
+
+    It raises as :meth:`PanopticGroundTruth.read` does, and where a label is no class.
+    """
     gt_ids, segments, image = truth.read(img_id, pred.shape)
     overlaps = count_overlaps(gt_ids, pred)
     truth.doubts.look(overlaps, segments, truth.png_of(img_id), img_id)
@@ -133,7 +146,7 @@ def match_prediction(
         for pred_id in sorted({pred_id for _, pred_id in overlaps})
         if not is_void(pred_id, count)
     }
-    return match(overlaps, segments, pred_categories, image)
+    return overlaps, segments, pred_categories, image
 
 
 def report_quality(summary: dict[str, dict], metric: AnnotatedMetric) -> dict[str, float]:

@@ -1,13 +1,12 @@
 """Charts of what a data set holds."""
 
-import io
-
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..html_page import encode_figure
 from ..visualization.training_curve import STYLE
 from .datasets import DatasetReport
 
@@ -29,7 +28,7 @@ def draw_distributions(reports: list[DatasetReport], num_queries: int | None) ->
         _draw_void(bottom_right, reports)
         handles, names = top_right.get_legend_handles_labels()
         figure.legend(handles, names, frameon=False, loc='outside upper center', ncols=5)
-        return _encode(figure)
+        return encode_figure(figure)
 
 
 def draw_classes(reports: list[DatasetReport]) -> bytes:
@@ -65,13 +64,7 @@ def draw_classes(reports: list[DatasetReport]) -> bytes:
         left.set_yticks(places, [name if len(name) < 28 else name[:26] + '…' for name in names])
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, frameon=False, loc='outside upper center', ncols=4)
-        return _encode(figure)
-
-
-def _encode(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png', dpi=110)
-    return buffer.getvalue()
+        return encode_figure(figure)
 
 
 def _draw_sizes(axes: Axes, reports: list[DatasetReport]) -> None:

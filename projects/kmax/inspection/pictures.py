@@ -1,8 +1,8 @@
 """Annotated images as they are in a data set, faults included."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import cv2
 import mmcv
 import numpy as np
 from mmdet.visualization.palette import get_palette
@@ -12,6 +12,7 @@ from kmax_deeplab.pictures.drawing import draw_segments
 from kmax_deeplab.pictures.panels import fit
 from kmax_deeplab.pictures.segments import Segments
 
+from ..html_page import encode_jpeg
 from ..panoptic.files import read_panoptic_png
 from ..void import VOID_ID
 from .annotations import Annotations
@@ -19,7 +20,6 @@ from .datasets import DatasetReport
 from .images import ImageReport
 
 LONGER_SIDE = 480
-QUALITY = 88
 
 
 def choose_images(report: DatasetReport, count: int) -> list[ImageReport]:
@@ -50,14 +50,15 @@ def draw_image(image: ImageReport, annotations: Annotations) -> bytes:
     pixels = fit(mmcv.imread(record['img_path'], channel_order='rgb'), LONGER_SIDE)
     classes = annotations.classes or tuple(f'class {n}' for n in annotations.labels.values())
     palette = get_palette(annotations.metainfo.get('palette'), len(classes))
-    segments = _number_segments(ids, record['segments'], annotations.labels)
+    segments = number_segments(ids, record['segments'], annotations.labels)
     drawn = draw_segments(pixels, segments, classes, palette, grey_void=True)
     return encode_jpeg(np.concatenate([pixels, drawn], axis=1))
 
 
-def _number_segments(
-    ids: np.ndarray, infos: Sequence[dict], label_of_category: dict[int, int]
+def number_segments(
+    ids: np.ndarray, infos: Iterable[Mapping[str, Any]], label_of_category: dict[int, int]
 ) -> Segments:
+    """Return the segments of a map of ids ``(H, W)``; crowd and unknown categories are void."""
     labels: list[int] = []
     number_of_id: dict[int, int] = {}
     for info in infos:
@@ -68,9 +69,3 @@ def _number_segments(
     runs = find_runs(ids)
     numbers = [number_of_id.get(value, VOID_ID) for value in runs.ids.tolist()]
     return Segments(runs.replace_ids(np.array(numbers, np.int32)), labels)
-
-
-def encode_jpeg(image: np.ndarray) -> bytes:
-    """Encode an ``(H, W, 3)`` uint8 RGB image."""
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

@@ -1,6 +1,5 @@
 """The report of an inspection: one HTML file, pictures included."""
 
-import base64
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -8,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment
 from mmdet.visualization.palette import get_palette
 
 from kmax_deeplab.atomic_file import write_atomically
 
+from ..html_page import embed, render
 from ..panoptic.faults import Fault, FaultKind
 from .charts import draw_classes, draw_distributions
 from .configs import Inspection
@@ -91,28 +90,19 @@ def write_report(path: Path, title: str, inspection: Inspection, num_pictures: i
     Each data set has ``num_pictures`` pictures, and again as many of faulty images.
     """
     findings = group_faults(inspection.faults)
-    html = (
-        Environment(autoescape=True)
-        .from_string(TEMPLATE)
-        .render(
-            title=title,
-            num_queries=inspection.num_queries,
-            count=findings.count(),
-            sections=dict(Faults=findings.faults, Warnings=findings.warnings),
-            max_listed=MAX_LISTED,
-            summaries=[(report.name, summarise(report)) for report in inspection.datasets],
-            distributions=_embed(
-                draw_distributions(inspection.datasets, inspection.num_queries), 'png'
-            ),
-            classes=list(_describe_classes(inspection.datasets)),
-            datasets=[_draw(report, num_pictures) for report in inspection.datasets],
-        )
+    html = render(
+        TEMPLATE,
+        title=title,
+        num_queries=inspection.num_queries,
+        count=findings.count(),
+        sections=dict(Faults=findings.faults, Warnings=findings.warnings),
+        max_listed=MAX_LISTED,
+        summaries=[(report.name, summarise(report)) for report in inspection.datasets],
+        distributions=embed(draw_distributions(inspection.datasets, inspection.num_queries), 'png'),
+        classes=list(_describe_classes(inspection.datasets)),
+        datasets=[_draw(report, num_pictures) for report in inspection.datasets],
     )
-    write_atomically(path, html.encode(errors='backslashreplace'))
-
-
-def _embed(content: bytes, kind: str) -> str:
-    return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
+    write_atomically(path, html)
 
 
 def _draw(report: DatasetReport, count: int) -> dict[str, Any]:
@@ -131,7 +121,7 @@ def _draw(report: DatasetReport, count: int) -> dict[str, Any]:
 def _describe_image(image: Any, report: DatasetReport) -> dict[str, Any]:
     found = [fault for fault in report.faults if fault.image_id == image.record['img_id']]
     return dict(
-        source=_embed(draw_image(image, report.annotations), 'jpeg'),
+        source=embed(draw_image(image, report.annotations), 'jpeg'),
         name=Path(image.record['img_path']).name,
         id=image.record['img_id'],
         size='{}×{}'.format(*image.size),
@@ -161,5 +151,5 @@ def _describe_classes(reports: list[DatasetReport]) -> Iterator[dict[str, Any]]:
             )
             for label, name in enumerate(classes)
         ]
-        chart = _embed(draw_classes(group), 'png')
+        chart = embed(draw_classes(group), 'png')
         yield dict(names=[report.name for report in group], rows=rows, chart=chart)

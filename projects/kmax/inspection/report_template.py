@@ -1,26 +1,8 @@
 """Jinja template of the report; it needs no other file."""
 
-TEMPLATE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}: data sets</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1120px; margin: 2em auto;
-  padding: 0 1em }
-h1 { font-size: 1.5em } h2 { font-size: 1.2em; margin-top: 2em }
-img { max-width: 100%; height: auto } figure { margin: 0 }
-figcaption, .note { color: #666; font-size: .9em }
-table { border-collapse: collapse } td, th { padding: .15em .8em .15em 0; text-align: left;
-  vertical-align: top } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
-tr:hover td { background: #f5f5f5 } th { border-bottom: 1px solid #ccc }
-.zero { color: #b00020; font-weight: 600 }
-.verdict { padding: .6em 1em; border-radius: 6px; background: #e6f4ea }
-.verdict.warn { background: #fff4df } .verdict.bad { background: #fde7e9 }
-.badge { font-size: .8em; padding: .1em .5em; border-radius: 4px; background: #fff4df }
-.swatch { display: inline-block; width: .9em; height: .9em; border-radius: 2px;
-  margin-right: .4em; vertical-align: -.05em }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(480px, 1fr)); gap: 1em }
-li { overflow-wrap: anywhere } summary { cursor: pointer }
-</style></head><body>
+TEMPLATE = """{% extends "page" %}
+{% block title %}{{ title }}: data sets{% endblock %}
+{% block body %}
 <h1>Data sets of {{ title }}</h1>
 <p class="verdict {{ 'bad' if sections.Faults else 'warn' if sections.Warnings else '' }}">
 {{- count[0]|upper }}{{ count[1:] }}.</p>
@@ -60,5 +42,5 @@ the JSON lacks.</p>
 {%- for kind in picture.kinds %} <span class="badge">{{ kind }}</span>{% endfor %}
 </figcaption></figure>
 {% endfor %}</div>{% endfor %}{% endfor %}
-</body></html>
+{% endblock %}
 """

@@ -1,0 +1,53 @@
+"""Compare runs: ``python tools/analyze.py curves|compare ...``.
+
+``curves`` draws the losses and the quality of trainings into one picture, as the command
+``curve`` does; ``compare`` shows how reports of tools/test.py --report differ. Either lists its
+options by --help.
+"""
+
+import sys
+from collections.abc import Sequence
+from inspect import getdoc
+from pathlib import Path
+
+from . import curve
+from .arguments import check_output, make_parser
+
+
+def compare(argv: Sequence[str], prog: str) -> None:
+    """Compare reports of evaluations of the same data, with the first of them.
+
+    Prints qualities, unmatched segments by cause, and the classes that differ most.
+    """
+    parser = make_parser(getdoc(compare), prog)
+    parser.add_argument(
+        'report', type=Path, nargs='+', help='report.json of an evaluation, or its folder'
+    )
+    parser.add_argument('--out', type=Path, metavar='FILE', help='HTML page to write it all to')
+    args = parser.parse_args(argv)
+    if len(args.report) < 2:
+        parser.error('two or more reports are needed to compare')
+    check_output(parser, '--out', args.out)
+    if args.out is not None and args.out.suffix not in ('.html', '.htm'):
+        parser.error(f'--out: {args.out} must end in .html')
+    from kmax_deeplab.atomic_file import write_atomically
+
+    from ..report.comparison import compare_reports, make_comparison_page, table
+
+    found = compare_reports(args.report)
+    print(table(found))
+    if args.out is not None:
+        write_atomically(args.out, make_comparison_page(found))
+        print(f'\ncomparison in {args.out}')
+
+
+KINDS = {'curves': curve.main, 'compare': compare}
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Compare as the command line says."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = make_parser(__doc__, prog)
+    parser.add_argument('kind', choices=KINDS, help='what to compare')
+    kind = parser.parse_args(words[:1]).kind
+    KINDS[kind](words[1:], f'{parser.prog} {kind}')
