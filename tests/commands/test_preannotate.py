@@ -30,14 +30,18 @@ def preannotate(folder, named_weights, capsys):
 
 
 @pytest.fixture
+def brush():
+    """What reads masks of Label Studio, where it is there."""
+    name, reason = 'label_studio_sdk.converter.brush', 'label-studio-sdk is not installed'
+    return pytest.importorskip(name, reason=reason)
+
+
+@pytest.fixture
 def out(tmp_path):
     return tmp_path / 'out'
 
 
-def test_the_tasks_of_a_folder(preannotate, images, out, folder, named_weights):
-    brush = pytest.importorskip(
-        'label_studio_sdk.converter.brush', reason='label-studio-sdk is not installed'
-    )
+def test_the_tasks_of_a_folder(brush, preannotate, images, out, folder, named_weights):
     status, err, printed = preannotate(images, '--out', out, '--image-url', URL)
     assert status == 1 and err.count('\n') == 1
     assert err.startswith('preannotate.py: error: ') and '15.jpg cannot be read as an image' in err
@@ -63,8 +67,7 @@ def test_the_tasks_of_a_folder(preannotate, images, out, folder, named_weights):
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_names_become_addresses(preannotate, images, tmp_path, out):
-    pytest.importorskip('label_studio_sdk', reason='label-studio-sdk is not installed')
+def test_names_become_addresses(brush, preannotate, images, tmp_path, out):
     (tmp_path / 'photos').mkdir()
     (tmp_path / 'photos' / 'a #1.jpg').write_bytes((images / '11.jpg').read_bytes())
     prefix = '/data/local-files/?d='
@@ -74,8 +77,7 @@ def test_names_become_addresses(preannotate, images, tmp_path, out):
     assert task['data']['image'] == '/data/local-files/?d=a%20%231.jpg'
 
 
-def test_nothing_is_left_where_no_image_can_be_read(preannotate, tmp_path, out):
-    pytest.importorskip('label_studio_sdk', reason='label-studio-sdk is not installed')
+def test_nothing_is_left_where_no_image_can_be_read(brush, preannotate, tmp_path, out):
     (tmp_path / 'photos').mkdir()
     (tmp_path / 'photos' / '1.jpg').write_bytes(b'no image')
     status, err, printed = preannotate(tmp_path / 'photos', '--out', out, '--image-url', URL)

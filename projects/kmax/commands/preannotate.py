@@ -15,6 +15,9 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from kmax_deeplab.atomic_file import open_atomically
 
 from .arguments import add_device, add_model, check_output, locate, make_parser
 from .leftovers import removed_if_nothing_done
@@ -60,32 +63,31 @@ def _prefix(text: str) -> str:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Write as the command line says; the status is 1 where images could not be read."""
     args = parse_args(argv, prog)
-    from kmax_deeplab.atomic_file import open_atomically
-
-    from ..apis import KMaXInferencer
     from ..dataset_preparation.image_files import list_images
-    from ..integrations.label_studio import labelling_config
 
     names = list_images(args.folder)
+    from ..apis import KMaXInferencer
+    from ..integrations.label_studio import labelling_config
+
     config, weights = locate(args)
     inferencer = KMaXInferencer(config, weights, args.device)
     faults: list[OSError] = []
-    count = 0
     with (
         removed_if_nothing_done(str(args.out)),
         open_atomically(args.out / LABELLING) as labelling,
         open_atomically(args.out / TASKS) as tasks,
     ):
         labelling.write(f'{labelling_config(inferencer.classes)}\n'.encode())
-        for task in _make_tasks(inferencer, args, names, Path(config).stem, faults):
-            tasks.write(b',\n' if count else b'[\n')
+        # A task may have millions of bytes: they are not collected.
+        for number, task in enumerate(_make_tasks(inferencer, args, names, config, faults)):
+            tasks.write(b',\n' if number else b'[\n')
             tasks.write(json.dumps(task).encode())
-            count += 1
         tasks.write(b'\n]\n')
-        if not count:
+        if len(faults) == len(names):
             raise OSError(f'no image in {args.folder} can be read; the first: {faults[0]}')
     for fault in faults:
         print(f'{args.prog}: error: {fault}', file=sys.stderr)
+    count = len(names) - len(faults)
     unread = f', {len(faults)} could not be read' if faults else ''
     print(f'{count} image{"s" if count != 1 else ""} annotated in {args.out / TASKS}{unread}')
     return 1 if faults else 0
@@ -95,15 +97,13 @@ def _make_tasks(
     inferencer: 'KMaXInferencer',
     args: Namespace,
     names: list[str],
-    model_version: str,
+    config: str,
     faults: list[OSError],
 ) -> Iterator[dict[str, Any]]:
     """Yield the task of each image that can be read, and collect what is wrong with the others."""
-    from urllib.parse import quote
-
     from ..integrations.label_studio import make_task
 
     places = {str(args.folder / name): name for name in names}
     paths = iter(show_progress(places, 'predicting', len(places)))
     for result in inferencer(paths, on_unreadable=lambda _, error: faults.append(error)):
-        yield make_task(result, args.image_url + quote(places[result.path]), model_version)
+        yield make_task(result, args.image_url + quote(places[result.path]), Path(config).stem)
