@@ -23,6 +23,7 @@ COMMANDS = {
     'models': 'list the published models, or download their weights',
     'convert': 'convert a released checkpoint',
     'predict': 'find the segments of images and videos',
+    'preannotate': "write a model's segments for annotators to correct in Label Studio",
     'check': "look for faults in a config's data sets before training",
     'label': 'label images with a model, for training on them',
     'cost': 'count the parameters and multiply-adds of models',

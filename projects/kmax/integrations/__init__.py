@@ -1,0 +1,1 @@
+"""What hands results to tools of other projects; each file needs the package of one."""
