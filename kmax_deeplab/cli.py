@@ -25,6 +25,7 @@ COMMANDS = {
     'label': 'label images with a model, for training on them',
     'cost': 'count the parameters and multiply-adds of models',
     'benchmark': "measure a model's speed and memory, beside a peer's",
+    'app': 'try a model out in the browser',
     'draw': 'draw what a model makes of images of the test set',
     'curve': 'draw the losses and the quality of trainings',
     'summarize': 'gather what the quickstart measured',

@@ -162,6 +162,22 @@ def add_device(parser: ArgumentParser) -> None:
     )
 
 
+def add_model(parser: ArgumentParser) -> None:
+    """Add which model is used, of what is released or of one's own."""
+    parser.add_argument(
+        '--model',
+        metavar='NAME|CONFIG',
+        help='a released model, or a config by path or name; default: that of the quickstart',
+    )
+    parser.add_argument(
+        '--weights', type=existing_file, metavar='FILE', help='checkpoint of a config'
+    )
+    parser.add_argument(
+        '--mirror', metavar='URL', help='another server to download released weights from'
+    )
+    add_device(parser)
+
+
 def add_workers(parser: ArgumentParser) -> None:
     """Add the number of processes that read or write files."""
     parser.add_argument('--workers', type=int, default=min(8, os.cpu_count() or 1))
