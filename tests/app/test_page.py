@@ -112,7 +112,7 @@ def test_no_path_of_a_request_is_opened(page, values, png, serve, tmp_path, plac
     file = dict(path=path, meta=dict(_type='gradio.FileData'))
     done, output = ask(address, function, [None, file, *values])
     assert not done and len(page.visits) == 0
-    assert ('addresses are not opened' in str(output)) == (place != 'file'), output
+    assert ('addresses are not opened' in str(output)) == (place == 'address'), output
     with pytest.raises(urllib.error.HTTPError, match='40'):
         urllib.request.urlopen(f'{address}/gradio_api/file={secret}')
 

@@ -8,7 +8,7 @@ import pytest
 from made_images import encode, noise
 from PIL import Image
 
-from projects.kmax.app.uploads import LARGEST_SHOWN, Limits, read_upload, shown
+from projects.kmax.app.uploads import LARGEST_SEEN, LARGEST_SHOWN, Limits, read_upload, seen, shown
 
 LIMITS = Limits(megapixels=50, megabytes=1)
 
@@ -98,3 +98,8 @@ def test_shows_in_a_size_that_can_be_seen(size, expected):
     image = shown(pixels)
     assert image.shape[1::-1] == expected and max(expected) <= LARGEST_SHOWN
     assert image[0, 0].tolist() == [0, 0, 9]
+
+
+@pytest.mark.parametrize(('width', 'height'), [(4 * LARGEST_SEEN, 4), (LARGEST_SEEN, 90)])
+def test_networks_see_no_more_than_they_can(width, height):
+    assert seen(np.zeros((height, width, 3), np.uint8)).shape[1] == LARGEST_SEEN

@@ -17,6 +17,10 @@ from ..datasets.given_images import as_image
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF')
 """Formats by Pillow's names; only their headers are read before the size is known to be allowed."""
 
+LARGEST_SEEN = 2048
+"""Pixels of the longer side of what the networks see: some configs do not resize images, and no
+released model sees more."""
+
 LARGEST_SHOWN = 1024
 """Pixels of the longer side of what the page shows; files are made in full size."""
 
@@ -90,14 +94,23 @@ def decode(content: bytes) -> NDArray[np.uint8]:
         ) from error
 
 
+def seen(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the BGR image ``(h, w, 3)`` that the networks see of one ``(H, W, 3)``."""
+    return _shrink(pixels, LARGEST_SEEN)
+
+
 def shown(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the RGB image ``(h, w, 3)`` that the page shows of BGR pixels ``(H, W, 3)``."""
+    """Return the RGB image ``(h, w, 3)`` that the page shows of a BGR image ``(H, W, 3)``."""
+    return np.ascontiguousarray(enlarge(_shrink(pixels, LARGEST_SHOWN))[..., ::-1])
+
+
+def _shrink(pixels: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
     height, width = pixels.shape[:2]
-    scale = LARGEST_SHOWN / max(height, width)
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    return np.ascontiguousarray(enlarge(pixels)[..., ::-1])
+    scale = most / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _read_header(content: bytes, limits: Limits) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from kmax_deeplab.result import ClusterLayer, PanopticResult
 
 from ..apis import KMaXInferencer
 from ..apis.observed_image import ObservedImage
-from .uploads import Upload, decode, shown
+from .uploads import Upload, decode, seen, shown
 
 MAX_VISITS = 32
 """Images that are kept; of further ones the oldest is forgotten."""
@@ -120,7 +120,8 @@ class Visits:
 def begin_visit(upload: Upload, models: Mapping[str, KMaXInferencer]) -> Visit:
     """Run the networks on an uploaded image."""
     image = shown(upload.pixels)
-    looks = [_look(upload.pixels, image, model) for model in models.values()]
+    pixels = seen(upload.pixels)
+    looks = [_look(pixels, image, model) for model in models.values()]
     return Visit(upload.content, image, looks)
 
 
