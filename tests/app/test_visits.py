@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_images import encode, noise
 
 from projects.kmax.app import overlays
 from projects.kmax.app.uploads import Limits, read_upload
@@ -31,6 +32,14 @@ def test_files_have_the_size_of_the_image(visit, calls):
 def test_logits_of_layers_are_not_kept(visit):
     assert visit.looks[0].observed.observation.layers == []
     assert len(visit.looks[0].clusters) == 3
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 70), (70, 1)])
+def test_an_image_of_one_pixel_has_clusters(inferencer, size):
+    upload = read_upload(encode(noise(*size)), Limits())
+    (look,) = begin_visit(upload, {'nano': inferencer}).looks
+    assert {layer.assignment.shape for layer in look.clusters} == {look.observed.image.shape[:2]}
+    assert all(layer.stride >= 1 for layer in look.clusters)
 
 
 def test_a_threshold_out_of_range_is_refused(visit):
