@@ -192,7 +192,12 @@ class Page:
         )
         layers = max(len(look.clusters) for look in visit.looks)
         switches = _switches(visit.offer(results), visit.offered)
-        return [self.visits.add(visit, key), value, switches, gr.update(maximum=layers)]
+        return [
+            self.visits.add(visit, key),
+            value,
+            switches,
+            gr.update(maximum=layers, value=layers),
+        ]
 
     def _name(self, values: tuple[float, ...]) -> dict[str, float]:
         return dict(zip(self.defaults, values, strict=True))
@@ -300,7 +305,11 @@ class Page:
             thresholds = [self._build_threshold(name) for name in self.defaults]
         make = gr.Button('Make PNG, JSON and overlay', elem_id='make')
         files = gr.File(
-            label='Files in full size', file_count='multiple', interactive=False, elem_id='files'
+            label='Files in full size',
+            file_count='multiple',
+            interactive=False,
+            height=150,
+            elem_id='files',
         )
         return classes, thresholds, make, files
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -52,11 +53,13 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C or SIGTERM."""
     args = parse_args(argv, prog)
     if find_spec('gradio') is None:
         raise ModuleNotFoundError("the page needs gradio: pip install 'kmax-deeplab[app]'")
     _check_address(args.host, args.port)
+    # As Ctrl-C does: what is kept on the disk is removed first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Uploads are gone when the program ends. Read by Gradio.
     with tempfile.TemporaryDirectory(prefix='kmax-app-') as folder:
         os.environ['GRADIO_TEMP_DIR'] = folder
