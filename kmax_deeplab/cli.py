@@ -28,6 +28,7 @@ COMMANDS = {
     'label': 'label images with a model, for training on them',
     'cost': 'count the parameters and multiply-adds of models',
     'benchmark': "measure a model's speed and memory, beside a peer's",
+    'app': 'try a model out in the browser',
     'draw': 'draw what a model makes of images of the test set',
     'analyze': 'compare trainings by their curves, or evaluations by their reports',
     'curve': 'the same as analyze curves',

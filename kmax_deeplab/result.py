@@ -266,13 +266,16 @@ class PanopticResult:
         ]
         return dict(segmentation=segmentation, segments_info=segments)
 
-    def save(self, folder: str | Path, name: str | None = None) -> list[Path]:
+    def save(
+        self, folder: str | Path, name: str | None = None, opacity: float = FILL
+    ) -> list[Path]:
         """Write the result into a folder: a drawing, a PNG of ids, and a JSON.
 
         Args:
             folder: Is made where it is absent.
             name: What the files are called, without an ending, within the folder; by default as the
                 image, or ``result``.
+            opacity: Of the segments in the drawing, 0 to 1.
 
         Returns:
             ``NAME.png`` with the drawing, ``NAME_panoptic.png`` with the ids and ``NAME.json``,
@@ -288,7 +291,7 @@ class PanopticResult:
         ]
         refuse_replacing(files, [self.path] if self.path else [])
         drawing, ids, json_file = files
-        _, encoded = cv2.imencode('.png', self.plot()[..., ::-1])
+        _, encoded = cv2.imencode('.png', self.plot(opacity)[..., ::-1])
         write_atomically(drawing, encoded.tobytes())
         write_panoptic_png(ids, self.id_map)
         annotations = [self.to_coco(ids.name)]

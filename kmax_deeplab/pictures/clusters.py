@@ -16,7 +16,7 @@ def upsample_nearest(
     Pixel centres of the corners coincide, as everywhere in the model; shapes are height and width.
     """
     rows, columns = (
-        np.rint(np.arange(kept) * (source - 1) / (padded - 1)).astype(int)
+        np.rint(np.arange(kept) * (source - 1) / max(padded - 1, 1)).astype(int)
         for kept, source, padded in zip(image_shape, assignment.shape, padded_shape, strict=True)
     )
     return assignment[rows[:, None], columns]

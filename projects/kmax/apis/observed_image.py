@@ -1,7 +1,8 @@
 """An image that the network has seen, of which results are made by any thresholds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from kmax_deeplab.result import Classes, ClusterLayer, PanopticResult
 
 from ..models.structures import Observation
+from ..visualization.samples import read_clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,3 +58,18 @@ class ObservedImage:
             semantic_map=None if semantic is None else semantic.sem_seg[0].cpu().numpy(),
             found_instances=None if instances is None else dict(instances.cpu().numpy().items()),
         )
+
+    def at(self, image: NDArray[np.uint8]) -> 'ObservedImage':
+        """Return the same for the image in another resolution: results then have its size.
+
+        Assignments of layers that were not kept still have the size of the image at first.
+
+        Args:
+            image: RGB ``(h, w, 3)``, of any size.
+        """
+        sample = self.observation.sample.new()
+        sample.set_metainfo(dict(ori_shape=image.shape[:2]))
+        observation = replace(self.observation, sample=sample)
+        kept = bool(observation.layers)
+        find_clusters = partial(read_clusters, observation) if kept else self.find_clusters
+        return replace(self, observation=observation, image=image, find_clusters=find_clusters)

@@ -47,6 +47,7 @@ def read_clusters(observation: Observation) -> list[ClusterLayer]:
             assignment = cv2.resize(
                 assignment.astype(np.int32), shown[::-1], interpolation=cv2.INTER_NEAREST
             )
-        stride = round((padded[0] - 1) / (logits.shape[-2] - 1))
+        # By the longer side: the other may be one pixel.
+        stride = round((max(*padded, 2) - 1) / (max(*logits.shape[-2:], 2) - 1))
         layers.append(ClusterLayer(assignment, stride, len(logits)))
     return layers
