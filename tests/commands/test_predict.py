@@ -134,6 +134,16 @@ def test_videos_without_frames(predict, tmp_path, out, images):
     assert status == 1 and err.count('\n') == 1 and (out / 'overlay' / '11.jpg').is_file()
 
 
+def test_a_name_that_no_result_can_have(predict, images, tmp_path, out):
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for name in ('a.jpg', 'b\nc.jpg'):
+        shutil.copy(images / '11.jpg', folder / name)
+    status, err, _ = predict(folder, '--out', out)
+    assert status == 1 and err.count('\n') == 1 and 'holds a control character' in err
+    assert (out / 'overlay' / 'a.jpg').is_file()
+
+
 def test_tiles(predict, images, tmp_path, out):
     image = cv2.imread(str(images / '11.jpg'))
     cv2.imwrite(str(tmp_path / 'large.png'), np.tile(image, (3, 3, 1)))

@@ -56,23 +56,29 @@ def is_video(place: str) -> bool:
     return Path(place).suffix.lower() in VIDEO_SUFFIXES
 
 
-def plan(places: Sequence[str], folder: Path, kinds: Sequence[str]) -> list[Task]:
-    """Return what is to be done for files, URLs, folders and patterns.
+def plan(places: Sequence[str], folder: Path, kinds: Sequence[str]) -> tuple[list[Task], list[str]]:
+    """Return what is to be done for files, URLs, folders and patterns, and what cannot be.
+
+    Returns:
+        The tasks, and what is wrong with inputs by whose names no file can be called.
 
     Raises:
         FileNotFoundError: If a folder holds no image, or none fits a pattern.
         ValueError: If the results would lie among the images that are read, or over one of them.
     """
     expanded = [image for place in places for image in _expand(place)]
-    tasks = []
+    tasks, faults = [], []
     for place, name in zip(expanded, name_outputs(expanded), strict=True):
         wanted = ['video'] if is_video(place) else kinds
-        tasks.append(Task(place, name, place_outputs(folder, name, wanted)))
+        try:
+            tasks.append(Task(place, name, place_outputs(folder, name, wanted)))
+        except ValueError as error:
+            faults.append(str(error))
     read = {Path(place).resolve() for place in expanded if '://' not in place}
     for file in (file for task in tasks for file in task.files.values()):
         if file.resolve() in read:
             raise ValueError(f'{file} would replace an image that is read: give another folder')
-    return tasks
+    return tasks, faults
 
 
 def _expand(place: str) -> list[str]:

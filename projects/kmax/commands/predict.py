@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kmax_deeplab.errors import one_line
+
 from .arguments import add_compile, add_device, add_model, locate, make_parser
 from .progress import show_progress
 
@@ -93,7 +95,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     from .label import describe_weights
 
     keep_freed_memory()
-    tasks = plan(args.images, args.out, args.write)
+    tasks, faults = plan(args.images, args.out, args.write)
     config, weights = locate(args)
     thresholds = dict(args.threshold)
     inferencer = KMaXInferencer(
@@ -110,8 +112,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     )
     with begin(args.out, tasks, settings, args.resume) as journal:
         summary = predict_files(inferencer, tasks, args.out, journal, tile_size, show_progress)
+    summary.faults += faults
     for fault in summary.faults:
-        print(f'{args.prog}: error: {fault}', file=sys.stderr)
+        print(f'{args.prog}: error: {one_line(fault)}', file=sys.stderr)
     print(_describe(summary, args.out))
     done = summary.images + summary.videos
     return 0 if not summary.faults else 1 if done else 2

@@ -134,5 +134,6 @@ def read(pipeline: Any, image: Any) -> Any:
     # mmcv answers an unreadable file with an assertion, OpenCV an empty one with its own error.
     except (OSError, AssertionError, cv2.error) as error:
         described = name if isinstance(name, str) else 'the array'
-        reason = str(error).strip() or type(error).__name__
+        is_empty = isinstance(name, str) and os.path.isfile(name) and not os.path.getsize(name)
+        reason = 'it is empty' if is_empty else str(error).strip() or type(error).__name__
         raise OSError(f'{described} cannot be read as an image: {reason}') from error
