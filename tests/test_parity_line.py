@@ -38,3 +38,14 @@ def test_what_failed_or_was_skipped_is_named(summary):
 def test_what_could_not_be_collected_counts(summary):
     broken = SimpleNamespace(nodeid='test_f.py')
     assert summary(error=[broken]) == ['parity: test_f.py: error', 'parity: 0 of 1']
+
+
+def test_a_file_that_was_passed_over_counts_if_it_compares(summary):
+    why = ('file', 1, 'Skipped: no package')
+    other, parity = (
+        SimpleNamespace(nodeid=name, longrepr=why)
+        for name in ('tests/test_house.py', 'tests/models/test_train_mode_parity.py')
+    )
+    assert summary(skipped=[other]) == []
+    lines = [f'parity: {parity.nodeid}: Skipped: no package', 'parity: 0 of 1']
+    assert summary(skipped=[other, parity]) == lines
