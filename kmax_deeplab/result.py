@@ -271,6 +271,8 @@ class PanopticResult:
     ) -> list[Path]:
         """Write the result into a folder: a drawing, a PNG of ids, and a JSON.
 
+        A result of the same name that is there is replaced.
+
         Args:
             folder: Is made where it is absent.
             name: What the files are called, without an ending, within the folder; by default as the

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -9,9 +10,16 @@ import numpy as np
 from jinja2 import DictLoader, Environment
 from matplotlib.figure import Figure
 
-PAGE = """<!DOCTYPE html>
+GENERATOR = '<meta name="generator" content="kmax-deeplab">'
+"""In every page, so that one of others is not taken for one of ours."""
+
+PAGE = (
+    """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{% block title %}{% endblock %}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
+"""
+    + GENERATOR
+    + """
 <style>
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --soft: #666; --line: #ccc;
   --hover: #f5f5f5; --good: #e6f4ea; --warn: #fff4df; --bad: #fde7e9; --alarm: #b00020 }
@@ -41,7 +49,9 @@ li, code { overflow-wrap: anywhere } summary { cursor: pointer }
 {% block body %}{% endblock %}
 </body></html>
 """
+)
 QUALITY = 88
+HEAD_BYTES = 1000
 
 
 def render(template: str, **values: Any) -> bytes:
@@ -52,6 +62,12 @@ def render(template: str, **values: Any) -> bytes:
     environment = Environment(autoescape=True, loader=DictLoader(dict(page=PAGE)))
     html = environment.from_string(template).render(embed=embed, **values)
     return html.encode(errors='backslashreplace')
+
+
+def refuse_page_of_others(path: Path) -> None:
+    """Raise a FileExistsError if there is a file that no command of ours has written."""
+    if path.is_file() and GENERATOR.encode() not in path.read_bytes()[:HEAD_BYTES]:
+        raise FileExistsError(f'{path} is there, and not written by kmax-deeplab: give another')
 
 
 def embed(content: bytes, kind: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import NANO, run_command
+from mmengine.config import Config
 from PIL import Image
 from pycocotools.mask import decode
 
@@ -221,6 +222,7 @@ REFUSED = {
     'threshold': (dict(class_threshold_thing=1.5), 'test_cfg.class_threshold_thing'),
     'no threshold': (dict(treshold=0.5), r"test_cfg has unknown fields \['treshold'\]"),
     'batch': (dict(batch_size=0), 'batch_size'),
+    'no result': (dict(panoptic_on=False), 'panoptic_on must be True here'),
     'order': (dict(channel_order='RGB'), "channel_order is 'RGB', but must be 'bgr' or 'rgb'"),
 }
 
@@ -228,7 +230,8 @@ REFUSED = {
 @pytest.mark.parametrize('case', REFUSED)
 def test_calls_that_make_no_sense(case, inferencer, images, counted):
     options, message = REFUSED[case]
-    for inputs in ([str(images / '11.jpg')], iter([str(images / '11.jpg')])):
+    one = str(images / '11.jpg')
+    for inputs in (one, [one], iter([one])):
         with pytest.raises(ValueError, match=message):
             inferencer(inputs, **options)
     assert not counted
@@ -247,6 +250,23 @@ def test_images_that_cannot_be_read(inferencer, images, tmp_path):
             inferencer([images / '15.jpg'])
     with pytest.raises(TypeError, match='an image of type int cannot be read'):
         inferencer(3)
+    with pytest.raises(FileNotFoundError, match='an empty name is no image'):
+        inferencer('')
+    one = str(images / '11.jpg')
+    with pytest.warns(UserWarning, match='2 bytes were given') as caught:
+        assert len(inferencer([one, b'no', one])) == 2
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match='2 bytes were given') as caught:
+        assert len([result for result in inferencer(iter([one, b'no', one]))]) == 2
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=r'15\.jpg'):
+        assert len(inferencer([one, images, f'{images}/*.png'])) == 6
+
+
+def test_categories_are_those_of_the_data(folder, named_weights, inferencer):
+    assert inferencer.classes.category_ids is None  # Of a checkpoint that tells none.
+    of_config = KMaXInferencer(folder / 'everything.py', folder / 'weights.pth', 'cpu').classes
+    assert of_config.names == ('box', 'ball', 'sky') and of_config.category_ids == (2, 3, 1)
 
 
 def test_models_that_cannot_be_used(folder, named_weights):
@@ -256,6 +276,8 @@ def test_models_that_cannot_be_used(folder, named_weights):
         KMaXInferencer('kmax_nano_shapes-panoptic')
     with pytest.raises(ValueError, match='called kmax_r50_coc; did you mean kmax_r50_coco or '):
         KMaXInferencer('kmax_r50_coc')
+    with pytest.raises(ValueError, match='a config comes without weights: give its checkpoint'):
+        KMaXInferencer(Config.fromfile(folder / 'everything.py'))
     with pytest.raises(ValueError, match="amp is 'int8', but must be True, False, float16 or"):
         KMaXInferencer(folder / 'everything.py', named_weights, 'cpu', amp='int8')
     with pytest.raises(ValueError, match='test_cfg.overlap_threshold'):

@@ -187,5 +187,6 @@ def test_labelled_and_unlabeled_coco_are_read_together(tmp_path):
     dataset = DATASETS.build(settings)
     assert len(dataset) == 5
     assert len(dataset.metainfo['thing_classes']) == 80
+    assert dataset.metainfo['category_ids'] == type(dataset).METAINFO['category_ids']
     assert 'unlabeled2017' in dataset.get_data_info(4)['img_path']
     assert 'train2017' in dataset.get_data_info(1)['seg_map_path']

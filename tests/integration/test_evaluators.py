@@ -146,9 +146,11 @@ def test_report_of_a_run(config, folder, tmp_path):
         str(folder / 'images' / f'{number}.png') for number in (1, 2, 3)
     ]
     assert page.count('data:image/jpeg;base64,') == 4 * 3
-    (place / 'report.html').write_text('former')
-    run_tool(*words, '--report', place)
-    assert read_report(place)[1].startswith('<!DOCTYPE html>')
+    run_tool(*words, '--report', place)  # Replaces its own.
+    (place / 'report.html').write_text('mine')
+    with pytest.raises(SystemExit):
+        run_tool(*words, '--report', place)
+    assert (place / 'report.html').read_text() == 'mine'
     assert sorted(path.name for path in place.iterdir()) == ['report.html', 'report.json']
 
 

@@ -76,6 +76,8 @@ class KMaXInferencer(DetInferencer):
         checkpoint = None if weights is None else str(weights)
         if isinstance(model, str | Path):
             model, checkpoint = locate_model(str(model), checkpoint, mirror)
+        elif checkpoint is None:
+            raise ValueError('a config comes without weights: give its checkpoint as weights')
         super().__init__(model, checkpoint, device, palette=palette, show_progress=False)
         if not isinstance(self.model, KMaXDeepLab):
             raise ValueError(
@@ -119,7 +121,7 @@ class KMaXInferencer(DetInferencer):
         inputs: Any,
         batch_size: int = 1,
         channel_order: ChannelOrder = 'bgr',
-        on_unreadable: Callable[[Any, OSError], None] | None = None,
+        on_unreadable: Callable[[Any, Exception], None] | None = None,
         **thresholds: Any,
     ) -> Any:
         """Find the segments of one image or of several.
@@ -143,17 +145,19 @@ class KMaXInferencer(DetInferencer):
             ValueError, TypeError: For what is no image, or options out of range.
         """
         images, kind = split_inputs(inputs)
+        self._check_call(batch_size, channel_order, thresholds)
         if kind is object:
             return self.observe(inputs, channel_order=channel_order).result(**thresholds)
-        self._check_call(batch_size, channel_order, thresholds)
-        unreadable: list[OSError] = []
+        unreadable: list[Exception] = []
+        # Of a stream it is the loop over it that a warning is for.
+        level = 6 if kind is list else 5
 
-        def note(image: Any, error: OSError) -> None:
+        def note(image: Any, error: Exception) -> None:
             unreadable.append(error)
             if on_unreadable is not None:
                 on_unreadable(image, error)
             else:
-                warnings.warn(f'{error}: it has no result', stacklevel=2)
+                warnings.warn(f'{error}: it has no result', stacklevel=level)
 
         stream = self._stream(images, batch_size, channel_order, note, thresholds)
         if kind is Iterator:
@@ -190,14 +194,14 @@ class KMaXInferencer(DetInferencer):
         images: Iterable[Any],
         batch_size: int,
         channel_order: ChannelOrder,
-        note: Callable[[Any, OSError], None],
+        note: Callable[[Any, Exception], None],
         thresholds: dict[str, Any],
     ) -> Iterator[PanopticResult]:
         def readable() -> Iterator[dict]:
             for image in images:
                 try:
                     loaded = self._load(image, channel_order)
-                except OSError as error:
+                except (OSError, ValueError) as error:
                     note(image, error)
                 else:
                     yield loaded
@@ -242,7 +246,9 @@ class KMaXInferencer(DetInferencer):
         return self.model.merge(observation, self._read_thresholds(thresholds))
 
     def _read_thresholds(self, thresholds: dict[str, Any]) -> Any:
-        changes = {**self.thresholds, **thresholds, 'panoptic_on': True}
+        changes = {**self.thresholds, **thresholds}
+        if changes.setdefault('panoptic_on', True) is not True:
+            raise ValueError('panoptic_on must be True here: a result is made of segments')
         return self.model.panoptic_fusion_head.read_test_cfg(**changes)
 
     def _check_call(self, batch_size: int, channel_order: str, thresholds: dict) -> None:
@@ -274,10 +280,12 @@ def _amp_type(amp: bool | str, device: torch.device) -> torch.dtype | None:
 
 
 def _read_classes(model: Any) -> Classes:
-    names = model.dataset_meta['classes']
-    palette = model.dataset_meta.get('palette')
+    meta = model.dataset_meta
+    names, ids, palette = meta['classes'], meta.get('category_ids'), meta.get('palette')
     colors = None if palette in (None, 'random') else get_palette(palette, len(names))
-    return Classes(tuple(names), model.panoptic_head.num_things_classes, palette=colors)
+    # A checkpoint of other classes than the config's has the palette and the ids of either.
+    ids = ids if ids is not None and len(ids) == len(names) else None
+    return Classes(tuple(names), model.panoptic_head.num_things_classes, ids, colors)
 
 
 def _rgb(image: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """What is written of results, and in which files."""
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,11 +31,20 @@ PANEL_SIZE = 640
 JPEG_QUALITY = 92
 
 
-def name_outputs(places: list[str]) -> list[str]:
-    """Return for each image's path or URL a name without ending, all different."""
+def name_outputs(places: list[str]) -> list[tuple[str, str]]:
+    """Return how each image's path or URL is called, and its results, all different.
+
+    Results are called as the image without its ending, or with it where two would be one.
+    """
     paths = [unquote(urlsplit(p).path) if '://' in p else Path(p).as_posix() for p in places]
-    names = distinct_names(paths, '.x')
-    return [name.removesuffix('.x') for name in names]
+    sources = distinct_names(paths)
+    stems = [str(PurePosixPath(source).with_suffix('')) for source in sources]
+    count = Counter(stem.casefold() for stem in stems)
+    alone = [count[stem.casefold()] == 1 for stem in stems]
+    names = [s if lone else n for n, s, lone in zip(sources, stems, alone, strict=True)]
+    if len({name.casefold() for name in names}) < len(names):
+        names = sources
+    return list(zip(sources, names, strict=True))
 
 
 def place_outputs(folder: Path, name: str, kinds: Collection[str]) -> dict[str, Path]:

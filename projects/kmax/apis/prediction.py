@@ -1,7 +1,9 @@
 """Predicts files of images and videos into a folder, and goes on where it stopped."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from ..datasets.given_images import as_image
 from ..parallel import Progress
 from ..pseudo_labels.journal import Journal, read_entries
 from .inferencer import KMaXInferencer
-from .inputs import expand_place
+from .inputs import IMAGES, expand_place
 from .outputs import JSON, name_outputs, place_outputs, write_coco, write_outputs
 from .tiling import predict_tiles
 from .videos import SUFFIXES as VIDEO_SUFFIXES
@@ -29,19 +31,22 @@ class Summary:
     Attributes:
         images: How many images have results.
         videos: How many videos have.
-        faults: Of each input that could not be read what is wrong.
+        faults: Of each input that could not be predicted what is wrong.
+        remarks: What else is to be known.
     """
 
     images: int = 0
     videos: int = 0
     faults: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Task:
-    """An input, what its results are called, and their files by kind."""
+    """An input, what it and its results are called, and their files by kind."""
 
     place: str
+    source: str
     name: str
     files: dict[str, Path]
 
@@ -66,14 +71,14 @@ def plan(places: Sequence[str], folder: Path, kinds: Sequence[str]) -> tuple[lis
         FileNotFoundError: If a folder holds no image, or none fits a pattern.
         ValueError: If the results would lie among the images that are read, or over one of them.
     """
-    expanded = [image for place in places for image in _expand(place)]
+    expanded = list(dict.fromkeys(file for place in places for file in _expand(place, folder)))
     tasks, faults = [], []
-    for place, name in zip(expanded, name_outputs(expanded), strict=True):
+    for place, (source, name) in zip(expanded, name_outputs(expanded), strict=True):
         wanted = ['video'] if is_video(place) else kinds
         try:
-            tasks.append(Task(place, name, place_outputs(folder, name, wanted)))
+            tasks.append(Task(place, source, name, place_outputs(folder, name, wanted)))
         except ValueError as error:
-            faults.append(str(error))
+            faults.append(f'{place}: {error}')
     read = {Path(place).resolve() for place in expanded if '://' not in place}
     for file in (file for task in tasks for file in task.files.values()):
         if file.resolve() in read:
@@ -81,10 +86,13 @@ def plan(places: Sequence[str], folder: Path, kinds: Sequence[str]) -> tuple[lis
     return tasks, faults
 
 
-def _expand(place: str) -> list[str]:
-    several = expand_place(place)
-    # Refuses addresses of places that are not known.
-    return [as_image(place)] if several is None else several
+def _expand(place: str, out: Path) -> list[str]:
+    several = expand_place(place, (*IMAGES, *VIDEO_SUFFIXES))
+    if several is None:
+        # Refuses addresses of places that are not known.
+        return [as_image(place)]
+    # Results of a former run may lie within a folder that is read.
+    return [file for file in several if not Path(file).resolve().is_relative_to(out.resolve())]
 
 
 def begin(folder: Path, tasks: Sequence[Task], settings: dict[str, Any], resume: bool) -> Journal:
@@ -96,7 +104,7 @@ def begin(folder: Path, tasks: Sequence[Task], settings: dict[str, Any], resume:
     """
     path = folder / JOURNAL
     former = read_entries(path, {}, may_grow=False) if path.is_file() else []
-    ours = {file for entry in former for file in entry.get('files', ())}
+    ours = {file for entry in former for file in entry['files']}
     files = [file for task in tasks for file in task.files.values()]
     for file in [*files, *([folder / JSON] if _has_coco(tasks) else [])]:
         name = file.relative_to(folder).as_posix()
@@ -105,9 +113,20 @@ def begin(folder: Path, tasks: Sequence[Task], settings: dict[str, Any], resume:
                 f'{file} is there, and no former prediction wrote it: give another folder'
             )
     folder.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        path.unlink(missing_ok=True)
-    return Journal(path, settings)
+    if resume:
+        return Journal(path, settings)
+    path.unlink(missing_ok=True)
+    journal = Journal(path, settings)
+    if ours:
+        journal.append(dict(place=None, files=sorted(ours)))
+    return journal
+
+
+def forget(folder: Path, was_there: bool) -> None:
+    """Remove the journal of a run that did nothing, and the folder if it was made for it."""
+    (folder / JOURNAL).unlink(missing_ok=True)
+    if not was_there:
+        folder.rmdir()
 
 
 def _has_coco(tasks: Sequence[Task]) -> bool:
@@ -134,16 +153,17 @@ def predict_files(
         tile_size: Images with a side of more pixels are predicted in tiles of that size.
         progress: Shows the progress of an iterable with a title and a length.
     """
-    done = {e['place']: e for e in journal.entries if 'error' not in e and _is_whole(e, folder)}
+    done = _find_done(journal.entries, folder)
     left = [task for task in tasks if task.place not in done]
     summary = Summary()
     for task in progress(left, 'predicting', len(left)):
+        names = [file.relative_to(folder).as_posix() for file in task.files.values()]
+        begun = dict(place=task.place, files=names, stamp=_stamp(task.place))
         try:
             if task.is_video:
-                predict_video(inferencer, task.place, task.files['video'], progress)
-                entry = {}
+                entry = _predict_video(inferencer, task, begun, journal, progress, summary)
             else:
-                entry = _predict_image(inferencer, task, tile_size)
+                entry = _predict_image(inferencer, task, begun, journal, tile_size)
         except (OSError, ValueError) as error:
             # Those that name a file are of writing.
             if isinstance(error, OSError) and error.filename is not None:
@@ -151,8 +171,7 @@ def predict_files(
             known = task.place in str(error)
             summary.faults.append(str(error) if known else f'{task.place}: {error}')
             continue
-        names = [file.relative_to(folder).as_posix() for file in task.files.values()]
-        done[task.place] = dict(place=task.place, files=names, **entry)
+        done[task.place] = dict(begun, done=True, **entry)
         journal.append(done[task.place])
     finished = [done[task.place] for task in tasks if task.place in done]
     summary.videos = sum(is_video(entry['place']) for entry in finished)
@@ -163,17 +182,58 @@ def predict_files(
     return summary
 
 
-def _is_whole(entry: dict[str, Any], folder: Path) -> bool:
-    return all((folder / name).is_file() for name in entry['files'])
+def _find_done(entries: Sequence[dict[str, Any]], folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what is done by its place, unless its files are gone or another's, or it changed."""
+    latest = {name: entry for entry in entries for name in entry['files']}
+    return {
+        entry['place']: entry
+        for entry in entries
+        if entry.get('done')
+        and all(latest[name] is entry and (folder / name).is_file() for name in entry['files'])
+        and entry['stamp'] == _stamp(entry['place'])
+    }
 
 
-def _predict_image(inferencer: KMaXInferencer, task: Task, tile_size: int | None) -> dict[str, Any]:
+def _stamp(place: str) -> list[int] | None:
+    """Return what tells a file from a later one of that name."""
+    try:
+        status = os.stat(place)
+    except (OSError, ValueError):
+        return None
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _predict_video(
+    inferencer: KMaXInferencer,
+    task: Task,
+    begun: dict[str, Any],
+    journal: Journal,
+    progress: Progress,
+    summary: Summary,
+) -> dict[str, Any]:
+    begin_writing = partial(journal.append, begun)
+    file = task.files['video']
+    written, expected = predict_video(inferencer, task.place, file, progress, begin_writing)
+    if written < expected:
+        summary.remarks.append(f'{task.place}: only {written} of {expected} frames could be read')
+    return {}
+
+
+def _predict_image(
+    inferencer: KMaXInferencer,
+    task: Task,
+    begun: dict[str, Any],
+    journal: Journal,
+    tile_size: int | None,
+) -> dict[str, Any]:
     result = _find_segments(inferencer, task.place, tile_size)
+    # Whatever stops the writing: the files are known as ours.
+    journal.append(begun)
     write_outputs(result, task.files)
     if 'coco' not in task.files:
         return {}
     height, width = result.id_map.shape
-    image = dict(file_name=f'{task.name}{Path(task.place).suffix}', height=height, width=width)
+    image = dict(file_name=task.source, height=height, width=width)
     return dict(image=image, annotation=result.to_coco(f'{task.name}.png'))
 
 

@@ -1,7 +1,7 @@
 """Videos, of which each frame is predicted by itself."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,13 @@ DEFAULT_RATE = 25.0
 """Frames per second of a video that does not tell."""
 
 
-def predict_video(inferencer: KMaXInferencer, place: str, file: Path, progress: Progress) -> int:
+def predict_video(
+    inferencer: KMaXInferencer,
+    place: str,
+    file: Path,
+    progress: Progress,
+    begin: Callable[[], None],
+) -> tuple[int, int]:
     """Write a video with the segments painted over each frame; colours may change between frames.
 
     Args:
@@ -29,14 +35,16 @@ def predict_video(inferencer: KMaXInferencer, place: str, file: Path, progress: 
         place: The video.
         file: The MP4 to write, which appears whole or not at all.
         progress: Shows the progress of an iterable with a title and a length.
+        begin: Called once there is something to write.
 
     Returns:
-        The number of frames.
+        How many frames were read, and how many the file promises.
 
     Raises:
         OSError: If the video holds no frame that can be read, or none can be written.
     """
     with _reading(place) as (first, rate, count, frames), write_staged(file) as temporary:
+        begin()
         size = first.shape[1], first.shape[0]
         writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*CODEC), rate, size)
         try:
@@ -49,7 +57,7 @@ def predict_video(inferencer: KMaXInferencer, place: str, file: Path, progress: 
                 written += 1
         finally:
             writer.release()
-    return written
+    return written, count
 
 
 @contextmanager
@@ -57,7 +65,7 @@ def _reading(place: str) -> Iterator[tuple[Any, float, int, Iterator[Any]]]:
     """Give the first frame, frames per second, how many there seem to be, and all frames."""
     check_regular(place)
     if not os.path.exists(place):
-        raise FileNotFoundError(f'video {place} does not exist')
+        raise FileNotFoundError(f'video {place} does not exist: videos are files of this machine')
     capture = cv2.VideoCapture(place)
     try:
         found, first = capture.read()

@@ -32,8 +32,15 @@ def compare(argv: Sequence[str], prog: str) -> None:
         parser.error(f'--out: {args.out} must end in .html')
     from kmax_deeplab.atomic_file import write_atomically
 
+    from ..html_page import refuse_page_of_others
     from ..report.comparison import compare_reports, make_comparison_page, table
+    from ..report.page import PAGE_NAME
 
+    if args.out is not None:
+        folders = [each if each.is_dir() else each.parent for each in args.report]
+        if args.out.resolve() in [(folder / PAGE_NAME).resolve() for folder in folders]:
+            parser.error(f'--out: {args.out} is the page of a report that is compared')
+        refuse_page_of_others(args.out)
     found = compare_reports(args.report)
     print(table(found))
     if args.out is not None:

@@ -189,6 +189,8 @@ def locate(args: Namespace) -> tuple[str, str]:
     """
     from ..released.locating import locate_demo, locate_model
 
+    if args.mirror is not None and (args.weights is not None or args.model is None):
+        raise ValueError('--mirror is for the weights of a released model: name one by --model')
     if args.model is not None:
         return locate_model(args.model, args.weights, args.mirror)
     if args.weights is not None:

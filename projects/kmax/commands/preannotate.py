@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
 
     config, weights = locate(args)
     inferencer = KMaXInferencer(config, weights, args.device)
-    faults: list[OSError] = []
+    faults: list[Exception] = []
     with (
         removed_if_nothing_done(str(args.out)),
         open_atomically(args.out / LABELLING) as labelling,
@@ -98,7 +98,7 @@ def _make_tasks(
     args: Namespace,
     names: list[str],
     config: str,
-    faults: list[OSError],
+    faults: list[Exception],
 ) -> Iterator[dict[str, Any]]:
     """Yield the task of each image that can be read, and collect what is wrong with the others."""
     from ..integrations.label_studio import make_task

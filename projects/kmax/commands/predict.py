@@ -7,8 +7,9 @@ IMAGES are files, addresses, folders, or patterns as "street/*.jpg". DIR gets, a
 * ``side_by_side/NAME.jpg``: image and segments;
 * ``clusters/NAME.jpg``: the k-means assignment of each decoder layer.
 
-Of a video each frame is predicted by itself: ``video/NAME.mp4``. The status is 1 where some of the
-inputs could not be read, which are named at the end, and 2 where none could.
+Of a video each frame is predicted by itself: ``video/NAME.mp4``; of an animated image the first.
+The status is 1 where some of the inputs could not be predicted, which are named at the end, and 2
+where none could.
 """
 
 import sys
@@ -19,7 +20,14 @@ from typing import Any
 
 from kmax_deeplab.errors import one_line
 
-from .arguments import add_compile, add_device, add_model, locate, make_parser
+from .arguments import (
+    add_compile,
+    add_device,
+    add_model,
+    check_output,
+    locate,
+    make_parser,
+)
 from .progress import show_progress
 
 KINDS = ('overlay', 'coco', 'side-by-side', 'clusters')
@@ -69,33 +77,42 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         parser.error('--tile cannot be used with --write clusters: each tile has its own')
     if args.out.exists() and not args.out.is_dir():
         parser.error(f'--out: {args.out} is a file; name a folder')
+    check_output(parser, '--out', args.out / 'panoptic.json')
     return args
 
 
 def _tile_size(text: str) -> int:
-    if not text.isdigit() or int(text) < SMALLEST_TILE:
+    if not text.isdecimal() or int(text) < SMALLEST_TILE:
         raise ArgumentTypeError(f'must be a number of pixels from {SMALLEST_TILE} on, not {text!r}')
     return int(text)
 
 
 def _threshold(text: str) -> tuple[str, Any]:
     name, _, value = text.partition('=')
+    if name == 'postprocess':
+        return name, value
     try:
-        return name, int(value) if value.lstrip('-').isdigit() else float(value)
+        number = int(value) if value.lstrip('-').isdecimal() else float(value)
     except ValueError:
-        raise ArgumentTypeError(f'{text!r} is not NAME=VALUE with a number') from None
+        number = None
+    if not name or number is None:
+        raise ArgumentTypeError(f'{text!r} is not NAME=VALUE with a number')
+    return name, number
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Predict as the command line says; the status is 1 where inputs could not be read."""
     args = parse_args(argv, prog)
     from ..apis import KMaXInferencer
-    from ..apis.prediction import begin, plan, predict_files
+    from ..apis.prediction import begin, forget, plan, predict_files
     from ..runtime.malloc import keep_freed_memory
     from .label import describe_weights
 
     keep_freed_memory()
     tasks, faults = plan(args.images, args.out, args.write)
+    video = next((task.place for task in tasks if task.is_video), None)
+    if args.tile is not None and video is not None:
+        raise ValueError(f'--tile is for images, and {video} is a video: predict it apart')
     config, weights = locate(args)
     thresholds = dict(args.threshold)
     inferencer = KMaXInferencer(
@@ -110,9 +127,14 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         amp=args.amp,
         thresholds=thresholds,
     )
+    was_there = args.out.exists()
     with begin(args.out, tasks, settings, args.resume) as journal:
         summary = predict_files(inferencer, tasks, args.out, journal, tile_size, show_progress)
+    if not journal.entries:
+        forget(args.out, was_there)
     summary.faults += faults
+    for remark in summary.remarks:
+        print(f'{args.prog}: warning: {remark}', file=sys.stderr)
     for fault in summary.faults:
         print(f'{args.prog}: error: {one_line(fault)}', file=sys.stderr)
     print(_describe(summary, args.out))
@@ -136,5 +158,5 @@ def _describe(summary: Any, folder: Path) -> str:
         parts.append(f'{count} (each frame by itself)')
     text = f'{" and ".join(parts)} predicted in {folder}'
     if summary.faults:
-        text += f', {len(summary.faults)} could not be read'
+        text += f', {len(summary.faults)} could not be'
     return text

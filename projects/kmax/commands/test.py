@@ -112,13 +112,17 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
     from ..engine.weights import check_weights, read_weights
     from ..evaluation.all_tasks import find_ground_truth
     from ..evaluation.dump import DumpResults
+    from ..report.page import refuse_report_of_others
     from ..runtime.brief_runner import BriefRunner
     from ..runtime.machine import adapt_to_machine
 
     if args.compile:
         check_compiler(get_device())
     cfg = apply_options(cfg, args)
-    truth = find_ground_truth(cfg, '--report') if args.report is not None else {}
+    truth = {}
+    if args.report is not None:
+        refuse_report_of_others(args.report)
+        truth = find_ground_truth(cfg, '--report')
     adapt_to_machine(cfg)
     weights = read_weights(args.checkpoint)
     runner = BriefRunner.from_cfg(cfg)

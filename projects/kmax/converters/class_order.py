@@ -6,13 +6,8 @@ order, then void. Semantic heads follow the data set's own ids.
 
 from typing import NamedTuple
 
+from ..datasets.ade20k_panoptic import STUFF_NUMBERS, THING_NUMBERS
 from .errors import ConversionError
-
-_ADE20K_STUFF = (
-    *(1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 17, 18, 22, 26, 27, 29, 30, 35, 41, 47, 49, 52, 53, 55, 60),
-    *(61, 62, 64, 69, 78, 80, 85, 92, 95, 97, 100, 101, 102, 106, 107, 110, 114, 115, 118, 123),
-    *(129, 132, 141, 142, 146),
-)
 
 
 class ClassIds(NamedTuple):
@@ -40,7 +35,7 @@ class ClassIds(NamedTuple):
 DATA_SETS = (
     ClassIds('COCO', tuple(range(1, 81)), tuple(range(81, 134)), 0),
     ClassIds('Cityscapes', tuple(range(11, 19)), tuple(range(11)), None),
-    ClassIds('ADE20K', tuple(sorted({*range(1, 151)} - {*_ADE20K_STUFF})), _ADE20K_STUFF, 0),
+    ClassIds('ADE20K', THING_NUMBERS, STUFF_NUMBERS, 0),
 )
 
 

@@ -1,6 +1,6 @@
 """Folders of images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ from ..parallel import Progress, run_parallel
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')
 
 
-def list_images(folder: Path) -> list[str]:
+def list_images(folder: Path, suffixes: Sequence[str] = SUFFIXES) -> list[str]:
     """Return the images in a folder and the folders in it, as sorted relative names.
 
     Raises:
@@ -25,10 +25,10 @@ def list_images(folder: Path) -> list[str]:
     names = [
         path.relative_to(folder).as_posix()
         for path in folder.rglob('*')
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
+        if path.suffix.lower() in suffixes and not path.name.startswith('.')
     ]
     if not names:
-        raise FileNotFoundError(f'{folder} holds no image ({", ".join(SUFFIXES)})')
+        raise FileNotFoundError(f'{folder} holds no image ({", ".join(suffixes)})')
     return sorted(names)
 
 

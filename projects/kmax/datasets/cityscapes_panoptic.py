@@ -9,6 +9,8 @@ _STUFF = (
     *('road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic light', 'traffic sign'),
     *('vegetation', 'terrain', 'sky'),
 )
+# cityscapesScripts' label ids, which its panoptic JSON has unless train ids are asked for.
+_IDS = (*(24, 25, 26, 27, 28, 31, 32, 33), *(7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23))
 _PALETTE = [
     *[(220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 80, 100)],
     *[(0, 0, 230), (119, 11, 32)],
@@ -33,6 +35,7 @@ class KMaXCityscapesPanopticDataset(PublishedPanopticDataset):
         thing_classes=_THINGS,
         stuff_classes=_STUFF,
         palette=_PALETTE,
+        category_ids=_IDS,
     )
 
     def _image_record(self, image: dict) -> dict:

@@ -22,12 +22,16 @@ def complete_metainfo(metainfo: Mapping[str, Any], categories: Categories) -> di
             counts, things first.
 
     Returns:
-        ``classes``, ``thing_classes``, ``stuff_classes`` and ``palette``, and whatever else was
-        given.
+        ``classes``, ``thing_classes``, ``stuff_classes`` and ``palette``, where they are numbers
+        ``category_ids``, the categories' of the classes, and whatever else was given.
     """
     classes, things = _name_classes(metainfo, categories)
+    id_of = {category['name']: category['id'] for category in categories}
+    ids = tuple(id_of.get(name) for name in classes)
+    are_numbers = all(isinstance(value, int) for value in ids)
     return {
         **metainfo,
+        **({'category_ids': ids} if are_numbers else {}),
         'classes': classes,
         'thing_classes': things,
         'stuff_classes': _without(things, classes),

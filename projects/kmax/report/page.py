@@ -15,7 +15,7 @@ from kmax_deeplab.pictures.colors import Color
 from ..evaluation.ground_truth import PanopticGroundTruth
 from ..evaluation.matching import pair_segments
 from ..evaluation.panoptic_metric import overlap_prediction
-from ..html_page import embed, render
+from ..html_page import embed, refuse_page_of_others, render
 from .boundary import WIDTH
 from .charts import draw_calibration, draw_confusion, draw_errors
 from .content import make_content
@@ -68,6 +68,14 @@ def write_report(
     write_atomically(folder / JSON_NAME, (json.dumps(content, indent=1) + '\n').encode())
     write_atomically(folder / PAGE_NAME, page)
     print_log(f'report in {folder / PAGE_NAME}', logger='current')
+
+
+def refuse_report_of_others(folder: Path) -> None:
+    """Raise a FileExistsError if a report would replace a file that is none of a report."""
+    page, figures = folder / PAGE_NAME, folder / JSON_NAME
+    refuse_page_of_others(page)
+    if figures.is_file() and not page.is_file():
+        raise FileExistsError(f'{figures} is there, and not written by kmax-deeplab: give another')
 
 
 def make_page(
