@@ -12,6 +12,7 @@ from mmengine.runner import IterBasedTrainLoop
 
 from kmax_deeplab.atomic_file import write_atomically
 
+from .data_position import start_data
 from .hooks.average_norm_statistics import AverageNormStatisticsHook, saves_after_iter
 from .random_state import seed_step
 from .resumable_data import make_resumable
@@ -129,7 +130,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     def _batches(self) -> Iterator[Any]:
         # Started only now: a resumed run has its iteration, and its seed from the checkpoint.
-        self.dataloader.batch_sampler.start_at(self._iter, self._seed())
+        batch = start_data(self.runner, self._iter, self.dataloader.batch_sampler.batch_size)
+        self.dataloader.batch_sampler.start_at(batch, self._seed())
         self._loading = iter(self.dataloader)
         return self._loading
 

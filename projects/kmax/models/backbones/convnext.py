@@ -25,8 +25,8 @@ class KMaXConvNeXt(ConvNeXt):
         arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'``, or ``depths`` and ``channels``.
         padding: ``'odd'`` pads odd heights and widths, as the original; ``'always'`` all, as the
             port. Either way a stage on stride ``s`` has ``ceil(H / s)`` rows.
-        frozen_stages: How many stages keep their weights, the first with the stem; 0 for none. There
-            is no ``norm_eval``: layer norms have no statistics.
+        frozen_stages: How many stages keep their weights, the first with the stem; 0 for none.
+            There is no ``norm_eval``: layer norms have no statistics.
         **kwargs: Further arguments of mmpretrain's ``ConvNeXt``, but neither ``out_indices`` nor
             ``gap_before_final_norm``: the stem and all stages are returned, without a norm.
 
