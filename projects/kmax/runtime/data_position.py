@@ -31,9 +31,10 @@ def start_data(runner: Any, iteration: int, batch_size: int) -> int:
     if before['images'] != now['images']:
         print_log(
             f'training resumes with {now["images"]} images per iteration in {processes} processes, '
-            f'after {before["images"]} in {before["processes"]}: iterations, optimiser and schedule '
-            f'go on as they are, and so do the data, after {batch * now["images"]} images; '
-            'train_dataloader.batch_size or --accumulate keep the size of a batch',
+            f'after {before["images"]} in {before["processes"]}: iterations, optimiser and '
+            'schedule go on as they are, and so do the data, after '
+            f'{batch * now["images"]} images; train_dataloader.batch_size or --accumulate keep '
+            'the size of a batch',
             logger='current',
             level=logging.WARNING,
         )
