@@ -97,7 +97,7 @@ class KMaXInferencer(DetInferencer):
         return {name: value for name, value in vars(self).items() if name != '_turn'}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _turn=threading.Lock())
+        self.__dict__.update(state, _turn=threading.Lock())
 
     def _init_collate(self, cfg: Any) -> Callable:
         return pseudo_collate
