@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,8 @@ class ClusterLayer:
 class PanopticResult:
     """Segments of an image, in the form of COCO's panoptic JSON and of Hugging Face.
 
+    It can be pickled; what computes the clusters, which may hold the network, is then left behind.
+
     Attributes:
         id_map: ``(H, W)`` int32: 0 for void, k for the k-th entry of ``segments_info``.
         segments_info: Of each segment ``id``, ``category_id`` (the data set's), ``label_id`` (the
@@ -163,6 +166,10 @@ class PanopticResult:
             )
         ]
         return cls(id_map, segments_info, classes, **more)
+
+    def __getstate__(self) -> dict[str, Any]:
+        known = getattr(self, '_clusters', None)
+        return dict(vars(self), find_clusters=None if known is None else partial(list, known))
 
     @property
     def semantic(self) -> NDArray[np.int32]:

@@ -142,10 +142,10 @@ def images(tmp_path_factory):
 
 
 @pytest.fixture
-def training(folder, tmp_path):
-    """Return a function that trains for some iterations, with changes to the config."""
+def training_config(folder, tmp_path):
+    """Return a function from a number of iterations, and changes, to a config that trains."""
 
-    def train(max_iters=2, **changes):
+    def make(max_iters=2, **changes):
         config = Config.fromfile(str(folder / 'everything.py'))
         dataset = config.test_dataloader.dataset
         trained = dict(dataset, pipeline=[LOAD, LABELS, PACK], test_mode=False)
@@ -179,7 +179,17 @@ def training(folder, tmp_path):
             config.pop(name, None)
         config.merge_from_dict(changes)
         config.visualizer.name = config.experiment_name = tmp_path.name
-        runner = Runner.from_cfg(config)
+        return config
+
+    return make
+
+
+@pytest.fixture
+def training(training_config):
+    """Return a function that trains for some iterations, with changes to the config."""
+
+    def train(max_iters=2, **changes):
+        runner = Runner.from_cfg(training_config(max_iters, **changes))
         runner.train()
         return runner
 

@@ -8,12 +8,31 @@ import logging
 import os
 import signal
 import sys
+from argparse import Namespace
 
 SIGNALS = 'SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1'
 """Handed on to the processes; SIGUSR1 is how schedulers warn of a job's end."""
 
 SECONDS = '1800'
 """Time in which a process that was told to stop may end its iteration or validation, and save."""
+
+
+LOOPBACK = ('127.0.0.1', 'localhost')
+
+
+def prepare_restarts(args: Namespace) -> None:
+    """Let processes that are started again meet in a store of their own.
+
+    In that of the launcher they would find the addresses of those that ended
+    (https://github.com/pytorch/pytorch/issues/135712), and a static rendezvous has no other.
+    """
+    os.environ.setdefault('TORCH_DISABLE_SHARE_RDZV_TCP_STORE', '1')
+    if args.rdzv_backend == 'static' and not args.rdzv_endpoint:
+        args.rdzv_backend = 'c10d'
+        args.rdzv_endpoint = f'{args.master_addr}:{args.master_port}'
+    if args.local_addr is None and args.rdzv_endpoint.partition(':')[0] in LOOPBACK:
+        # Else by the machine's name, which it may not find itself by.
+        args.local_addr = '127.0.0.1'
 
 
 def main() -> int:
@@ -28,6 +47,8 @@ def main() -> int:
     args = parse_args(sys.argv[1:])
     if hasattr(args, 'signals_to_handle'):
         args.signals_to_handle = SIGNALS
+    if args.max_restarts:
+        prepare_restarts(args)
     # Those of failed processes, and of what their end does to others.
     logging.disable(logging.ERROR)
     try:

@@ -1,9 +1,29 @@
 #!/usr/bin/env bash
 # Starts PROCESSES of a tool with torchrun: dist_run.sh PROCESSES TOOL [arguments of the tool].
-# Reads NNODES, NODE_RANK, MASTER_ADDR and PORT, as OpenMMLab's scripts do.
+# Reads NNODES, NODE_RANK, MASTER_ADDR and PORT, as OpenMMLab's scripts do. Options of torchrun, wherever
+# they stand, go to it: --max-restarts N, --rdzv-backend, --rdzv-endpoint, --rdzv-id and --rdzv-conf.
 set -euo pipefail
 tools="$(cd "$(dirname "$0")" && pwd)"
 source "$tools/env.sh"
+
+launcher=() rest=() restarts=
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --max[-_]restarts=* | --rdzv[-_]*=*) launcher+=("$1") ;;
+        --max[-_]restarts | --rdzv[-_]*)
+            if [ $# -lt 2 ]; then
+                echo "dist_run.sh: error: $1 needs a value" >&2
+                exit 2
+            fi
+            launcher+=("$1" "$2")
+            shift
+            ;;
+        *) rest+=("$1") ;;
+    esac
+    [[ ${launcher[*]-} != *--max[-_]restarts* ]] || restarts=yes
+    shift
+done
+set -- "${rest[@]}"
 
 # Said once, here, and not by every process.
 if [[ ! $1 =~ ^[1-9][0-9]*$ ]]; then
@@ -23,6 +43,12 @@ except ValueError as error:
     sys.exit(2)
 ' "$tools/.." "$3"
 
+# A process that is started again would begin its training anew.
+if [ -n "$restarts" ] && [ "$2" = train.py ] && [[ " ${*:4} " != *" --resume "* ]]; then
+    echo 'dist_run.sh: error: --max-restarts needs --resume, by which a training goes on' >&2
+    exit 2
+fi
+
 if ! command -v nvidia-smi >/dev/null; then
     threads=$(($(getconf _NPROCESSORS_ONLN) / $1))
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}
@@ -33,4 +59,5 @@ exec "$PYTHON" "$tools/_processes.py" \
     --master_addr="${MASTER_ADDR:-127.0.0.1}" \
     --master_port="${PORT:-29500}" \
     --nproc_per_node="$1" \
+    ${launcher[@]+"${launcher[@]}"} \
     "$tools/$2" "${@:3}" --launcher pytorch

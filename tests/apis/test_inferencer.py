@@ -284,3 +284,27 @@ def test_models_that_cannot_be_used(folder, named_weights):
         KMaXInferencer(folder / 'everything.py', named_weights, 'cpu', overlap_threshold=2)
     with pytest.raises((ValueError, RuntimeError), match='named.pth'):
         KMaXInferencer(NANO, named_weights, 'cpu')
+
+
+def test_a_pickled_one_finds_the_same(inferencer, images):
+    expected = inferencer(images / '12.png')
+    copy = pickle.loads(pickle.dumps(inferencer))
+    assert same(copy(images / '12.png'), expected)
+    assert copy._turn is not inferencer._turn
+
+
+def test_a_pickled_result_is_whole_without_the_network(inferencer, images):
+    result = inferencer(images / '12.png')
+    content = pickle.dumps(result)
+    assert len(content) < 3 * (result.id_map.nbytes + result.image.nbytes)
+    copy = pickle.loads(content)
+    assert same(copy, result) and np.array_equal(copy.plot(), result.plot())
+    with pytest.raises(ValueError, match='made without the clusters'):
+        copy.clusters  # noqa: B018  (computes them)
+    layers = result.clusters
+    found = pickle.loads(pickle.dumps(result)).clusters
+    assert [layer.stride for layer in found] == [layer.stride for layer in layers]
+    assert all(
+        np.array_equal(one.assignment, other.assignment)
+        for one, other in zip(found, layers, strict=True)
+    )

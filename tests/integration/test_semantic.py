@@ -107,3 +107,20 @@ def test_camvid(real_data, tool, tmp_path):
     losses = [line['loss'] for line in lines if 'loss' in line]
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
     assert lines[-1]['mIoU'] > 10
+
+
+def test_mixed_precision(stripes, tool, tmp_path, monkeypatch):
+    """As ``--amp`` trains on a GPU, but in the half precision that CPUs have."""
+    for place in (
+        'mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available',
+        'projects.kmax.commands.train._has_gpu',
+    ):
+        monkeypatch.setattr(place, lambda: True)
+    config = tmp_path / 'config.py'
+    write_config(config, stripes, max_iters=1)
+    half = [f'optim_wrapper.{word}' for word in ('type=AmpOptimWrapper', 'dtype=bfloat16')]
+    tool('train', config, '--amp', '--cfg-options', *half)
+    losses = [line['loss'] for line in log(tmp_path) if 'loss' in line]
+    assert len(losses) == 1 and np.isfinite(losses).all()
+    cfg = Config.fromfile(tmp_path / 'work' / 'config.py')
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'

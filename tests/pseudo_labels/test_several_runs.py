@@ -5,6 +5,7 @@ import multiprocessing
 import time
 
 import pytest
+import torch
 
 from kmax_deeplab.locks import one_at_a_time
 from projects.kmax.pseudo_labels import shards
@@ -178,3 +179,24 @@ def test_wrong_shards_are_named(shard, command, tmp_path, capsys):
     message = f'must be I/N with I from 0 to N - 1, such as 0/4, not {shard!r}'
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_processes_of_a_launcher_share_the_images(
+    command, tmp_path, whole, files_in, two_processes, monkeypatch
+):
+    def work(rank, port):
+        # Threads of the parent are not in a forked process.
+        torch.set_num_threads(1)
+        place = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=2, MASTER_PORT=port)
+        for name, value in dict(place, MASTER_ADDR='127.0.0.1').items():
+            monkeypatch.setenv(name, str(value))
+        return command(tmp_path / 'shared' / 'labels', '--launcher', 'pytorch')
+
+    assert two_processes(work) == [0, 0]
+    assert files_in(tmp_path / 'shared') == whole
+
+
+def test_a_launcher_excludes_shards(tool, out):
+    code, _ = tool(out, '--launcher', 'pytorch', '--shard', '0/2')
+    assert '--launcher shares the images by itself and excludes --shard' in code
+    assert not out.exists()

@@ -81,8 +81,14 @@ class Training:
         return [int(c) for c in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
 
 
-def start_two(folder, **options):
+def start_one(folder, *words, **options):
+    """Start a training by one process, in the form of the function below."""
+    return [Training(folder, *words, **options)]
+
+
+def start_two(folder, *words, **options):
     """Start two processes of one distributed training."""
     env = dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(free_port()), WORLD_SIZE='2')
     ranks = [dict(env, RANK=str(rank), LOCAL_RANK=str(rank)) for rank in range(2)]
-    return [Training(folder, '--launcher', 'pytorch', env=rank, **options) for rank in ranks]
+    words = ('--launcher', 'pytorch', *words)
+    return [Training(folder, *words, env=rank, **options) for rank in ranks]

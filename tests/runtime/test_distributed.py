@@ -7,7 +7,7 @@ import time
 
 import pytest
 import torch
-from forked import Training, start_two
+from forked import Training, start_one, start_two
 
 LONG = dict(
     train_cfg__max_iters=10**6,
@@ -68,3 +68,27 @@ def test_killed_data_worker_ends_the_training_with_the_reason(tmp_path, killing)
     # loses its socket.
     reasons = r'killed by signal: Killed|exited unexpectedly|(Connection\w+|EOF|FileNotFound)Error'
     assert re.search(reasons, killing[0].output), killing[0].output
+
+
+@pytest.mark.parametrize('before', [2, 1])
+def test_another_number_of_processes_goes_on_as_one_would(before, tmp_path):
+    """Four iterations by so many processes, then four by the other number, of two images each."""
+
+    def train(processes, folder, *words, **options):
+        options |= dict(model__noise=0.0, train_dataloader__batch_size=2 // processes)
+        start = start_two if processes == 2 else start_one
+        started = start(tmp_path / folder, *words, **options)
+        for training in started:
+            assert training.wait() == 0, training.output
+        return started[0].output
+
+    train(before, 'broken', train_cfg__max_iters=4)
+    output = train(3 - before, 'broken', '--resume')
+    assert 'resumed epoch: 0, iter: 4' in output and 'images per iteration' not in output
+    train(1, 'unbroken')
+    resumed, unbroken = (
+        torch.load(tmp_path / name / 'iter_8.pth') for name in ('broken', 'unbroken')
+    )
+    assert resumed['param_schedulers'] == unbroken['param_schedulers']
+    for name in ('state_dict', 'optimizer'):
+        torch.testing.assert_close(resumed[name], unbroken[name], rtol=1e-5, atol=1e-7)

@@ -126,6 +126,36 @@ def test_validation_that_was_completed_is_not_repeated(toy, monkeypatch):
     assert validated == [2, 4, 6, 2]
 
 
+def scored(monkeypatch, scores):
+    """Let the toy's validations give these scores, one after the other."""
+    left = list(scores)
+    monkeypatch.setattr(
+        toy_training.ToyMetric, 'compute_metrics', lambda *_: dict(score=left.pop(0))
+    )
+
+
+def stopping():
+    """Changes of the toy's config: it ends when two validations bring nothing."""
+    hook = dict(type='EarlyStoppingHook', monitor='score', rule='greater', patience=2)
+    validation = dict(VALIDATION, train_cfg__val_interval=2)
+    return deepcopy(dict(validation, train_cfg__max_iters=20, custom_hooks=[hook]))
+
+
+def test_early_stopping_ends_a_training(train, monkeypatch):
+    scored(monkeypatch, [5, 6, 6, 5, 4])
+    assert train(**stopping()).iter == 8
+
+
+@pytest.mark.parametrize('broken_at', [4, 6])
+def test_early_stopping_continues_too(train, monkeypatch, broken_at):
+    scored(monkeypatch, [5, 6, 6, 5, 4])
+    first = stopping() | dict(train_cfg__max_iters=broken_at)
+    assert train(**first).iter == broken_at
+    assert train(resume=True, **stopping()).iter == 8
+    # It has ended: nothing is validated or trained again.
+    assert train(resume=True, **stopping()).iter == 8
+
+
 def test_seed_decides_even_if_only_the_checkpoint_knows_it(train):
     options = dict(randomness__seed=None, train_cfg__max_iters=4)
     straight = train(**options)

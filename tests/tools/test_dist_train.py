@@ -208,6 +208,46 @@ def test_two_nodes_train_and_test(toy):
     assert 'count: 8' in main and 'ranks: 2' in main
 
 
+KILLER = """
+import os
+import signal
+from pathlib import Path
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+
+@HOOKS.register_module()
+class KillOnceHook(Hook):
+    def before_train_iter(self, runner, *args, **kwargs):
+        note = Path(runner.work_dir, 'killed')
+        if runner.iter == 3 and runner.rank == 1 and not note.exists():
+            note.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@on_cpu
+@pytest.mark.slow
+def test_a_killed_process_is_started_again_and_goes_on(toy):
+    (toy.parent / 'killer.py').write_text(KILLER)
+    length = ['train_cfg.max_iters=6', 'default_hooks.checkpoint.interval=2', 'randomness.seed=3']
+    command = ['bash', TOOLS / 'dist_train.sh', toy, 2, '--work-dir']
+    run([*command, 'unbroken', '--cfg-options', *length], toy.parent)
+    toy.write_text(
+        toy.read_text().replace("'toy_module'", "'toy_module', 'killer'")
+        + "custom_hooks = [dict(type='KillOnceHook')]\n"
+    )
+    restarts = ['--resume', '--max-restarts', 1, '--rdzv-conf=join_timeout=60']
+    run([*command, 'broken', *restarts, '--cfg-options', *length], toy.parent)
+    assert (toy.parent / 'broken' / 'killed').exists()
+    unbroken, broken = (
+        torch.load(toy.parent / name / 'iter_6.pth') for name in ('unbroken', 'broken')
+    )
+    for name in ('state_dict', 'optimizer'):
+        torch.testing.assert_close(broken[name], unbroken[name], rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(
     'words, message',
     [
@@ -219,6 +259,11 @@ def test_two_nodes_train_and_test(toy):
             ['kmax_nano_shapes-panoptic', '0'],
             'the number of processes must be at least 1, but is 0',
         ),
+        (
+            ['kmax_nano_shapes-panoptic', '2', '--max-restarts', '1'],
+            '--max-restarts needs --resume, by which a training goes on',
+        ),
+        (['kmax_nano_shapes-panoptic', '2', '--rdzv-endpoint'], '--rdzv-endpoint needs a value'),
         (['nothing.py', '2'], 'file nothing.py does not exist, nor a config of that name in'),
     ],
 )

@@ -38,7 +38,7 @@ class KMaXInferencer(DetInferencer):
     """Finds the segments of images: ``KMaXInferencer('kmax_r50_coco')('street.jpg')``.
 
     It may be called from several threads: they take turns at the network, and read images and merge
-    masks beside each other.
+    masks beside each other. It can be pickled, for other processes, unless it is compiled.
 
     Args:
         model: A released model or a config, by name; a config's path; or a config.
@@ -94,6 +94,12 @@ class KMaXInferencer(DetInferencer):
             self.model = self.model.fold()
         if compile:
             compile_model(self.model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != '_turn'}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _turn=threading.Lock())
 
     def _init_collate(self, cfg: Any) -> Callable:
         return pseudo_collate

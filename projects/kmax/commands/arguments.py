@@ -176,6 +176,11 @@ def add_model(parser: ArgumentParser) -> None:
         metavar='FILE',
         help='its checkpoint; released models have their own',
     )
+    add_mirror(parser)
+
+
+def add_mirror(parser: ArgumentParser) -> None:
+    """Add where released weights are downloaded from."""
     parser.add_argument(
         '--mirror', metavar='URL', help='another server to download released weights from'
     )

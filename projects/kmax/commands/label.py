@@ -4,15 +4,17 @@ Writes COCO panoptic annotations of the images in the folder IMAGES: ``OUT.json`
 folder ``OUT``, for instance with OUT = data/coco/annotations/panoptic_unlabeled2017. Unsure
 segments become void, images of mostly void are left out. Started again after an interruption, it
 goes on where it stopped. ``OUT.json`` appears when all is done. Several processes share the work
-with ``--shard``. The status is 1 where images could not be read.
+with ``--shard``, or under ``tools/dist_run.sh``. The status is 1 where images could not be read.
 """
 
+import os
 import re
 import warnings
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..pseudo_labels.thresholds import Selection
 from .arguments import (
@@ -69,9 +71,18 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         help='label only every N-th image from the I-th on (the first is 0), as one of N processes '
         'on as many GPUs or machines; then run without it to write the JSON',
     )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch'],
+        default='none',
+        help='whether tools/dist_run.sh or torchrun started this process: all of them share the '
+        'images, and the first writes the JSON',
+    )
     add_device(parser)
     add_options_of_config(parser)
     args = parser.parse_args(argv)
+    if args.launcher != 'none' and args.shard is not None:
+        parser.error('--launcher shares the images by itself and excludes --shard')
     for name in ('min_score', 'min_labelled'):
         if not 0 <= getattr(args, name) <= 1:
             option = name.replace('_', '-')
@@ -101,30 +112,66 @@ def describe_weights(path: str) -> str:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Label as the command line says; the status is 1 where images could not be read."""
     args = parse_args(argv, prog)
-    from mmdet.apis import init_detector
+    if args.launcher == 'none':
+        return label(args, args.shard)
+    from mmengine.dist import barrier, get_dist_info
 
+    from ..runtime.machine import leave_group, meet
+
+    # One may wait for another that has larger images, or reads them more slowly.
+    meet(args.launcher, timeout=timedelta(days=7))
+    rank, count = get_dist_info()
+    label(args, (rank, count))
+    barrier()
+    status = label(args, None) if rank == 0 else 0
+    leave_group()
+    return status
+
+
+def label(args: Namespace, shard: 'Shard | None') -> int:
+    """Label a shard of the images, or what is left of all and write the JSON.
+
+    Returns:
+        The status: 1 where images could not be read.
+    """
     from ..pseudo_labels.labelling import label_images
     from ..runtime.malloc import keep_freed_memory
 
     keep_freed_memory()
-    cfg = read_config(args, 'model', 'test_dataloader.dataset')
-    with warnings.catch_warnings():
-        # Refused below.
-        warnings.filterwarnings('ignore', 'neither the checkpoint nor')
-        options = dict(ONLY_PANOPTIC)
-        model = init_detector(cfg, args.checkpoint, device=args.device, cfg_options=options)
     counts, finished = label_images(
-        model,
+        load_model(args),
         args.images,
         args.out,
         Selection(args.min_score, args.min_area, args.min_labelled),
         describe_weights(args.checkpoint),
         args.workers,
         show_progress,
-        args.shard,
+        shard,
     )
+    if args.launcher == 'none' or shard is None:
+        report(args, shard, counts, finished)
+    return 1 if counts['unreadable'] else 0
+
+
+def load_model(args: Namespace) -> Any:
+    """Build the model that the command line names, on its device or that of its process."""
+    import torch
+    from mmdet.apis import init_detector
+
+    cfg = read_config(args, 'model', 'test_dataloader.dataset')
+    if args.launcher != 'none' and args.device == 'cuda':
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
+    with warnings.catch_warnings():
+        # Refused below.
+        warnings.filterwarnings('ignore', 'neither the checkpoint nor')
+        options = dict(ONLY_PANOPTIC)
+        return init_detector(cfg, args.checkpoint, device=args.device, cfg_options=options)
+
+
+def report(args: Namespace, shard: 'Shard | None', counts: dict[str, int], finished: bool) -> None:
+    """Print how many images were labelled, and what is left to do."""
     place = f'{args.out}.json' if finished else 'this shard'
-    if finished and args.shard is not None:
+    if finished and shard is not None:
         print(f'{place} is already there and whole: a shard has nothing left to do')
     print(
         f'{counts["labelled"]} images are labelled in {place}, {counts["unsure"]} left out as '
@@ -132,4 +179,3 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     )
     if not finished:
         print(f'when all shards are done, run without --shard to write {args.out}.json')
-    return 1 if counts['unreadable'] else 0

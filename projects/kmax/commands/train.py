@@ -1,13 +1,14 @@
 """Train a model: ``python tools/train.py CONFIG``."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kmax_deeplab.locks import hold_folder
+from kmax_deeplab.released import find_model, is_published
 
-from .arguments import add_common_arguments, add_compile, load_config, make_parser
+from .arguments import add_common_arguments, add_compile, add_mirror, load_config, make_parser
 from .leftovers import removed_if_nothing_done
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ NEEDED = (
     *('model', 'train_cfg', 'optim_wrapper', 'train_dataloader.dataset'),
     *('train_dataloader.sampler', 'train_dataloader.dataset.pipeline?'),
 )
+
+TRACKERS = {
+    'tensorboard': 'TensorboardVisBackend',
+    'wandb': 'WandbVisBackend',
+    'mlflow': 'MLflowVisBackend',
+}
+"""mmengine's backends, by what they are called here."""
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
@@ -50,18 +58,57 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         help='with load_from, for data of other classes: those with a name in common continue, '
         'the others start anew',
     )
+    parser.add_argument(
+        '--from',
+        dest='source',
+        type=weights_source,
+        metavar='NAME|FILE',
+        help='fine-tune a published model or a checkpoint: load_from and --new-classes in one; '
+        'with --resume, where the work folder has no checkpoint yet',
+    )
+    add_mirror(parser)
+    parser.add_argument(
+        '--track',
+        nargs='+',
+        choices=TRACKERS,
+        default=[],
+        help='write figures for these too; wandb and mlflow take their settings from the '
+        'environment',
+    )
     add_compile(parser)
     args = parser.parse_args(argv)
+    _check_start(parser, args)
     if args.accumulate < 1:
         parser.error(f'--accumulate must be at least 1, but is {args.accumulate}')
-    if args.new_classes and args.resume is not None:
-        parser.error('--new-classes starts a training and excludes --resume')
     if args.amp and not _has_gpu():
         parser.error('--amp needs a GPU, and none was found')
+    return args
+
+
+def _check_start(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse options that say in two ways, or in none, what a training begins with."""
+    if args.new_classes and args.resume is not None:
+        parser.error('--new-classes starts a training and excludes --resume')
+    if args.source is not None and 'load_from' in (args.cfg_options or {}):
+        parser.error('--from and --cfg-options load_from both name weights: give one')
+    if args.source is not None and args.resume not in (None, 'auto'):
+        parser.error(f'--from starts a training and excludes --resume {args.resume}')
+    if args.mirror is not None and args.source is None:
+        parser.error('--mirror is for --from NAME')
     is_file = args.resume not in (None, 'auto') and '://' not in args.resume
     if is_file and not Path(args.resume).is_file():
         parser.error(f'--resume: checkpoint {args.resume} does not exist')
-    return args
+
+
+def weights_source(text: str) -> str:
+    """Check the name of a published model, or the path of a checkpoint; URLs pass."""
+    if '://' in text or Path(text).is_file() or is_published(text):
+        return text
+    try:
+        find_model(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f'file {text or "(empty)"} does not exist, and {error}') from None
+    return text
 
 
 def _has_gpu() -> bool:
@@ -73,7 +120,7 @@ def _has_gpu() -> bool:
 def apply_options(cfg: 'Config', args: Namespace) -> None:
     """Write the options of the command line into the config."""
     from ..runtime.batch_size import accumulate
-    from ..runtime.latest_checkpoint import choose_start
+    from ..runtime.trackers import add_trackers
 
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
@@ -84,15 +131,42 @@ def apply_options(cfg: 'Config', args: Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     if args.accumulate > 1:
         accumulate(cfg, args.accumulate)
-    if args.new_classes:
+    if args.track:
+        add_trackers(cfg, [TRACKERS[name] for name in args.track])
+    _choose_start(cfg, args)
+
+
+def _choose_start(cfg: 'Config', args: Namespace) -> None:
+    """Write into the config what a training begins with."""
+    from ..runtime.latest_checkpoint import choose_start
+
+    resume = cfg.get('resume') if args.resume is None else args.resume
+    load_from = cfg.get('load_from') if args.source is None else args.source
+    if args.source is not None and resume is True:
+        resume = 'auto'
+    if args.new_classes and load_from is None:
+        raise ValueError(
+            '--new-classes needs the weights to continue from: --from NAME or '
+            '--cfg-options load_from=CHECKPOINT'
+        )
+    cfg.resume, cfg.load_from = choose_start(resume, load_from, cfg.work_dir)
+    if args.source is not None and not cfg.resume:
+        _fine_tune(cfg, args.source, args.mirror)
+    if args.new_classes or (args.source is not None and not cfg.resume):
         hook = dict(type='MapClassesHook', new_classes=True)
         cfg.merge_from_dict({'default_hooks.map_classes': hook})
-    resume = cfg.get('resume') if args.resume is None else args.resume
-    if args.new_classes and cfg.get('load_from') is None:
-        raise ValueError(
-            '--new-classes needs the weights to continue from: --cfg-options load_from=CHECKPOINT'
-        )
-    cfg.resume, cfg.load_from = choose_start(resume, cfg.get('load_from'), cfg.work_dir)
+
+
+def _fine_tune(cfg: 'Config', source: str, mirror: str | None) -> None:
+    """Begin with the weights of a published model, or of a checkpoint, alone."""
+    from ..released import fetch
+
+    is_file = '://' in source or Path(source).is_file()
+    cfg.load_from = source if is_file else fetch(source, mirror)[1]
+    # Else a backbone's are downloaded, only to be replaced.
+    backbone = cfg.model.get('backbone') or {}
+    if (backbone.get('init_cfg') or {}).get('type') == 'Pretrained':
+        backbone['init_cfg'] = None
 
 
 def train(args: Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -44,13 +45,26 @@ def adapt_to_machine(cfg: Config) -> None:
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
     )
     cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='AverageNormStatisticsHook')]
+    meet(cfg.launcher)
+
+
+def meet(launcher: str, **options: Any) -> None:
+    """Let the processes that a launcher started meet on their CPUs.
+
+    Args:
+        launcher: What the command line calls it, for the message.
+        **options: Of torch's ``init_process_group``.
+
+    Raises:
+        RuntimeError: If the launcher did not start this process, or they cannot meet.
+    """
     try:
-        distributed.init_process_group('gloo')
+        distributed.init_process_group('gloo', **options)
     # Of what a launcher sets torch says in several ways that it is missing, taken or no number.
     except (ValueError, RuntimeError) as error:
         raise RuntimeError(
-            f'--launcher {cfg.launcher}: the processes cannot meet: start them by '
-            f'tools/dist_train.sh or torchrun, with a PORT that is free, as it '
+            f'--launcher {launcher}: the processes cannot meet: start them by '
+            'tools/dist_run.sh or torchrun, with a PORT that is free, as it '
             f'sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT ({error})'
         ) from error
 

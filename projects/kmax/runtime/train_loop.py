@@ -1,25 +1,30 @@
 """Training by iterations that continues exactly where it stopped."""
 
+import json
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
+from numbers import Real
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mmengine.dist import barrier, broadcast_object_list, get_rank, master_only
-from mmengine.hooks import CheckpointHook, EarlyStoppingHook, EMAHook
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
 
 from kmax_deeplab.atomic_file import write_atomically
 
+from .data_position import start_data
 from .hooks.average_norm_statistics import AverageNormStatisticsHook, saves_after_iter
+from .hooks.early_stopping import KeepEarlyStoppingHook, early_stopping
 from .random_state import seed_step
 from .resumable_data import make_resumable
 from .stop_signals import BreakOff, Broken, StopSignals, let_workers_survive
 from .values import check_number
 
 LAST_VALIDATED = 'last_validated'
-"""File of the work folder that holds the iteration whose validation was completed last."""
+"""File of the work folder with iteration and figures of the validation completed last."""
 
 
 @LOOPS.register_module()
@@ -50,6 +55,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         let_workers_survive(self.dataloader)
         self._signals = StopSignals()
         self._loading: Any = None
+        if early_stopping(runner):
+            runner.register_hook(KeepEarlyStoppingHook())
 
     def run(self) -> Any:
         """Train from the current iteration on and return the model.
@@ -85,9 +92,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         batches = self._batches()
         if self._iter == 0:
             self._forget_validated()
-        elif not self._was_validated():
-            # The checkpoint was saved before the validation that follows it.
-            self._validate_if_due()
+        else:
+            self._make_up_for_validation()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
             batch = next(batches)
@@ -129,7 +135,8 @@ class ResumableTrainLoop(IterBasedTrainLoop):
 
     def _batches(self) -> Iterator[Any]:
         # Started only now: a resumed run has its iteration, and its seed from the checkpoint.
-        self.dataloader.batch_sampler.start_at(self._iter, self._seed())
+        batch = start_data(self.runner, self._iter, self.dataloader.batch_sampler.batch_size)
+        self.dataloader.batch_sampler.start_at(batch, self._seed())
         self._loading = iter(self.dataloader)
         return self._loading
 
@@ -153,31 +160,48 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         self._decide_current_val_interval()
         is_due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
         if self.runner.val_loop is not None and self._iter >= self.val_begin and is_due:
-            metrics = self.runner.val_loop.run()
-            self._check_watched(metrics or {})
-            self._note_validated()
+            metrics = self.runner.val_loop.run() or {}
+            self._check_watched(metrics)
+            self._note_validated(metrics)
 
     def _check_watched(self, metrics: dict[str, Any]) -> None:
         """Refuse to wait for a metric that validation does not report, which never stops."""
-        for hook in self.runner.hooks:
-            if isinstance(hook, EarlyStoppingHook) and hook.monitor not in metrics:
+        for hook in early_stopping(self.runner):
+            if hook.monitor not in metrics:
                 raise ValueError(
                     f'EarlyStoppingHook: monitor is {hook.monitor}, which validation does not '
                     f'report: choose among {", ".join(metrics)}'
                 )
 
+    def _make_up_for_validation(self) -> None:
+        """Validate what a checkpoint holds, which was saved before, unless that was done."""
+        metrics = self._validated()
+        if metrics is None:
+            self._validate_if_due()
+            return
+        for hook in early_stopping(self.runner):
+            if hook.monitor in metrics:
+                hook.after_val_epoch(self.runner, metrics)
+
     @master_only
-    def _note_validated(self) -> None:
-        write_atomically(Path(self.runner.work_dir, LAST_VALIDATED), str(self._iter).encode())
+    def _note_validated(self, metrics: dict[str, Any]) -> None:
+        figures = {name: float(value) for name, value in metrics.items() if isinstance(value, Real)}
+        note = json.dumps(dict(iteration=self._iter, metrics=figures))
+        write_atomically(Path(self.runner.work_dir, LAST_VALIDATED), note.encode())
 
     @master_only
     def _forget_validated(self) -> None:
         """Remove the note of an earlier run in the same folder."""
         Path(self.runner.work_dir, LAST_VALIDATED).unlink(missing_ok=True)
 
-    def _was_validated(self) -> bool:
-        """Tell, alike in all processes, whether the validation of the checkpoint was completed."""
+    def _validated(self) -> dict[str, float] | None:
+        """Return, alike in all processes, the figures of the checkpoint if it was validated."""
         path = Path(self.runner.work_dir, LAST_VALIDATED)
-        answer = [path.is_file() and path.read_text() == str(self._iter)]
+        answer = [None]
+        if path.is_file():
+            with suppress(ValueError):
+                note = json.loads(path.read_text())
+                if isinstance(note, dict) and note.get('iteration') == self._iter:
+                    answer = [note.get('metrics')]
         broadcast_object_list(answer)
         return answer[0]

@@ -7,6 +7,7 @@ from mmcv.cnn import ConvModule
 from mmdet.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...runtime.values import check_counts, check_number
 from ..layers import BN, AxialBlock, BottleneckBlock, ConvNormGELU, RecomputedSequential
@@ -35,6 +36,9 @@ class AxialResNet(BaseModule):
             on finer maps it is less in proportion to their number of halvings, and none on strides
             up to 8.
         with_cp: Whether blocks are recomputed in the backward pass, to save memory.
+        frozen_stages: How many stages keep their weights and statistics, after the stem, which 0
+            freezes alone; -1 freezes nothing.
+        norm_eval: Whether all batch norms keep their statistics in training.
         norm_cfg: Config of the batch norms.
         init_cfg: Checkpoint to start from; by default the original's initial weights.
 
@@ -52,11 +56,14 @@ class AxialResNet(BaseModule):
         num_heads: int = 8,
         drop_path_rate: float = 0.2,
         with_cp: bool = False,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
         norm_cfg: dict = BN,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg or dict(type='KerasInit'))
         owner = 'AxialResNet'
+        check_number(f'{owner}.frozen_stages', frozen_stages, -1, len(num_blocks), whole=True)
         check_counts(owner, stem_channels=stem_channels, channels=channels, num_heads=num_heads)
         check_counts(owner, 0, num_blocks=num_blocks, num_axial=num_axial)
         check_number(f'{owner}.drop_path_rate', drop_path_rate, 0, 1)
@@ -85,6 +92,18 @@ class AxialResNet(BaseModule):
                     blocks.append(AxialBlock(num_heads=num_heads, **cfg))
                 width = EXPANSION * channel
             self.stages.append(container(*blocks))
+        self._frozen = [self.stem, *self.stages][: frozen_stages + 1]
+        self._norm_eval = norm_eval
+        for part in self._frozen:
+            part.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> 'AxialResNet':
+        """Set the mode of all but frozen parts, and of norms if they keep their statistics."""
+        super().train(mode)
+        norms = [norm for norm in self.modules() if isinstance(norm, _BatchNorm)]
+        for part in [*self._frozen, *(norms if self._norm_eval else [])]:
+            part.eval()
+        return self
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return features of ``(B, 3, H, W)`` at strides 2 (stem), 4, 8, 16 and 32."""

@@ -7,8 +7,11 @@ from mmdet.registry import MODELS
 from mmpretrain.models.backbones import ConvNeXt
 from torch import Tensor
 
+from ...runtime.values import check_number
+
 STEM_PADDING = (1, 2)
 STAGE_PADDING = (0, 1)
+NUM_STAGES = 4
 
 
 @MODELS.register_module()
@@ -22,18 +25,21 @@ class KMaXConvNeXt(ConvNeXt):
         arch: ``'tiny'``, ``'small'``, ``'base'``, ``'large'``, or ``depths`` and ``channels``.
         padding: ``'odd'`` pads odd heights and widths, as the original; ``'always'`` all, as the
             port. Either way a stage on stride ``s`` has ``ceil(H / s)`` rows.
+        frozen_stages: How many stages keep their weights, the first with the stem; 0 for none.
+            There is no ``norm_eval``: layer norms have no statistics.
         **kwargs: Further arguments of mmpretrain's ``ConvNeXt``, but neither ``out_indices`` nor
             ``gap_before_final_norm``: the stem and all stages are returned, without a norm.
 
     Raises:
         TypeError: If one of those two is given.
-        ValueError: If ``padding`` is unknown.
+        ValueError: If ``padding`` is unknown, or there are not so many stages to freeze.
     """
 
     def __init__(
         self,
         arch: str | dict = 'tiny',
         padding: Literal['odd', 'always'] = 'odd',
+        frozen_stages: int = 0,
         **kwargs: Any,
     ) -> None:
         for name in ('out_indices', 'gap_before_final_norm'):
@@ -41,7 +47,8 @@ class KMaXConvNeXt(ConvNeXt):
                 raise TypeError(f'KMaXConvNeXt does not take {name}')
         if padding not in ('odd', 'always'):
             raise ValueError(f"padding is {padding!r}, not 'odd' or 'always'")
-        super().__init__(arch, out_indices=(), **kwargs)
+        check_number('KMaXConvNeXt.frozen_stages', frozen_stages, 0, NUM_STAGES, whole=True)
+        super().__init__(arch, out_indices=(), frozen_stages=frozen_stages, **kwargs)
         self.padding = padding
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

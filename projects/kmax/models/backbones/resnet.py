@@ -8,7 +8,7 @@ from mmdet.registry import MODELS
 from mmpretrain.models.backbones.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor
 
-from ...runtime.values import check_counts
+from ...runtime.values import check_counts, check_number
 from ..layers import BN, recompute
 
 
@@ -63,11 +63,15 @@ class KMaXResNet(ResNet):
         stem_pool: Whether a max-pool ends the stem; the first stage then keeps the size.
         activate_outputs: Whether to activate the outputs.
         norm_cfg: Config of the batch norms; the original's by default.
-        **kwargs: Further arguments of mmpretrain's ``ResNet``, but neither ``deep_stem`` nor
+        frozen_stages: How many stages keep their weights and statistics, after the stem, which 0
+            freezes alone; -1 freezes nothing.
+        **kwargs: Further arguments of mmpretrain's ``ResNet``, such as ``norm_eval`` for all batch
+            norms to keep their statistics in training, but neither ``deep_stem`` nor
             ``out_indices``: the stem is plain, and all stages are returned.
 
     Raises:
         TypeError: If one of those two is given.
+        ValueError: If there are not so many stages to freeze.
     """
 
     arch_settings = {
@@ -84,6 +88,7 @@ class KMaXResNet(ResNet):
         stem_pool: bool = False,
         activate_outputs: bool = False,
         norm_cfg: dict = BN,
+        frozen_stages: int = -1,
         **kwargs: Any,
     ) -> None:
         for name in ('deep_stem', 'out_indices'):
@@ -92,8 +97,9 @@ class KMaXResNet(ResNet):
         widths = ('base_channels', 'stem_channels')
         check_counts('KMaXResNet', **{name: kwargs[name] for name in widths if name in kwargs})
         strides = (1 if stem_pool else 2, 2, 2, 2)
+        check_number('KMaXResNet.frozen_stages', frozen_stages, -1, len(strides), whole=True)
         kwargs = dict(strides=strides, init_cfg=dict(type='KerasInit')) | kwargs
-        super().__init__(depth, norm_cfg=norm_cfg, **kwargs)
+        super().__init__(depth, norm_cfg=norm_cfg, frozen_stages=frozen_stages, **kwargs)
         self.stem_pool = stem_pool
         self.activate_outputs = activate_outputs
         if not stem_pool:

@@ -18,6 +18,9 @@ class AverageNormStatisticsHook(Hook):
     on the progress of training, which all processes share: none waits for another in vain.
     """
 
+    # Before an EMAHook copies them to its average.
+    priority = 'ABOVE_NORMAL'
+
     def after_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
         """Average where a checkpoint follows; the hook that saves it comes later."""
         if any(saves_after_iter(hook, runner) for hook in runner.hooks):
