@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 from mmseg.datasets import CityscapesDataset
 
 from projects.kmax.converters.class_order import class_ids
+from projects.kmax.dataset_preparation import ade20k
 from projects.kmax.datasets import KMaXADE20KPanopticDataset, KMaXCityscapesPanopticDataset
 from projects.kmax.panoptic_format import write_panoptic_png
 
@@ -187,6 +188,25 @@ def test_labelled_and_unlabeled_coco_are_read_together(tmp_path):
     dataset = DATASETS.build(settings)
     assert len(dataset) == 5
     assert len(dataset.metainfo['thing_classes']) == 80
-    assert dataset.metainfo['category_ids'] == type(dataset).METAINFO['category_ids']
     assert 'unlabeled2017' in dataset.get_data_info(4)['img_path']
     assert 'train2017' in dataset.get_data_info(1)['seg_map_path']
+
+
+def test_ids_of_categories(coco_sample):
+    """Predictions are written with those of the data sets' own JSON."""
+    metainfo = KMaXADE20KPanopticDataset.METAINFO
+    expected = {category['name']: category['id'] for category in ade20k.categories()}
+    assert dict(zip(metainfo['classes'], metainfo['category_ids'], strict=True)) == expected
+    metainfo = KMaXCityscapesPanopticDataset.METAINFO
+    ids = {label.name: label.id for label in cityscapes_labels()}
+    expected = tuple(ids[name] for name in metainfo['classes'])
+    assert metainfo['category_ids'] == expected
+    own = DATASETS.get('KMaXCocoPanopticDataset').METAINFO['category_ids']
+    assert DATASETS.build(coco_sample()).metainfo['category_ids'] == own
+
+
+def cityscapes_labels():
+    pytest.importorskip('cityscapesscripts')
+    from cityscapesscripts.helpers.labels import labels
+
+    return labels
