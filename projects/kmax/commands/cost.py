@@ -137,7 +137,9 @@ def _prediction_rows(config: 'Config', args: Namespace) -> Iterator[Sequence[str
 
 def _training_rows(config: 'Config', args: Namespace) -> Iterator[Sequence[str]]:
     from ..engine.training_memory import TrainingStep, training_memory
+    from .config_file import require
 
+    require(config, 'model', 'model.data_preprocessor', 'optim_wrapper')
     changes: dict[str, Any] = dict(size=tuple(args.size)) if args.size else {}
     # What is not asked for stays as the config has it.
     changes |= {name: value for name in OF_TRAINING[1:4] if (value := getattr(args, name))}

@@ -10,6 +10,7 @@ import copy
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from inspect import signature
+from math import inf
 from typing import Any
 
 import torch
@@ -99,10 +100,8 @@ def training_memory(config: Config, step: TrainingStep) -> TrainingMemory:
         ValueError: If the config is not of a :class:`KMaXDeepLab` that can be trained, or a part of
             the model, such as a loss of one's own, reads values of tensors.
     """
-    if 'optim_wrapper' not in config:
-        raise ValueError(f'{config.filename} has no optim_wrapper: give the config of a training')
     if step.checkpointing:
-        config = _with_checkpointing(config)
+        config = with_checkpointing(config)
     model = build_detector(config).train()
     if getattr(model.panoptic_head, 'criterion', None) is None:
         raise ValueError(f'{config.filename} has no model.panoptic_head.criterion to train with')
@@ -122,9 +121,9 @@ def largest_batch(
 ) -> tuple[TrainingStep, TrainingMemory] | None:
     """Return the step of most images that holds no more than ``limit`` bytes, and what it holds.
 
-    Memory grows by the same amount with each image, or by more where the peak moves to another
-    place of the step. From that the batch is guessed, and then tried, as is the next larger one.
-    None says that not even one image fits.
+    Memory grows with each image by the same amount, or by more from where the peak moves to another
+    place of the step: a line through two batches guesses the next one to try, until one fits and
+    the next larger one does not. None says that not even one image fits.
     """
     found: dict[int, TrainingMemory] = {}
 
@@ -135,14 +134,25 @@ def largest_batch(
 
     if total(1) > limit:
         return None
-    fits, per_image = 1, total(2) - total(1)
-    while total(fits + 1) <= limit:
-        more = max(1, (limit - total(fits + 1)) // max(per_image, 1))
-        # Too many where an image takes more than it seemed: half of them may fit.
-        while total(fits + 1 + more) > limit and more > 1:
-            more //= 2
-        fits += 1 + (more if total(fits + 1 + more) <= limit else 0)
+    fits, other, excess = 1, 2, inf
+    while fits + 1 < excess:
+        slope = (total(other) - total(fits)) / (other - fits)
+        guess = fits + int((limit - total(fits)) / max(slope, 1))
+        guess = int(max(fits + 1, min(guess, excess - 1)))
+        if total(guess) > limit:
+            other = excess = guess
+        else:
+            fits, other = guess, fits
     return replace(step, batch=fits), found[fits]
+
+
+def with_checkpointing(config: Config) -> Config:
+    """Return a copy of a config whose backbone and decoders recompute their activations."""
+    config = copy.deepcopy(config)
+    head = config.model.panoptic_head
+    for part in (config.model.backbone, head.pixel_decoder, head.transformer_decoder):
+        part.with_cp = True
+    return config
 
 
 class _FixedPairs(KMaXHungarianAssigner):
@@ -169,14 +179,6 @@ class _PeakTracker(MemTracker):
     def _pre_bw_hook(self, module: nn.Module, args: Any) -> None: ...
 
     def _post_bw_hook(self, module: nn.Module, args: Any) -> None: ...
-
-
-def _with_checkpointing(config: Config) -> Config:
-    config = copy.deepcopy(config)
-    head = config.model.panoptic_head
-    for part in (config.model.backbone, head.pixel_decoder, head.transformer_decoder):
-        part.with_cp = True
-    return config
 
 
 def _fix_pairs(model: KMaXDeepLab) -> None:
