@@ -80,7 +80,7 @@ def test_all_that_reads_data_reads_the_folder(chosen):
 
 
 def test_too_little_memory_is_refused(chosen):
-    with pytest.raises(ValueError, match=r'0.2 GiB of memory are too little: .* needs 0.2 GiB'):
+    with pytest.raises(ValueError, match=r'0.20 GiB of memory are too little: .* holds 0.25 GiB'):
         chosen(STREETS, Machine(0.2, has_gpu=True))
 
 

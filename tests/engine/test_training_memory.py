@@ -224,12 +224,17 @@ def test_tool_refuses(capsys, options, message):
     [
         ('crop_size = (65, 65)', 'lacks model, which this command needs'),
         ('optim_wrapper = None', 'lacks optim_wrapper, which this command needs'),
+        (
+            "model = dict(_delete_=True, type='Other', data_preprocessor=dict(pad_size=(65, 65)))",
+            'is the config of Identity, not KMaXDeepLab',
+        ),
         ('model = dict(panoptic_head=dict(criterion=None))', 'no model.panoptic_head.criterion'),
     ],
 )
-def test_tool_refuses_configs_that_train_nothing(tmp_path, capsys, content, message):
+def test_tool_refuses_configs_that_train_nothing(monkeypatch, tmp_path, capsys, content, message):
+    monkeypatch.setitem(MODELS.module_dict, 'Other', torch.nn.Identity)
     base = '' if content.startswith('crop_size') else f"_base_ = '{NANO}'\n"
     (tmp_path / 'other.py').write_text(base + content)
     with pytest.raises(SystemExit) as stop:
-        run_tool(tmp_path / 'other.py', '--train')
+        run_tool(tmp_path / 'other.py', '--train', '--checkpointing')
     assert stop.value.code == 2 and message in capsys.readouterr().err

@@ -18,8 +18,6 @@ from .arguments import check_output, make_parser
 if TYPE_CHECKING:
     from ..engine.starting_config import Machine
 
-GIB = 2**30
-
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
@@ -67,6 +65,7 @@ def this_machine() -> 'Machine':
     import torch
 
     from ..engine.starting_config import Machine
+    from ..engine.training_memory import GIB
 
     if torch.cuda.is_available():
         return Machine(torch.cuda.get_device_properties(0).total_memory / GIB, has_gpu=True)

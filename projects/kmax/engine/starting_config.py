@@ -182,8 +182,9 @@ def starting_config(folder: str, machine: Machine) -> str:
             if least <= USABLE * machine.gib:
                 return _write(choice, folder, f'{least:.1f} of {machine.gib:.1f} GiB')
     raise ValueError(
-        f'{machine.gib:.1f} GiB of memory are too little: the smallest model needs {least:.1f} GiB '
-        f'with images of {choice.crop_size[0]}x{choice.crop_size[1]}'
+        f'{machine.gib:.2f} GiB of memory are too little: a step of the smallest model, with an '
+        f'image of {choice.crop_size[0]}x{choice.crop_size[1]}, holds {least:.2f} GiB, which may '
+        f'be {USABLE:.0%} of it'
     )
 
 

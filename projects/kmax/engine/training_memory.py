@@ -149,8 +149,9 @@ def largest_batch(
 def with_checkpointing(config: Config) -> Config:
     """Return a copy of a config whose backbone and decoders recompute their activations."""
     config = copy.deepcopy(config)
-    head = config.model.panoptic_head
-    for part in (config.model.backbone, head.pixel_decoder, head.transformer_decoder):
+    head = config.model.get('panoptic_head', {})
+    parts = (config.model.get('backbone'), *map(head.get, ('pixel_decoder', 'transformer_decoder')))
+    for part in filter(None, parts):
         part.with_cp = True
     return config
 
