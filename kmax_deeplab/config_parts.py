@@ -18,6 +18,7 @@ __all__ = [
     'original_steps',
     'original_test',
     'original_train',
+    'own_train',
     'panoptic_files',
     'panoptic_metric',
     'panoptic_train',
@@ -100,6 +101,22 @@ def original_test(
         *([dict(type='LoadPanopticIds')] if with_ids or with_sem_seg else []),
         dict(type='PackKMaXInputs', **(dict(with_sem_seg=True) if with_sem_seg else {})),
     ]
+
+
+def own_train(crop_size: Size) -> list[Step]:
+    """Return the training pipeline for one's own data, of which there is mostly little.
+
+    Args:
+        crop_size: Size of the result.
+    """
+    return panoptic_train(
+        original_steps(
+            crop_size,
+            scale_range=(0.5, 1.5),
+            num_scales=11,
+            colors=dict(type='PhotoMetricDistortion'),
+        )
+    )
 
 
 def port_steps(crop_size: Size, scale_range: Range = (0.5, 2.0)) -> list[Step]:

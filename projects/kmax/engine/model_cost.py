@@ -59,6 +59,18 @@ def build_on_meta(config: dict) -> nn.Module:
         return MODELS.build(config)
 
 
+def build_detector(config: Config) -> KMaXDeepLab:
+    """Build a config's model as :func:`build_on_meta` does; a ValueError where it is another."""
+    if 'model' not in config:
+        raise ValueError(f'{config.filename} has no model: give the config of a whole model')
+    model = build_on_meta(config.model)
+    if not isinstance(model, KMaXDeepLab):
+        raise ValueError(
+            f'{config.filename} is the config of {type(model).__name__}, not KMaXDeepLab'
+        )
+    return model
+
+
 def input_size(config: Config) -> tuple[int, int]:
     """Return the ``(height, width)`` to which test images are padded, or ``crop_size``."""
     size = config.model.data_preprocessor.get('pad_size') or config.get('crop_size')
@@ -76,13 +88,7 @@ def model_cost(config: Config, size: tuple[int, int] | None = None) -> ModelCost
     The scope of its registry must be set. ``size`` is the input's ``(height, width)``, by default
     that of the config's test images. A config without such a model or size is a ValueError.
     """
-    if 'model' not in config:
-        raise ValueError(f'{config.filename} has no model: give the config of a whole model')
-    model = build_on_meta(config.model).eval()
-    if not isinstance(model, KMaXDeepLab):
-        raise ValueError(
-            f'{config.filename} is the config of {type(model).__name__}, not KMaXDeepLab'
-        )
+    model = build_detector(config).eval()
     size = size or input_size(config)
     in_training, in_prediction = _count(model), count_parameters(model)
     # Autocast knows no meta device: pretend to be on a CPU.
