@@ -23,6 +23,7 @@ COMMANDS = {
     'models': 'list the published models, or download their weights',
     'convert': 'convert a released checkpoint',
     'predict': 'find the segments of images and videos',
+    'import': 'write the labels of other formats in the panoptic one',
     'check': "look for faults in a config's data sets before training",
     'label': 'label images with a model, for training on them',
     'cost': 'count the parameters and multiply-adds of models',
@@ -36,6 +37,14 @@ COMMANDS = {
     'prepare-coco': 'prepare COCO from the official downloads',
     'prepare-unlabeled': 'list a folder of images without annotations in a JSON',
 }
+
+# What Python has a word of its own for is no name of a file to import.
+_MODULES = {'import': 'import_labels'}
+
+
+def module_of(name: str) -> str:
+    """Return the module in which the ``main`` of a subcommand is."""
+    return f'projects.kmax.commands.{_MODULES.get(name, name.replace("-", "_"))}'
 
 
 class Parser(ArgumentParser):
@@ -106,7 +115,7 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
     full = '--traceback' in (sys.argv[1:] if argv is None else argv)
     try:
         register()
-        module = importlib.import_module(f'projects.kmax.commands.{name.replace("-", "_")}')
+        module = importlib.import_module(module_of(name))
         return module.main(argv, prog)
     except KeyboardInterrupt:
         if full:

@@ -11,7 +11,7 @@ PACKAGE = ROOT / 'projects' / 'kmax'
 ROOMS = (
     *('runtime', 'panoptic', 'panoptic_format', 'datasets', 'models', 'evaluation'),
     *('visualization', 'engine', 'converters', 'released', 'inspection', 'dataset_preparation'),
-    *('pseudo_labels', 'benchmark', 'apis', 'commands', 'compat', '__init__'),
+    *('importing', 'pseudo_labels', 'benchmark', 'apis', 'commands', 'compat', '__init__'),
 )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from kmax_deeplab.id_runs import IdRuns
+import numpy as np
+from numpy.typing import NDArray
 
 from ..panoptic.faults import Fault
 
@@ -39,19 +40,21 @@ class Rle:
 
 
 @dataclass(frozen=True)
-class MapValue:
-    """The pixels of one value of a map, which several regions share.
+class Crop:
+    """A part of the image in which all pixels of a region lie, such as the box around them.
 
     Attributes:
-        runs: The map, see :func:`kmax_deeplab.id_runs.find_runs`.
-        value: One of ``runs.ids``.
+        mask: ``(h, w)`` which pixels of the part are of the region.
+        top: First row of the part in the image.
+        left: First column of it.
     """
 
-    runs: IdRuns
-    value: int
+    mask: NDArray[np.bool_]
+    top: int = 0
+    left: int = 0
 
 
-Mask = Polygons | Rle | MapValue
+Mask = Polygons | Rle | Crop
 
 
 class AsThing(Enum):
@@ -154,12 +157,16 @@ class Source:
             regions.
         faults: All that is wrong with the export, but not with the regions of single images.
         notes: What has to be said of it in the end, such as what was left out, and why.
+        others_are_things: Whether classes are things of which nothing and nobody tells.
+        unlabelled: Number of images that were left out for want of annotations.
     """
 
     images: list[SourceImage]
     classes: list[ClassHint] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    others_are_things: bool = False
+    unlabelled: int = 0
 
 
 @dataclass(frozen=True)
@@ -175,3 +182,10 @@ class Reading:
     paths: Sequence[Path]
     image_dir: Path | None = None
     divisor: int | None = None
+
+    @property
+    def images(self) -> Path:
+        """Folder of the images, for formats that need one."""
+        if self.image_dir is None:
+            raise ValueError('give --image-dir, the folder of the images')
+        return self.image_dir
