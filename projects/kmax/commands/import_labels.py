@@ -220,9 +220,10 @@ def print_outcome(out: Path, summary: dict[str, Any], notes: Sequence[str]) -> N
         print(f'left out: {count} {reason}')
     for note in notes:
         print(f'note: {note}')
-    place = shlex.quote(f'{out}/')
-    options = ' '.join(
-        f'{split}_dataloader.dataset.data_root={place}' for split in ('train', 'val')
-    )
-    print(f'next: {COMMAND} check {CONFIG} --cfg-options {options}')
+    place, val = shlex.quote(f'{out}/'), shlex.quote(f'{out}/panoptic_val')
+    options = [
+        *(f'{split}_dataloader.dataset.data_root={place}' for split in ('train', 'val')),
+        *(f'val_evaluator.ann_file={val}.json', f'val_evaluator.seg_prefix={val}/'),
+    ]
+    print(f'next: {COMMAND} check {CONFIG} --cfg-options {" ".join(options)}')
     print(f'then: {COMMAND} init NAME --data {shlex.quote(str(out))}')

@@ -12,6 +12,11 @@ from .source import Crop, Mask, Polygons, Rle
 Size = tuple[int, int]
 """``(height, width)`` of an image."""
 
+GRID = 5
+"""Points a pixel to which pycocotools rounds polygons."""
+
+Rings = Sequence[NDArray[np.float64]]
+
 
 def find_mask_fault(mask: Mask, size: Size) -> str | None:
     """Say what is wrong with a mask, as the end of a sentence about its region."""
@@ -25,42 +30,36 @@ def find_mask_fault(mask: Mask, size: Size) -> str | None:
     return None
 
 
-def _polygon_fault(rings: Sequence[Sequence[float]], size: Size) -> str | None:
+def _polygon_fault(rings: Rings, size: Size) -> str | None:
     if not rings:
         return 'has no polygon: draw one, or delete it'
     for ring in rings:
-        if not isinstance(ring, (list, tuple)) or not all(map(_is_finite, ring)):
-            return 'has a polygon that is no list of numbers'
-        if len(ring) % 2 or len(ring) < 6:
-            points = f'{len(ring) // 2} points' if len(ring) % 2 == 0 else 'half a point'
+        if ring.size % 2 or ring.size < 6:
+            points = f'{ring.size // 2} points' if ring.size % 2 == 0 else 'half a point'
             return f'has a polygon of {points}: it needs three or more, as x1, y1, x2, y2, ...'
-        if _is_outside(ring, size):
+        if not np.isfinite(ring).all():
+            return 'has a polygon with NaN or infinity'
+        (left, top), (right, bottom) = _extremes(ring)
+        if right < 0 or bottom < 0 or left > size[1] or top > size[0]:
             return (
                 f'has a polygon outside of the image of {size[1]}x{size[0]} pixels: x is from '
-                f'{min(ring[::2]):g} to {max(ring[::2]):g}, y from {min(ring[1::2]):g} to '
-                f'{max(ring[1::2]):g}'
+                f'{left:g} to {right:g}, y from {top:g} to {bottom:g}'
             )
     return None
 
 
-def _is_finite(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
-
-
-def _is_outside(ring: Sequence[float], size: Size) -> bool:
-    """Tell whether no part of a polygon can be in the image."""
-    x, y = ring[::2], ring[1::2]
-    return max(x) < 0 or max(y) < 0 or min(x) > size[1] or min(y) > size[0]
+def _extremes(ring: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+    """Return the least and the greatest x and y."""
+    points = ring.reshape(-1, 2)
+    return points.min(0).tolist(), points.max(0).tolist()
 
 
 def reaches_beyond(mask: Mask, size: Size) -> bool:
     """Tell whether a polygon leaves the image by more than a pixel; such parts are cut off."""
     if not isinstance(mask, Polygons):
         return False
-    return any(
-        min(ring) < -1 or max(ring[::2]) > size[1] + 1 or max(ring[1::2]) > size[0] + 1
-        for ring in mask.rings
-    )
+    (left, top), (right, bottom) = _extremes(np.concatenate(mask.rings))
+    return min(left, top) < -1 or right > size[1] + 1 or bottom > size[0] + 1
 
 
 def _rle_fault(mask: Rle, size: Size) -> str | None:
@@ -96,26 +95,33 @@ def rasterise(mask: Mask, size: Size) -> Crop:
     return Crop(decoded.view(bool), top, left)
 
 
-def _fill(rings: Sequence[Sequence[float]], size: Size) -> Crop:
+def _fill(rings: Rings, size: Size) -> Crop:
     """Fill polygons in the part of the image around them, as large as they are.
 
     pycocotools would fill a mask as large as the image for each; to move a polygon by whole pixels
     changes none of its own.
     """
-    x = [value for ring in rings for value in ring[::2]]
-    y = [value for ring in rings for value in ring[1::2]]
-    left, right = _bounds(x, size[1])
-    top, bottom = _bounds(y, size[0])
-    moved = [[value - (left, top)[place % 2] for place, value in enumerate(ring)] for ring in rings]
-    part = (bottom - top, right - left)
-    encoded = coco_mask.merge(coco_mask.frPyObjects(moved, *part))
+    (first_x, first_y), (last_x, last_y) = _extremes(np.concatenate(rings))
+    left, right = _bounds(first_x, last_x, size[1])
+    top, bottom = _bounds(first_y, last_y, size[0])
+    moved = [_move(ring, left, top) for ring in rings]
+    encoded = coco_mask.merge(coco_mask.frPyObjects(moved, bottom - top, right - left))
     return Crop(coco_mask.decode(encoded).view(bool), top, left)
 
 
-def _bounds(values: Sequence[float], limit: int) -> tuple[int, int]:
+def _move(ring: NDArray[np.float64], left: int, top: int) -> NDArray[np.float64]:
+    """Move a polygon such that pycocotools rounds it to the same points, moved."""
+    moved = ring.reshape(-1, 2).copy()
+    for axis, offset in enumerate((left, top)):
+        if offset:  # Then nothing is below 0, where the grid is another.
+            moved[:, axis] = (np.floor(moved[:, axis] * GRID + 0.5) - offset * GRID) / GRID
+    return moved.ravel()
+
+
+def _bounds(first: float, last: float, limit: int) -> tuple[int, int]:
     """Return the first pixel and the end of a side, with a pixel more where there is room."""
-    first = min(max(math.floor(min(values)) - 1, 0), limit - 1)
-    return first, max(min(math.ceil(max(values)) + 2, limit), first + 1)
+    start = min(max(math.floor(first) - 1, 0), limit - 1)
+    return start, max(min(math.ceil(last) + 2, limit), start + 1)
 
 
 def paint(target: NDArray[np.int32], crop: Crop, value: int) -> None:

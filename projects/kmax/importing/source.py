@@ -20,10 +20,10 @@ class Polygons:
     """An outline in pixels, as COCO has it.
 
     Attributes:
-        rings: One list ``[x1, y1, x2, y2, ...]`` for each part of the object.
+        rings: Of each part of the object ``x1, y1, x2, y2, ...``, ``(2n,)``.
     """
 
-    rings: Sequence[Sequence[float]]
+    rings: Sequence[NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
