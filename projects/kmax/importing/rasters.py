@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from ..panoptic.runs import count_pixels, encode
 from .source import Crop, Mask, Polygons, Rle
 
 Size = tuple[int, int]
@@ -66,17 +67,12 @@ def _rle_fault(mask: Rle, size: Size) -> str | None:
     if tuple(mask.size) != tuple(size):
         given = 'x'.join(map(str, reversed(mask.size)))
         return f'has an RLE of {given} pixels, but its image is {size[1]}x{size[0]}'
-    if not isinstance(mask.counts, (str, bytes)):
-        counts = list(mask.counts)
-        if not all(type(count) is int and count >= 0 for count in counts):
-            return 'has an RLE whose counts are not whole numbers from 0 on'
-        if sum(counts) != size[0] * size[1]:
-            return f'has an RLE of {sum(counts)} pixels, but its image has {size[0] * size[1]}'
-        return None
-    try:
-        coco_mask.decode(dict(size=list(size), counts=mask.counts))
-    except ValueError:
+    counts = mask.counts.decode('latin-1') if isinstance(mask.counts, bytes) else mask.counts
+    pixels = count_pixels(counts)
+    if pixels is None:
         return 'has a damaged RLE'
+    if pixels != size[0] * size[1]:
+        return f'has an RLE of {pixels} pixels, but its image has {size[0] * size[1]}'
     return None
 
 
@@ -86,10 +82,7 @@ def rasterise(mask: Mask, size: Size) -> Crop:
         return mask
     if isinstance(mask, Polygons):
         return _fill(mask.rings, size)
-    counts = mask.counts
-    encoded = dict(size=list(size), counts=counts)
-    if not isinstance(counts, (str, bytes)):
-        encoded = coco_mask.frPyObjects(dict(size=list(size), counts=list(counts)), *size)
+    encoded = encode(dict(size=list(size), counts=mask.counts), size)
     left, top, width, height = map(int, coco_mask.toBbox(encoded))
     decoded = coco_mask.decode(encoded)[top : top + height, left : left + width]
     return Crop(decoded.view(bool), top, left)
@@ -105,7 +98,7 @@ def _fill(rings: Rings, size: Size) -> Crop:
     left, right = _bounds(first_x, last_x, size[1])
     top, bottom = _bounds(first_y, last_y, size[0])
     moved = [_move(ring, left, top) for ring in rings]
-    encoded = coco_mask.merge(coco_mask.frPyObjects(moved, bottom - top, right - left))
+    encoded = encode(moved, (bottom - top, right - left))
     return Crop(coco_mask.decode(encoded).view(bool), top, left)
 
 

@@ -36,7 +36,7 @@ class Rle:
     """
 
     size: tuple[int, int]
-    counts: Sequence[int] | str | bytes
+    counts: list[int] | str | bytes
 
 
 @dataclass(frozen=True)
