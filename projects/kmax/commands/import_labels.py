@@ -172,7 +172,6 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     args = parse_args(argv, prog)
     from ..importing.plan import FaultyLabelsError, make_plan
     from ..importing.writing import write_dataset
-    from ..inspection.report import group_faults
 
     options, readings = _options(args), _read_from(args)
     with held(args.out):
@@ -181,6 +180,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
                 opener_of(args.kind), readings, args.out, options, args.workers, show_progress
             )
         except FaultyLabelsError as error:
+            from ..inspection.report import group_faults
+
             print_groups('FAULTS', group_faults(error.faults).faults, most=None)
             sys.stdout.flush()
             raise
