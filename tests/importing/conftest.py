@@ -67,11 +67,6 @@ def images(write):
     return make
 
 
-def box(left, top, right, bottom):
-    """A rectangle as COCO's polygon."""
-    return [[left, top, right, top, right, bottom, left, bottom]]
-
-
 @pytest.fixture
 def instances(images, write):
     """Return a function that writes an instance JSON of annotations, each of an image by number."""

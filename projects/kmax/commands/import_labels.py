@@ -25,8 +25,6 @@ from .check import print_groups
 from .preparation import held
 from .progress import show_progress
 
-CONFIG = 'kmax_r18_custom-panoptic'
-
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
@@ -221,10 +219,6 @@ def print_outcome(out: Path, summary: dict[str, Any], notes: Sequence[str]) -> N
         print(f'left out: {count} {reason}')
     for note in notes:
         print(f'note: {note}')
-    place, val = shlex.quote(f'{out}/'), shlex.quote(f'{out}/panoptic_val')
-    options = [
-        *(f'{split}_dataloader.dataset.data_root={place}' for split in ('train', 'val')),
-        *(f'val_evaluator.ann_file={val}.json', f'val_evaluator.seg_prefix={val}/'),
-    ]
-    print(f'next: {COMMAND} check {CONFIG} --cfg-options {" ".join(options)}')
-    print(f'then: {COMMAND} init NAME --data {shlex.quote(str(out))}')
+    name = shlex.quote(out.absolute().name)
+    print(f'next: {COMMAND} init {name} --data {shlex.quote(str(out))}')
+    print(f'then: {COMMAND} check {name}.py')
