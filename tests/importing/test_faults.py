@@ -71,7 +71,7 @@ def test_faults_of_instances(tool, instances, tmp_path):
     ('changes', 'kind', 'message'),
     [
         (
-            dict(categories=[dict(id=1, name='cat'), dict(id=2, name='cat')]),
+            dict(categories=[dict(id=1, name='cat'), dict(id=2, name=' cat')]),
             'faulty categories',
             "several categories with the name 'cat'",
         ),
@@ -214,3 +214,9 @@ def test_values_without_names_beside_named_classes(tool, instances, write, tmp_p
     words = ('instances', path, tmp_path / 'maps', tmp_path / 'out')
     line = tool(*words, '--image-dir', tmp_path / 'images', fails=True)
     assert 'the label maps hold the values 5, which no name stands for: give --classes' in line
+
+
+def test_nothing_to_import(tool, instances, tmp_path):
+    path = instances([])
+    line = tool('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images', fails=True)
+    assert line.endswith(f'no image of {path} has a label')

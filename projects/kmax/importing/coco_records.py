@@ -59,11 +59,16 @@ def hints_of(categories: list[dict], path: Path) -> tuple[dict[Any, ClassHint], 
         hints[category['id']] = _hint(category)
     for field in ('id', 'name'):
         values = [category.get(field) for category in categories]
-        for value, count in Counter(value for value in values if value is not None).items():
+        plain = [value.strip() if isinstance(value, str) else value for value in values]
+        for value, count in Counter(value for value in plain if _can_count(value)).items():
             if count > 1:
                 message = f'{path} has several categories with the {field} {value!r}'
                 faults.append(Fault(FaultKind.CATEGORIES, message))
     return hints, faults
+
+
+def _can_count(value: Any) -> bool:
+    return isinstance(value, (int, str))
 
 
 def _hint(category: Mapping[str, Any]) -> ClassHint:
