@@ -25,6 +25,7 @@ COMMANDS = {
     'predict': 'find the segments of images and videos',
     'preannotate': "write a model's segments for annotators to correct in Label Studio",
     'init': 'write a config for your own data',
+    'import': 'write the labels of other formats in the panoptic one',
     'check': "look for faults in a config's data sets before training",
     'label': 'label images with a model, for training on them',
     'cost': 'count parameters and multiply-adds, or estimate the memory of a training',
@@ -40,6 +41,14 @@ COMMANDS = {
     'prepare-coco': 'prepare COCO from the official downloads',
     'prepare-unlabeled': 'list a folder of images without annotations in a JSON',
 }
+
+# What Python has a word of its own for is no name of a file to import.
+_MODULES = {'import': 'import_labels'}
+
+
+def module_of(name: str) -> str:
+    """Return the module in which the ``main`` of a subcommand is."""
+    return f'projects.kmax.commands.{_MODULES.get(name, name.replace("-", "_"))}'
 
 
 class Parser(ArgumentParser):
@@ -110,7 +119,7 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
     full = '--traceback' in (sys.argv[1:] if argv is None else argv)
     try:
         register()
-        module = importlib.import_module(f'projects.kmax.commands.{name.replace("-", "_")}')
+        module = importlib.import_module(module_of(name))
         return module.main(argv, prog)
     except KeyboardInterrupt:
         if full:

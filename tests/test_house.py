@@ -11,8 +11,8 @@ PACKAGE = ROOT / 'projects' / 'kmax'
 ROOMS = (
     *('runtime', 'panoptic', 'panoptic_format', 'datasets', 'models', 'evaluation'),
     *('visualization', 'engine', 'converters', 'released', 'inspection', 'report'),
-    *('dataset_preparation', 'pseudo_labels', 'benchmark', 'apis', 'app', 'integrations'),
-    *('commands', 'compat', '__init__'),
+    *('dataset_preparation', 'importing', 'pseudo_labels', 'benchmark', 'apis', 'app'),
+    *('integrations', 'commands', 'compat', '__init__'),
 )
 
 

@@ -1,5 +1,6 @@
 """Work on many files in several processes."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
@@ -28,5 +29,10 @@ def run_parallel(
         return
     # Before the fork: in a child, OpenCV would wait for its parent's threads for ever.
     cv2.setNumThreads(1)
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(function, items, chunksize=16)
+    # A child whose collector looks at what it has from its parent would get a copy of all of it.
+    gc.freeze()
+    try:
+        with ProcessPoolExecutor(workers) as pool:
+            yield from pool.map(function, items, chunksize=16)
+    finally:
+        gc.unfreeze()

@@ -14,6 +14,25 @@ from pycocotools.coco import COCO
 from projects.kmax.evaluation import mask_ap
 
 
+@pytest.mark.parametrize('remove', [lambda a: a.pop('area'), lambda a: a.update(area=None)])
+def test_absent_areas_are_those_of_the_masks(recordings, tmp_path, remove):
+    folder = recordings('instance/coco4')
+    content = json.loads((folder / 'gt_instances.json').read_text())
+    for change in (lambda a, area: a.update(area=area), lambda a, _: remove(a)):
+        changed = [dict(annotation) for annotation in content['annotations']]
+        truth = COCO(str(folder / 'gt_instances.json'))
+        for annotation in changed:
+            change(annotation, int(coco_mask.area(truth.annToRLE(annotation))))
+        path = tmp_path / f'{len(list(tmp_path.iterdir()))}.json'
+        path.write_text(json.dumps(content | dict(annotations=changed)))
+    given, absent = (
+        mask_ap(path, folder / 'pred_instances.json') for path in sorted(tmp_path.iterdir())
+    )
+    for figures in (given, absent):
+        figures.pop('per_class')
+    assert given['APm'] > 0 and absent == given
+
+
 @pytest.mark.usefixtures('evaluated_by')
 @pytest.mark.parametrize('name', ['synth60', 'coco4'])
 def test_equals_pycocotools(oracle, name):
@@ -123,7 +142,10 @@ def test_lists_of_runs_are_counted_too(counts, files):
             '"area": -4, which must be a number from 0',
         ),
         (lambda c: c['annotations'][0].update(iscrowd=7), '"iscrowd": 7, which must be 0 or 1'),
-        (lambda c: c['annotations'][0].pop('area'), r"in .*gt.json lacks the fields \['area'\]"),
+        (
+            lambda c: c['annotations'][0].pop('iscrowd'),
+            r"in .*gt.json lacks the fields \['iscrowd'\]",
+        ),
         (
             lambda c: c['annotations'].append(c['annotations'][0]),
             'several annotations with the id 1',

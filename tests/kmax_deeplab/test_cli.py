@@ -9,7 +9,7 @@ import pytest
 from imports import ROOT
 
 import projects.kmax  # noqa: F401
-from kmax_deeplab.cli import COMMANDS, main
+from kmax_deeplab.cli import COMMANDS, main, module_of
 
 
 @pytest.fixture
@@ -106,5 +106,5 @@ def test_every_tool_runs_a_subcommand():
     called = [name for path in tools for name in re.findall(r"run\('(.*)'\)", path.read_text())]
     assert sorted(called) == sorted(COMMANDS)
     for name in COMMANDS:
-        module = importlib.import_module(f'projects.kmax.commands.{name.replace("-", "_")}')
+        module = importlib.import_module(module_of(name))
         assert callable(module.main)

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from projects.kmax.pseudo_labels.journal import Journal
+from projects.kmax.journal import Journal
 
 JOURNAL = 'labels.unfinished'
 

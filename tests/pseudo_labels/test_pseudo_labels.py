@@ -11,8 +11,8 @@ from mmdet.apis import inference_detector, init_detector
 from mmdet.registry import DATASETS
 from mmengine.structures import PixelData
 
+from projects.kmax.journal import Journal
 from projects.kmax.panoptic_format import read_panoptic_png
-from projects.kmax.pseudo_labels.journal import Journal
 from projects.kmax.pseudo_labels.selection import select_segments
 from projects.kmax.pseudo_labels.thresholds import Selection
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from kmax_deeplab.locks import one_at_a_time
+from projects.kmax.journal import Journal
 from projects.kmax.pseudo_labels import shards
-from projects.kmax.pseudo_labels.journal import Journal
 
 CONTEXT = multiprocessing.get_context('fork')
 

@@ -11,8 +11,8 @@ from kmax_deeplab.result import PanopticResult
 
 from ..dataset_preparation.image_files import number_images
 from ..datasets.given_images import as_image
+from ..journal import Journal, read_entries
 from ..parallel import Progress
-from ..pseudo_labels.journal import Journal, read_entries
 from .inferencer import KMaXInferencer
 from .inputs import IMAGES, expand_place
 from .outputs import JSON, name_outputs, place_outputs, write_coco, write_outputs

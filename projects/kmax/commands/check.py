@@ -64,15 +64,17 @@ def print_summary(inspection: 'Inspection') -> None:
     print(f'\n{findings.count()}')
 
 
-def print_groups(title: str, groups: 'list[tuple[FaultKind, list[str]]]') -> None:
-    """Print the first messages of each kind below a title, if there are any."""
+def print_groups(
+    title: str, groups: 'list[tuple[FaultKind, list[str]]]', most: int | None = SHOWN
+) -> None:
+    """Print the first messages of each kind, or all, below a title, if there are any."""
     if groups:
         print(f'\n{title}')
     for kind, messages in groups:
         print(f'\n{kind.value}: {len(messages)}')
-        print(*(f'  {message}' for message in messages[:SHOWN]), sep='\n')
-        if len(messages) > SHOWN:
-            print(f'  and {len(messages) - SHOWN} more')
+        print(*(f'  {message}' for message in messages[:most]), sep='\n')
+        if most is not None and len(messages) > most:
+            print(f'  and {len(messages) - most} more')
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:

@@ -10,7 +10,7 @@ from mmengine.fileio import join_path
 from ..panoptic.categories import complete_metainfo, label_categories
 from ..panoptic.faults import refuse
 from ..panoptic.files import read_panoptic_json
-from ..panoptic.records import SEGMENT_FIELDS, find_record_faults, sound_records
+from ..panoptic.records import find_record_faults, sound_records
 from ..panoptic.segments import measures_of, parse_segments
 from ..panoptic.survey import Survey, survey_records
 from .reading_errors import naming_image
@@ -52,7 +52,7 @@ class KMaXPanopticDataset(BaseDetDataset):
         """Return one record per image of the annotation file."""
         fields = ['images', 'categories', *([] if self.test_mode else ['annotations'])]
         content = read_panoptic_json(self.ann_file, fields, self.backend_args)
-        refuse(find_record_faults(content, self.metainfo, self.ann_file, SEGMENT_FIELDS))
+        refuse(find_record_faults(content, self.metainfo, self.ann_file))
         self._metainfo: dict = complete_metainfo(self.metainfo, content['categories'])
         labels = label_categories(content['categories'], self._metainfo['classes'])
         num_things = len(self._metainfo['thing_classes'])

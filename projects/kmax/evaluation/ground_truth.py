@@ -14,7 +14,7 @@ from ..panoptic.comparison import orientation_hint
 from ..panoptic.faults import refuse
 from ..panoptic.field_types import IMAGE_TYPES, fits
 from ..panoptic.files import read_panoptic_json, read_panoptic_png
-from ..panoptic.records import COMPARED_FIELDS, find_segment_faults, index_annotations
+from ..panoptic.records import find_segment_faults, index_annotations
 from .doubts import Doubts
 from .recent_maps import RECENT_MAPS
 
@@ -81,7 +81,7 @@ class PanopticGroundTruth:
     def _check_annotations(self) -> None:
         """Find faults when the run starts, not at the first validation hours later."""
         for annotation in self.annotations.values():
-            refuse(find_segment_faults(annotation, self.categories, self.ann_file, COMPARED_FIELDS))
+            refuse(find_segment_faults(annotation, self.categories, self.ann_file))
 
     def _check_folder(self, owner: str, folder: Path) -> None:
         """Find wrong paths when the run starts, likewise."""

@@ -2,9 +2,11 @@
 
 import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from pycocotools import mask as coco_mask
 
 # The same figures from compiled code, several times faster on large sets.
 try:
@@ -16,6 +18,7 @@ except ImportError:
 
 from ..panoptic.field_types import id_order
 from ..panoptic.json_files import read_json
+from ..panoptic.runs import encode
 from .instance_files import find_result_faults, find_truth_faults
 
 STATISTICS = (
@@ -74,11 +77,21 @@ def _refuse(messages: Iterable[str]) -> None:
         raise ValueError(message)
 
 
+def _with_areas(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the annotations; where the area is null or missing, that of the mask."""
+    sizes = {image['id']: (image.get('height'), image.get('width')) for image in content['images']}
+    for annotation in content['annotations']:
+        if annotation.get('area') is None:
+            mask = encode(annotation['segmentation'], sizes.get(annotation['image_id'], ()))
+            annotation = {**annotation, 'area': float(coco_mask.area(mask))}
+        yield annotation
+
+
 def evaluate_instances(gt_content: dict[str, Any], predictions: list[dict]) -> dict:
     """Evaluate what the files of :func:`mask_ap` hold."""
     with contextlib.redirect_stdout(io.StringIO()):
         gt = COCO()
-        gt.dataset = {'info': {}} | gt_content
+        gt.dataset = {'info': {}} | gt_content | dict(annotations=list(_with_areas(gt_content)))
         gt.createIndex()
         evaluation = COCOeval(gt, gt.loadRes(predictions) if predictions else COCO(), 'segm')
         evaluation.evaluate()

@@ -99,7 +99,7 @@ class KMaXInstanceMetric(AnnotatedMetric, FileMetric):
                 dict(
                     category_id=thing['category_id'],
                     segmentation=segmentation,
-                    area=coco_mask.area(segmentation) if thing['area'] is None else thing['area'],
+                    area=thing.get('area'),
                     bbox=coco_mask.toBbox(segmentation).tolist(),
                     iscrowd=thing.get('iscrowd', 0),
                 )

@@ -100,7 +100,7 @@ def pair_segments(
     A pair matches when its categories agree, the annotated one is no crowd and their IoU, without
     the prediction's void pixels, exceeds 0.5. An unmatched prediction is not counted when more
     than half of it is void or crowd of its category; of several such crowds the last one counts.
-    The areas of COCO's ``segments_info`` are trusted, null ones counted; pixels of predicted ids
+    The areas of COCO's ``segments_info`` are trusted, absent ones counted; pixels of predicted ids
     without a category are void. ``refine`` gets annotated id, predicted id and IoU and returns
     what stands for the IoU.
     """
@@ -117,7 +117,8 @@ def pair_segments(
             continue
         if pred_categories.get(pred_id) != segment['category_id']:
             continue
-        area = gt_areas[gt_id] if segment['area'] is None else segment['area']
+        given = segment.get('area')
+        area = gt_areas[gt_id] if given is None else given
         union = area + pred_areas[pred_id] - pixels - overlaps.get((VOID_ID, pred_id), 0)
         if union == 0:
             warnings.warn(

@@ -10,7 +10,7 @@ from ..panoptic.categories import find_category_faults
 from ..panoptic.comparison import find_id_faults
 from ..panoptic.faults import refuse
 from ..panoptic.files import read_panoptic_json, read_panoptic_png
-from ..panoptic.records import COMPARED_FIELDS, find_segment_faults, index_annotations
+from ..panoptic.records import find_segment_faults, index_annotations
 from .doubts import Doubts
 from .matching import Matches, match_segments, sum_matches, summarise
 
@@ -64,7 +64,7 @@ def match_files(
         Path(pred_folder or str(pred_json_file).replace('.json', '')),
     )
     for image_id, annotation in annotations.items():
-        refuse(find_segment_faults(annotation, categories, gt_json_file, COMPARED_FIELDS))
+        refuse(find_segment_faults(annotation, categories, gt_json_file))
         if image_id not in predictions:
             raise ValueError(
                 f'image {image_id} ({annotation["file_name"]}) of {gt_json_file} has '

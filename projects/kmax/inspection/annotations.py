@@ -9,8 +9,6 @@ from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.field_types import SEGMENT_TYPES, fits
 from ..panoptic.files import read_panoptic_json
 from ..panoptic.records import (
-    COMPARED_FIELDS,
-    SEGMENT_FIELDS,
     find_record_faults,
     usable_records,
 )
@@ -57,8 +55,7 @@ def inspect_annotations(dataset: KMaXPanopticDataset) -> Annotations:
     except (OSError, ValueError) as error:
         found.faults.append(Fault(FaultKind.BROKEN_JSON, str(error)))
         return found
-    fields = COMPARED_FIELDS if dataset.test_mode else SEGMENT_FIELDS
-    found.faults += find_record_faults(content, dataset.metainfo, found.ann_file, fields)
+    found.faults += find_record_faults(content, dataset.metainfo, found.ann_file)
     categories = content['categories']
     if any(fault.kind is FaultKind.CATEGORIES for fault in found.faults):
         found.labels = {value: label for label, value in enumerate(usable_ids(categories))}

@@ -37,6 +37,10 @@ class FaultKind(Enum):
     CROWD_ONLY = 'image of nothing but crowd'
     NEVER_ANNOTATED = 'class never annotated'
     LEAK = 'image in training and validation'
+    # Of other formats, when they are imported:
+    MASK = 'faulty mask'
+    OVERLAP = 'overlapping objects'
+    PAIRING = 'image and label map that do not pair'
 
     @property
     def stops_training(self) -> bool:
@@ -65,6 +69,9 @@ _WARNINGS = {
     FaultKind.NEVER_ANNOTATED,
     FaultKind.LEAK,
 }
+
+ONLY_IMPORTED = {FaultKind.MASK, FaultKind.OVERLAP, FaultKind.PAIRING}
+"""Kinds that the panoptic format cannot have, but formats that are imported."""
 
 
 @dataclass(frozen=True)

@@ -21,16 +21,15 @@ from .field_types import (
 from .files import MAX_ID
 
 SEGMENT_FIELDS = ('id', 'category_id')
-COMPARED_FIELDS = (*SEGMENT_FIELDS, 'area')
-"""Fields of segments that predictions are compared with."""
+"""What every segment has; an absent area is counted in the PNG."""
 
 
 def find_record_faults(
-    content: Mapping[str, Any], metainfo: Mapping[str, Any], path: str, fields: Collection[str]
+    content: Mapping[str, Any], metainfo: Mapping[str, Any], path: str
 ) -> Iterator[Fault]:
     """Yield all that is wrong with the content of a JSON, in the order in which training meets it.
 
-    ``metainfo`` holds the classes that are expected, ``fields`` what every segment must have.
+    ``metainfo`` holds the classes that are expected.
     """
     is_sound, unread = True, set()
     for fault in chain(
@@ -49,7 +48,7 @@ def find_record_faults(
         yield from (fault for fault in unpaired if fault.image_id not in unread)
         for image in images:
             if image['id'] in annotations:
-                yield from find_segment_faults(annotations[image['id']], known, path, fields)
+                yield from find_segment_faults(annotations[image['id']], known, path)
     if not content['images']:
         yield Fault(FaultKind.NOTHING_LEFT, f'no image of {path} is left')
 
@@ -156,33 +155,30 @@ def _type_hint(image_id: int | str, ids: Collection[Any]) -> str:
 
 
 def find_segment_faults(
-    annotation: dict,
-    categories: Collection[Any],
-    path: str | Path,
-    fields: Collection[str] = SEGMENT_FIELDS,
+    annotation: dict, categories: Collection[Any], path: str | Path
 ) -> Iterator[Fault]:
     """Yield segments of an image that no reader could make sense of.
 
-    ``categories`` are the ids that exist, ``fields`` those that every segment must have.
+    ``categories`` are the ids that exist.
     """
     seen: set[int] = set()
     image_id = annotation['image_id']
     for number, segment in enumerate(annotation['segments_info']):
-        for kind, text in _segment_faults(segment, seen, categories, fields):
+        for kind, text in _segment_faults(segment, seen, categories):
             image = f'image {image_id} ({annotation["file_name"]})'
             name = segment.get('id') if isinstance(segment, dict) else f'number {number}'
             yield Fault(kind, f'segment {name} of {image} in {path} {text}', image_id)
 
 
 def _segment_faults(
-    segment: dict, seen: set[int], categories: Collection[int], fields: Collection[str]
+    segment: dict, seen: set[int], categories: Collection[int]
 ) -> Iterator[tuple[FaultKind, str]]:
     wrong = list(find_wrong_types(segment, SEGMENT_TYPES))
     for text in wrong:
         yield FaultKind.WRONG_TYPE, text
     if wrong:
         return
-    missing = [field for field in fields if field not in segment]
+    missing = [field for field in SEGMENT_FIELDS if field not in segment]
     if missing:
         yield FaultKind.MISSING_FIELD, f'lacks the fields {missing}'
     category = segment.get('category_id')

@@ -15,10 +15,10 @@ from kmax_deeplab.paths import place_within
 
 from ..classes import numbered_classes
 from ..dataset_preparation.image_files import list_images, number_images
+from ..journal import check_settings
 from ..panoptic.files import read_panoptic_json, write_panoptic_json, write_panoptic_png
 from ..parallel import Progress
 from .content import count, make_content
-from .journal import check_settings
 from .prediction import predict
 from .selection import Selection, select_segments
 from .shards import Shard, find_journals, open_journals, remove_journals

@@ -8,7 +8,7 @@ from typing import Any
 
 from kmax_deeplab.locks import one_at_a_time
 
-from .journal import Journal, read_entries
+from ..journal import Journal, read_entries
 
 Shard = tuple[int, int]
 """Which of how many parts of the work, from 0."""

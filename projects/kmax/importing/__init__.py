@@ -1,0 +1,1 @@
+"""From the exports of annotation tools, and other formats, to COCO's panoptic format."""

@@ -1,0 +1,222 @@
+"""All faults of labels are listed at once, with file and object, and nothing is written."""
+
+import re
+
+import numpy as np
+import pytest
+from outlines import box
+
+RLE = dict(size=[10, 10], counts=[50, 50])
+
+
+def listed(printed):
+    """Return the messages of each kind of fault."""
+    found = {}
+    for line in printed.splitlines():
+        title = re.fullmatch(r'(\S.*): \d+', line)
+        if title:
+            messages = found[title[1]] = []
+        elif line.startswith('  '):
+            messages.append(line.strip())
+    return found
+
+
+def test_faults_of_instances(tool, instances, tmp_path):
+    """One of each, in one run."""
+    faulty = [
+        dict(segmentation=[[1, 1, 5, 5]]),
+        dict(segmentation=box(100, 100, 120, 120)),
+        dict(segmentation=RLE),
+        dict(segmentation=[]),
+        dict(segmentation=dict(size=[24, 32], counts='~~')),
+        dict(segmentation=dict(size=[24, 32], counts=[1, 2])),
+        dict(segmentation=[['a', 1, 2, 3, 4, 5]]),
+        dict(segmentation=box(1, 1, 9, 9), category_id=7),
+        dict(segmentation=box(1, 1, 9, 9), image_id=70),
+    ]
+    path = instances(faulty, names=('1.png', '2.png', 'größer.png'))
+    (tmp_path / 'images' / '2.png').unlink()
+    (tmp_path / 'images' / 'größer.png').write_bytes(b'no image')
+    words = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    printed = tool(*words, fails=True)
+    assert printed.endswith('11 faults, see above; nothing was written')
+    found = listed(printed)
+    first = f'{path}, annotation 1 of 1.png '
+    masks = found['faulty mask']
+    assert sorted(
+        re.sub(r'.*annotation (\d).*?(has .*)', r'\1 \2', text)[:40] for text in masks
+    ) == [
+        '1 has a polygon of 2 points: it needs th',
+        '2 has a polygon outside of the image of ',
+        '3 has an RLE of 10x10 pixels, but its im',
+        '4 has no segmentation: draw one, or dele',
+        '5 has a damaged RLE',
+        '6 has an RLE of 3 pixels, but its image ',
+        '7 has a polygon that is no list of numbe',
+    ]
+    assert any(text.startswith(first) for text in masks)
+    assert found['unknown category'] == [
+        f'annotation 8 of image 1 in {path} has the category 7, which is not among its categories'
+    ]
+    assert found['annotation without image'] == [
+        f'annotation 9 of {path} belongs to image 70, which it lacks'
+    ]
+    (missing,), (broken,) = found['missing image'], found['unreadable image']
+    assert missing == f'image 2.png of {path}: {tmp_path}/images/2.png does not exist'
+    assert 'größer.png cannot be read' in broken
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('changes', 'kind', 'message'),
+    [
+        (
+            dict(categories=[dict(id=1, name='cat'), dict(id=2, name=' cat')]),
+            'faulty categories',
+            "several categories with the name 'cat'",
+        ),
+        (
+            dict(images=[dict(id=i, file_name='1.png', height=24, width=32) for i in (1, 2)]),
+            'duplicate image id',
+            '2 images with the file name 1.png',
+        ),
+        (
+            dict(images=[dict(id=1, file_name='1.png', height=32, width=24)]),
+            'JSON and image of different sizes',
+            'is 32x24 pixels, but image 1.png of .* says 24x32; the image may have an EXIF',
+        ),
+        (
+            dict(images=[dict(id=1, file_name='../1.png', height=24, width=32)]),
+            'field of a wrong type',
+            'leads out of the folder',
+        ),
+    ],
+)
+def test_faults_of_records(tool, instances, tmp_path, changes, kind, message):
+    path = instances([dict(segmentation=box(1, 1, 9, 9))], **changes)
+    words = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    found = listed(tool(*words, fails=True))
+    assert re.search(message, found[kind][0])
+
+
+def test_classes_that_differ(tool, instances, write, tmp_path):
+    path = instances([dict(segmentation=box(1, 1, 9, 9))])
+    other = path.read_text().replace('dog', 'perro').replace('"cat"', '"cat", "isthing": 0')
+    words = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    found = listed(tool(*words, '--val', write('val.json', other), fails=True))
+    assert found['faulty categories'] == [
+        'class dog is listed for train, but not for val',
+        'class perro is listed for val, but not for train',
+    ]
+
+
+def test_labels_that_the_yaml_does_not_know_or_contradicts(tool, instances, write, tmp_path):
+    path = instances(
+        [dict(segmentation=box(1, 1, 9, 9)), dict(segmentation=box(1, 1, 9, 9), category_id=2)],
+        categories=[dict(id=1, name='cat', isthing=1), dict(id=2, name='dog')],
+    )
+    classes = write('c.yaml', 'classes: [{name: cat, isthing: false}]')
+    words = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    found = listed(tool(*words, '--classes', classes, fails=True))
+    assert found['unknown category'] == [
+        f'{path}, annotation 2 of 1.png is of "dog", which is neither a class nor ignored in '
+        f'{classes}'
+    ]
+    assert found['faulty categories'] == [
+        f'class cat is one of things in the labels, but stuff in {classes}'
+    ]
+
+
+def test_faults_of_label_maps(tool, images, write, tmp_path):
+    folder = images('a.png', 'b.png', 'b.jpg', 'c.png', 'd.png', 'no label.png')
+    values = np.zeros((24, 32), np.uint8)
+    for name in ('a.png', 'a.tif', 'b.png', 'lonely.png'):
+        write(f'maps/{name}', values)
+    write('maps/c.png', values[:20])
+    (tmp_path / 'maps' / 'd.png').write_bytes(b'\x89PNG\r\n\x1a\n')
+    words = ('semantic', tmp_path / 'maps', tmp_path / 'out', '--image-dir', folder)
+    printed = tool(*words, '--things', '', fails=True)
+    found = listed(printed)
+    assert [text.split(' has ')[1] for text in found['image and label map that do not pair']] == [
+        'several images called b: b.jpg, b.png',
+        'several label maps called a: a.png, a.tif',
+    ]
+    assert found['missing image'] == [
+        f'label map {tmp_path}/maps/lonely.png has no image lonely in {folder}'
+    ]
+    assert f'{tmp_path}/maps/c.png is 32x20 pixels, but its image is 32x24' in printed
+    assert f'label map {tmp_path}/maps/d.png cannot be read' in found['unreadable panoptic PNG'][0]
+
+
+def test_overlaps_as_faults(tool, instances, tmp_path):
+    path = instances(
+        [dict(segmentation=box(0, 0, 10, 10)), dict(segmentation=box(5, 5, 15, 15), category_id=2)]
+    )
+    words = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    found = listed(tool(*words, '--overlap', 'error', fails=True))
+    first, second = (f'{path}, annotation {number} of 1.png' for number in (1, 2))
+    assert found['overlapping objects'] == [f'{first} and {second} overlap by 25 pixels']
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['--things', 'cat,bird'], r'--things names bird: the labels are cat, dog$'),
+        (['--split', '1'], r"--split: must be from 0 to less than 1, such as 0.1, not '1'"),
+        (['--group-by', '('], r"--group-by: '\(' is no regular expression"),
+        (['--group-by', r'(\d\d\d)'], r'finds no group in the file name 1.png'),
+        (['--divisor', '7'], '--divisor is for masks'),
+        (['--val-image-dir', '.'], '--val-image-dir needs --val'),
+        (['--val', 'absent.json'], '--val: absent.json does not exist'),
+        (['--split', '0.3'], 'there is one image; nothing can be split, give --split 0 or --val'),
+    ],
+)
+def test_options(tool, instances, tmp_path, words, message):
+    path = instances([dict(segmentation=box(1, 1, 9, 9))])
+    base = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    assert re.search(message, tool(*base, *words, fails=True))
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('classes: [{name: on, isthing: true}]', 'has the name True, which must be text'),
+        ('classes: [{name: cat}]', r'\(cat\) must have isthing: true or isthing: false'),
+        ('classes: [{name: cat, isthing: true, od: 1}]', r"unknown fields \['od'\]"),
+        ('classes: [{name: cat, isthing: true, color: [1, 2]}]', r'color: \[1, 2\], not'),
+        ('classes: [{name: a, isthing: true}, {name: a, isthing: true}]', 'several .* the name a'),
+        ('classes: [{name: a, isthing: true}]\nrename: {b: c}', '"rename" of .* must lead'),
+        ('things: [a]', 'must have "classes"'),
+        ('classes: [', 'is no YAML'),
+        ('classes: []', 'has 0 classes'),
+    ],
+)
+def test_yaml(tool, instances, write, tmp_path, text, message):
+    path = instances([dict(segmentation=box(1, 1, 9, 9))])
+    classes = write('c.yaml', text)
+    words = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    line = tool(*words, '--classes', classes, fails=True)
+    assert str(classes) in line and re.search(message, line)
+
+
+def test_things_are_asked_for(tool, images, write, tmp_path):
+    folder = images('a.png')
+    write('maps/a.png', np.arange(24 * 32).reshape(24, 32).astype(np.uint8) % 3)
+    words = ('semantic', tmp_path / 'maps', tmp_path / 'out', '--image-dir', folder)
+    line = tool(*words, fails=True)
+    assert 'nothing tells things from stuff: give --things A,B,C' in line
+    assert line.endswith('or --classes FILE; the labels are 0, 1, 2')
+
+
+def test_values_without_names_beside_named_classes(tool, instances, write, tmp_path):
+    path = instances([dict(segmentation=box(1, 1, 9, 9))], names=('1.png',))
+    write('maps/1.png', np.full((24, 32), 5, np.uint8))
+    words = ('instances', path, tmp_path / 'maps', tmp_path / 'out')
+    line = tool(*words, '--image-dir', tmp_path / 'images', fails=True)
+    assert 'the label maps hold the values 5, which no name stands for: give --classes' in line
+
+
+def test_nothing_to_import(tool, instances, tmp_path):
+    path = instances([])
+    line = tool('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images', fails=True)
+    assert line.endswith(f'no image of {path} has a label')
