@@ -31,6 +31,7 @@ KINDS = {
     'masks': Kind('folder of semantic PNGs, folder of instance PNGs; with --divisor one', most=2),
     'semantic': Kind('folder of semantic PNGs'),
     'coconut': Kind('panoptic JSON, folder of its PNGs', least=2, most=2),
+    'labelme': Kind('folder of JSON', needs_images=False),
 }
 """Of each format what it is read from; its module, of the same name, has a function ``open_source``
 from a :class:`.Reading` to a :class:`.Source`."""
