@@ -34,6 +34,7 @@ KINDS = {
     'labelme': Kind('folder of JSON', needs_images=False),
     'cvat': Kind('annotations.xml of "CVAT for images 1.1", or JSON of its COCO export'),
     'label-studio': Kind('JSON of its JSON export or of its COCO export'),
+    'hf': Kind('folder that datasets.save_to_disk wrote, one split', needs_images=False),
 }
 """Of each format what it is read from; its module, of the same name, has a function ``open_source``
 from a :class:`.Reading` to a :class:`.Source`."""
