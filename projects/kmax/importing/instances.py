@@ -78,8 +78,12 @@ def open_source(reading: Reading) -> Source:
         OSError: If a file or folder cannot be read.
         ValueError: If it is no JSON of COCO instances.
     """
+    return open_content(read_records(reading.paths[0]), reading)
+
+
+def open_content(content: dict[str, list[dict]], reading: Reading) -> Source:
+    """Do the same with the JSON's content, see :func:`.read_records`."""
     path, *folders = reading.paths
-    content = read_records(path)
     first = content['annotations'][0] if content['annotations'] else {}
     if 'segments_info' in first:
         raise ValueError(f'{path} is a panoptic JSON: import it as coconut, with its PNGs')

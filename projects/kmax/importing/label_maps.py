@@ -1,9 +1,11 @@
 """Label maps: images whose pixels are classes, instances or both."""
 
+import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from kmax_deeplab.id_runs import find_runs
 
 from ..dataset_preparation.image_files import list_images
 from ..panoptic.faults import Fault, FaultKind
-from ..panoptic.local_files import check_image
+from ..panoptic.local_files import check_image, check_size
 from .source import Crop, Label, SourceError
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
@@ -54,9 +56,20 @@ def read_label_map(path: Path, size: tuple[int, int]) -> LabelMap:
     Raises:
         SourceError: If it cannot be read, is no label map or of another size.
     """
+    return _decode(path, path, size, lambda: check_image(path))
+
+
+def decode_label_map(content: bytes, name: str, size: tuple[int, int]) -> LabelMap:
+    """Read an encoded label map, which messages call ``name``, see :func:`read_label_map`."""
+    return _decode(io.BytesIO(content), name, size, lambda: check_size(content, name))
+
+
+def _decode(
+    file: Path | BinaryIO, path: Path | str, size: tuple[int, int], check: Callable[[], None]
+) -> LabelMap:
     try:
-        check_image(path)
-        with Image.open(path) as image:
+        check()
+        with Image.open(file) as image:
             mode = image.mode
             pixels = np.asarray(image)
     # Pillow raises both of damaged files.
