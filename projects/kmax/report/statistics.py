@@ -134,7 +134,7 @@ def _count_sizes(overlaps: Overlaps, pairing: Pairing) -> dict[Size, Outcomes]:
     for (gt_id, _), pixels in overlaps.items():
         counted[gt_id] += pixels
     areas = {
-        gt_id: counted[gt_id] if segment['area'] is None else segment['area']
+        gt_id: counted[gt_id] if segment.get('area') is None else segment['area']
         for gt_id, segment in pairing.gt_segments.items()
     }
     parts = {}
