@@ -134,6 +134,8 @@ def test_faults_of_label_maps(tool, images, write, tmp_path):
         write(f'maps/{name}', values)
     write('maps/c.png', values[:20])
     (tmp_path / 'maps' / 'd.png').write_bytes(b'\x89PNG\r\n\x1a\n')
+    write('images/photo.png', np.zeros((40, 40, 3), np.uint8))
+    write('maps/photo.png', np.arange(1600).reshape(40, 40).astype(np.uint16))
     words = ('semantic', tmp_path / 'maps', tmp_path / 'out', '--image-dir', folder)
     printed = tool(*words, '--things', '', fails=True)
     found = listed(printed)
@@ -145,7 +147,11 @@ def test_faults_of_label_maps(tool, images, write, tmp_path):
         f'label map {tmp_path}/maps/lonely.png has no image lonely in {folder}'
     ]
     assert f'{tmp_path}/maps/c.png is 32x20 pixels, but its image is 32x24' in printed
-    assert f'label map {tmp_path}/maps/d.png cannot be read' in found['unreadable panoptic PNG'][0]
+    damaged, photographed = found['unreadable panoptic PNG']
+    assert damaged.startswith(f'label map {tmp_path}/maps/d.png cannot be read')
+    assert 'values, but no more than 999 classes can be' in photographed
+    inside = ('semantic', tmp_path / 'maps', folder / 'out', '--image-dir', folder)
+    assert f'out is in the folder of the images, {folder}' in tool(*inside, fails=True)
 
 
 def test_overlaps_as_faults(tool, instances, tmp_path):
@@ -220,3 +226,38 @@ def test_nothing_to_import(tool, instances, tmp_path):
     path = instances([])
     line = tool('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images', fails=True)
     assert line.endswith(f'no image of {path} has a label')
+
+
+@pytest.mark.parametrize(
+    ('change', 'kind', 'message'),
+    [
+        (dict(image_id=[1]), 'field of a wrong type', r'"image_id": \[1\], which must be'),
+        (dict(segments_info=3), 'field of a wrong type', '"segments_info": 3, which must be'),
+        (dict(file_name='../a.png'), 'field of a wrong type', 'leads out of the folder'),
+        (dict(segments_info=[dict(id=1)]), 'missing field', 'a missing or wrong field'),
+        (
+            dict(segments_info=[dict(id=1, category_id=9)]),
+            'unknown category',
+            'has the category 9, which is not known',
+        ),
+        (
+            dict(segments_info=[dict(id=2, category_id=1)]),
+            'JSON id missing from the PNG',
+            'has no pixel of id 2',
+        ),
+    ],
+)
+def test_faults_of_panoptic_rows(tool, images, write, tmp_path, change, kind, message):
+    folder = images('a.png')
+    pixels = np.zeros((24, 32, 3), np.uint8)
+    pixels[..., 2] = 1
+    write('masks/a.png', pixels)
+    row = dict(id=1, category_id=1, iscrowd=0, area=None)
+    content = dict(
+        images=[dict(id=1, file_name='a.png', height=24, width=32)],
+        annotations=[dict(image_id=1, file_name='a.png', segments_info=[row]) | change],
+        categories=[dict(id=1, name='cat', isthing=1)],
+    )
+    words = ('coconut', write('rows.json', content), tmp_path / 'masks', tmp_path / 'out')
+    found = listed(tool(*words, '--image-dir', folder, fails=True))
+    assert re.search(message, found[kind][0])

@@ -124,3 +124,21 @@ def test_coconut_counts_from_0(tool, small_set, tmp_path):
         for image, segments in found.items()
     }
     assert renamed == small_set.describe()
+
+
+def test_areas_of_coco(tool, recordings, tmp_path):
+    """The areas of four images of COCO; the runs of pycocotools are as long, but elsewhere."""
+    path = recordings('instance/coco4') / 'gt_instances.json'
+    given = json.loads(path.read_text())
+    for image in given['images']:
+        pixels = np.zeros((image['height'], image['width'], 3), np.uint8)
+        write_map(tmp_path / 'images' / image['file_name'], pixels)
+    out = tmp_path / 'out'
+    tool('instances', path, out, '--image-dir', tmp_path / 'images', '--split', 0)
+    written = json.loads((out / 'panoptic_train.json').read_text())
+    segments = [s for a in written['annotations'] for s in a['segments_info']]
+    found, expected = (
+        sorted((s['category_id'], s['iscrowd'], s['area']) for s in each)
+        for each in (segments, given['annotations'])
+    )
+    assert found == expected

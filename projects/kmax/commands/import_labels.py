@@ -128,6 +128,8 @@ def _check(parser: ArgumentParser, args: Namespace) -> None:
     for option, folder in (('image-dir', args.image_dir), ('val-image-dir', args.val_image_dir)):
         if folder is not None and not folder.is_dir():
             parser.error(f'--{option}: {folder} is no folder')
+        if folder is not None and kind.lists_images and _is_in(args.out, folder):
+            parser.error(f'OUT: {args.out} is in the folder of the images, {folder}: give another')
     if args.val is None and args.val_image_dir is not None:
         parser.error('--val-image-dir needs --val')
     if args.val is not None and (args.split is not None or args.group_by is not None):
@@ -136,6 +138,10 @@ def _check(parser: ArgumentParser, args: Namespace) -> None:
         parser.error('--divisor is for masks, and a number from 2 on')
     if args.out.exists() and not args.out.is_dir():
         parser.error(f'OUT: {args.out} is no folder')
+
+
+def _is_in(out: Path, folder: Path) -> bool:
+    return out.resolve().is_relative_to(folder.resolve())
 
 
 def _read_from(args: Namespace) -> dict[str, Any]:

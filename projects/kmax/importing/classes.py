@@ -113,6 +113,8 @@ def choose_classes(
     ignored = DEFAULT_IGNORED if ignore is None else tuple(known[name] for name in ignore)
     hints = [hint for hint in hints if hint.label not in ignored]
     _refuse_nameless(hints)
+    if len(hints) > MAX_CLASSES:
+        raise ValueError(f'{len(hints)} classes are too many: no more than {MAX_CLASSES} can be')
     if things is None and not others_are_things:
         open_ones = [str(hint.label) for hint in hints if hint.is_thing is None]
         if open_ones:

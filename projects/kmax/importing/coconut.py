@@ -11,7 +11,7 @@ from kmax_deeplab.paths import find_name_fault
 
 from ..panoptic.comparison import find_id_faults
 from ..panoptic.faults import Fault, FaultKind
-from ..panoptic.field_types import SEGMENT_TYPES, fits
+from ..panoptic.field_types import ANNOTATION_TYPES, SEGMENT_TYPES, fits
 from ..panoptic.records import find_annotation_faults
 from ..void import VOID_ID
 from .coco_records import find_strangers, hints_of, read_records, refuse_faults, usable_images
@@ -77,14 +77,18 @@ def open_source(reading: Reading) -> Source:
     annotations = content['annotations']
     faults += [*more, *find_annotation_faults(annotations, path)]
     faults += find_strangers(annotations, images, path)
+    annotations = [each for each in annotations if fits(each, ANNOTATION_TYPES, ANNOTATION_TYPES)]
     counts_from_0 = 0 not in hints and _has_category_0(annotations)
     if counts_from_0:
         hints = dict(coco_hints())
     found: list[SourceImage] = []
     for annotation in annotations:
-        image = images.get(annotation.get('image_id'))
-        name = annotation.get('file_name')
-        if image is None or not isinstance(name, str) or find_name_fault(name) is not None:
+        image = images.get(annotation['image_id'])
+        name = annotation['file_name']
+        if find_name_fault(name) is not None:
+            message = f'{path} names the file {name!r}, which {find_name_fault(name)}'
+            faults.append(Fault(FaultKind.WRONG_TYPE, message))
+        if image is None or find_name_fault(name) is not None:
             continue
         segments = _segments_of(annotation, hints, path, faults)
         size = (image['height'], image['width'])
@@ -101,7 +105,7 @@ def _has_category_0(annotations: list[dict]) -> bool:
     return any(
         isinstance(segment, dict) and segment.get('category_id') == 0
         for annotation in annotations
-        for segment in annotation.get('segments_info') or []
+        for segment in annotation['segments_info']
     )
 
 
@@ -111,7 +115,7 @@ def _segments_of(
     """Return the segments of an image; what is wrong with others is added to the faults."""
     segments = []
     seen = {VOID_ID}
-    for segment in annotation.get('segments_info') or []:
+    for segment in annotation['segments_info']:
         place = f'segment of {annotation["file_name"]} in {path}'
         if not fits(segment, SEGMENT_TYPES, NEEDED):
             message = f'{place} has a missing or wrong field: {segment}'

@@ -4,7 +4,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass, field
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from kmax_deeplab.errors import text_of
 from kmax_deeplab.paths import find_name_fault
@@ -94,7 +94,7 @@ def measure_header(image: SourceImage) -> Size | Fault:
             width, height = file.size
             turned = file.getexif().get(EXIF_ORIENTATION) in TURNED
     # Pillow raises all of them of damaged files.
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         message = f'{image.place}: {image.path or image.name} cannot be read: {text_of(error)}'
         return Fault(FaultKind.BROKEN_IMAGE, message)
     return (width, height) if turned else (height, width)

@@ -63,7 +63,10 @@ def mask_of(segmentation: Any) -> Polygons | Rle | str:
             isinstance(ring, list) and {*map(type, ring)} <= NUMBERS for ring in segmentation
         ):
             return 'has a polygon that is no list of numbers'
-        return Polygons([np.array(ring, np.float64) for ring in segmentation])
+        try:
+            return Polygons([np.array(ring, np.float64) for ring in segmentation])
+        except OverflowError:
+            return 'has a polygon with numbers beyond all images'
     size = segmentation.get('size') if isinstance(segmentation, dict) else None
     counts = segmentation.get('counts') if isinstance(segmentation, dict) else None
     if not isinstance(size, list) or len(size) != 2 or not isinstance(counts, (list, str)):

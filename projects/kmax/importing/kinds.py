@@ -18,18 +18,24 @@ class Kind:
         least: Fewest of them.
         most: Most of them.
         needs_images: Whether ``--image-dir`` must be given.
+        lists_images: Whether all images in that folder count.
     """
 
     sources: str
     least: int = 1
     most: int = 1
     needs_images: bool = True
+    lists_images: bool = False
 
 
 KINDS = {
     'instances': Kind('JSON of COCO instances [folder of semantic PNGs]', most=2),
-    'masks': Kind('folder of semantic PNGs, folder of instance PNGs; with --divisor one', most=2),
-    'semantic': Kind('folder of semantic PNGs'),
+    'masks': Kind(
+        'folder of semantic PNGs, folder of instance PNGs; with --divisor one',
+        most=2,
+        lists_images=True,
+    ),
+    'semantic': Kind('folder of semantic PNGs', lists_images=True),
     'coconut': Kind('panoptic JSON, folder of its PNGs', least=2, most=2),
     'labelme': Kind('folder of JSON', needs_images=False),
     'cvat': Kind('annotations.xml of "CVAT for images 1.1", or JSON of its COCO export'),

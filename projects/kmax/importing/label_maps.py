@@ -17,6 +17,7 @@ from kmax_deeplab.id_runs import find_runs
 from ..dataset_preparation.image_files import list_images
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.local_files import check_image, check_size
+from ..void import MAX_CLASSES
 from .source import Crop, Label, SourceError
 
 SUFFIXES = ('.png', '.tif', '.tiff', '.bmp')
@@ -72,8 +73,8 @@ def _decode(
         with Image.open(file) as image:
             mode = image.mode
             pixels = np.asarray(image)
-    # Pillow raises both of damaged files.
-    except (OSError, SyntaxError, ValueError) as error:
+    # Pillow raises all of them of damaged files.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         message = f'label map {path} cannot be read: {text_of(error)}'
         raise SourceError([Fault(FaultKind.BROKEN_PNG, message)]) from error
     if mode not in (*_OF_NUMBERS, *_OF_COLORS):
@@ -86,6 +87,14 @@ def _decode(
     if mode in _OF_NUMBERS:
         return LabelMap(pixels.astype(np.int64), False)
     return LabelMap(pixels[..., :3].astype(np.int64) @ (1, 1 << 8, 1 << 16), True)
+
+
+def check_classes(found: LabelMap, path: Path) -> None:
+    """Refuse a map of classes with too many values, as a photograph has."""
+    count = len(np.unique(found.values))
+    if count > MAX_CLASSES:
+        message = f'{path} holds {count} values, but no more than {MAX_CLASSES} classes can be'
+        raise SourceError([Fault(FaultKind.BROKEN_PNG, message)])
 
 
 def crops_of(values: NDArray[np.int64]) -> dict[int, Crop]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..void import VOID_ID
-from .label_maps import LabelMap, crops_of, pair_maps, read_label_map
+from .label_maps import LabelMap, check_classes, crops_of, pair_maps, read_label_map
 from .source import AsThing, Reading, Region, Source, SourceImage
 
 STRIDE = 1 << 32
@@ -30,6 +30,7 @@ class MaskedImage(SourceImage):
             classes, instances = np.divmod(semantic.values, self.divisor)
             semantic = LabelMap(classes, False)
             codes = classes * STRIDE + instances
+        check_classes(semantic, self.maps[0])
         return list(self._regions(semantic, codes))
 
     def _regions(self, semantic: LabelMap, codes: np.ndarray) -> Iterator[Region]:

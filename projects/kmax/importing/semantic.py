@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .label_maps import crops_of, pair_maps, read_label_map
+from .label_maps import check_classes, crops_of, pair_maps, read_label_map
 from .source import AsThing, Reading, Region, Source, SourceImage
 
 GUESS = (
@@ -15,6 +15,7 @@ GUESS = (
 def read_semantic(path: Path, size: tuple[int, int], as_thing: AsThing) -> list[Region]:
     """Read a region for each class of a map; ``size`` is that of the image, ``(H, W)``."""
     found = read_label_map(path, size)
+    check_classes(found, path)
     return [
         Region(found.label_of(value), crop, f'{path}, value {value}', as_thing)
         for value, crop in crops_of(found.values).items()
