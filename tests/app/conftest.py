@@ -27,7 +27,10 @@ def weights(tmp_path_factory):
     model = build_model(Config.fromfile(NANO).model)
     # Its masks would all be alike.
     model.panoptic_head.predictor.mask_bn.weight.data.mul_(100)
-    torch.save(dict(state_dict=model.state_dict(), meta={}), file)
+    # Named here, not by data that may have been drawn.
+    names = tuple(f'class {label}' for label in range(10))
+    meta = dict(dataset_meta=dict(classes=names))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), file)
     return file
 
 
