@@ -154,12 +154,14 @@ class KMaXInferencer(DetInferencer):
         self._check_call(batch_size, channel_order, thresholds)
         if kind is object:
             return self.observe(inputs, channel_order=channel_order).result(**thresholds)
-        unreadable: list[Exception] = []
+        first: list[Exception] = []
         # Of a stream it is the loop over it that a warning is for.
         level = 6 if kind is list else 5
 
         def note(image: Any, error: Exception) -> None:
-            unreadable.append(error)
+            if not first:
+                # Not all of them: an error holds on to what was read, and a stream may be endless.
+                first.append(error)
             if on_unreadable is not None:
                 on_unreadable(image, error)
             else:
@@ -169,8 +171,8 @@ class KMaXInferencer(DetInferencer):
         if kind is Iterator:
             return stream
         results = list(stream)
-        if unreadable and not results and on_unreadable is None:
-            raise unreadable[0]
+        if first and not results and on_unreadable is None:
+            raise first[0]
         return results
 
     def observe(
@@ -193,7 +195,7 @@ class KMaXInferencer(DetInferencer):
 
     def read(self, image: Any, channel_order: ChannelOrder = 'bgr') -> NDArray[np.uint8]:
         """Return the pixels of an image as it is shown, RGB ``(H, W, 3)``."""
-        return _rgb(self._load(image, channel_order)['image'])
+        return _rgb(self._read(image, channel_order)['img'])
 
     def _stream(
         self,
@@ -216,14 +218,17 @@ class KMaXInferencer(DetInferencer):
             for observed in self._observe(batch, False):
                 yield observed.result(**thresholds)
 
-    def _load(self, image: Any, channel_order: ChannelOrder) -> dict:
-        """Read an image; return it with the item that the network takes."""
+    def _read(self, image: Any, channel_order: ChannelOrder) -> dict:
+        """Return what the loader makes of an image: its pixels and its sizes."""
         given = as_image(image)
         if isinstance(image, np.ndarray) and channel_order == 'rgb':
             given = np.ascontiguousarray(given[..., ::-1])
-        loaded = read(self._loader, given)
-        pixels = loaded['img']
-        path = given if isinstance(given, str) else None
+        return read(self._loader, given)
+
+    def _load(self, image: Any, channel_order: ChannelOrder) -> dict:
+        """Read an image; return it with the item that the network takes."""
+        loaded = self._read(image, channel_order)
+        pixels, path = loaded['img'], loaded.get('img_path')
         return dict(image=pixels, path=path, data=self._transforms(loaded))
 
     def _observe(self, batch: list[dict], with_clusters: bool) -> list[ObservedImage]:
