@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers import run_command
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -182,6 +183,25 @@ def training_config(folder, tmp_path):
         return config
 
     return make
+
+
+@pytest.fixture
+def command_on_model(folder, named_weights, capsys):
+    """Return a function that runs a command with the tiny model's ``--model`` and ``--weights``.
+
+    It returns the command's status, and what it prints to stderr and stdout.
+    """
+
+    def run(command, *words, weights=named_weights):
+        model = ['--model', folder / 'everything.py', '--weights', weights, '--device', 'cpu']
+        try:
+            status = run_command(command, f'{command}.py', *words, *model)
+        except SystemExit as stopped:
+            status = stopped.code
+        printed = capsys.readouterr()
+        return status, printed.err, printed.out
+
+    return run
 
 
 @pytest.fixture

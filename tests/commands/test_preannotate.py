@@ -2,10 +2,10 @@
 
 import json
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
-from helpers import run_command
 
 from projects.kmax.apis import KMaXInferencer
 from projects.kmax.commands.preannotate import LABELLING, TASKS
@@ -14,19 +14,9 @@ URL = 'https://example.org/photos'
 
 
 @pytest.fixture
-def preannotate(folder, named_weights, capsys):
+def preannotate(command_on_model):
     """Return a function that runs the command; it returns its status and what it prints."""
-
-    def run(*words):
-        model = ['--model', folder / 'everything.py', '--weights', named_weights, '--device', 'cpu']
-        try:
-            status = run_command('preannotate', 'preannotate.py', *words, *model)
-        except SystemExit as stopped:
-            status = stopped.code
-        printed = capsys.readouterr()
-        return status, printed.err, printed.out
-
-    return run
+    return partial(command_on_model, 'preannotate')
 
 
 @pytest.fixture

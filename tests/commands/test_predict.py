@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from functools import partial
 
 import cv2
 import numpy as np
@@ -17,19 +18,9 @@ EVERYTHING = ('overlay', 'coco', 'side-by-side', 'clusters')
 
 
 @pytest.fixture
-def predict(folder, named_weights, capsys):
+def predict(command_on_model):
     """Return a function that runs the command; it returns its status and what it prints."""
-
-    def run(*words, weights=named_weights):
-        model = ['--model', folder / 'everything.py', '--weights', weights, '--device', 'cpu']
-        try:
-            status = run_command('predict', 'predict.py', *words, *model)
-        except SystemExit as stopped:
-            status = stopped.code
-        printed = capsys.readouterr()
-        return status, printed.err, printed.out
-
-    return run
+    return partial(command_on_model, 'predict')
 
 
 @pytest.fixture
