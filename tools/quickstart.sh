@@ -1,10 +1,22 @@
 #!/usr/bin/env bash
 # Draw the shapes data set, train the nano model on it, evaluate it and draw what it does.
-# "--cfg-options KEY=VALUE ..." changes the config; the variables WORK_DIR, NUM_TRAIN and NUM_VAL set
-# where everything is written and how many scenes are drawn.
+# "--minutes M" trains as long as fits into M minutes from now on this machine, and "--cfg-options
+# KEY=VALUE ..." after it changes the config; the variables WORK_DIR, NUM_TRAIN and NUM_VAL set where
+# everything is written and how many scenes are drawn.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+MINUTES=
+if [ "${1-}" = --minutes ]; then
+    MINUTES=${2-}
+    if ! [[ $MINUTES =~ ^[0-9]+([.][0-9]+)?$ ]]; then
+        echo "quickstart.sh: error: --minutes must be a number, but is ${MINUTES:-missing}" >&2
+        exit 2
+    fi
+    shift 2
+fi
+
 source tools/env.sh
+BEGAN=$SECONDS
 
 CONFIG=configs/kmax/kmax_nano_shapes-panoptic.py
 WORK_DIR=${WORK_DIR:-work_dirs/quickstart}
@@ -24,7 +36,12 @@ stage() { # NAME COMMAND...: run a command, note it and how long it took
 
 stage data "$PYTHON" tools/dataset_converters/make_shapes.py data/shapes \
     --train "${NUM_TRAIN:-4000}" --val "${NUM_VAL:-100}"
-stage train "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK_DIR" "$@"
+FIT=()
+if [ -n "$MINUTES" ]; then
+    # What comes after the training takes about an eighth.
+    FIT=(--minutes "$("$PYTHON" -c "print(max(0.01, round($MINUTES * 7 / 8 - ($SECONDS - $BEGAN) / 60, 2)))")")
+fi
+stage train "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK_DIR" ${FIT[@]+"${FIT[@]}"} "$@"
 CHECKPOINT=$(cat "$WORK_DIR/last_checkpoint")
 stage test "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK_DIR/test" "$@"
 stage pictures "$PYTHON" tools/draw_results.py "$CONFIG" "$CHECKPOINT" "$WORK_DIR/pictures" "$@"

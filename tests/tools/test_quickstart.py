@@ -34,3 +34,16 @@ def test_quickstart_goes_all_the_way(tmp_path):
     assert set(results['seconds']) == {'data', 'train', 'test', 'pictures', 'curve'}
     assert len(list((work_dir / 'pictures').glob('*.png'))) == 3
     assert (work_dir / 'training_curve.png').exists()
+
+
+def test_minutes_that_are_no_number_are_refused_before_anything_is_done(tmp_path):
+    shutil.copytree(ROOT / 'tools', tmp_path / 'tools')
+    done = subprocess.run(
+        ['bash', 'tools/quickstart.sh', '--minutes', 'five'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == 'quickstart.sh: error: --minutes must be a number, but is five\n'
+    assert [path.name for path in tmp_path.iterdir()] == ['tools']

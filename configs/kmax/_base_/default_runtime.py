@@ -11,6 +11,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='KMaXVisualizationHook'),
     map_classes=dict(type='MapClassesHook'),
+    expected_time=dict(type='ExpectedTimeHook'),
 )
 custom_hooks = [
     dict(type='CheckClassesHook'),

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,13 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         'batch size that is N times smaller than the recipe',
     )
     parser.add_argument(
+        '--minutes',
+        type=float,
+        metavar='M',
+        help='train for about M minutes, validations included: the schedule gets as many '
+        'iterations as fit on this machine',
+    )
+    parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
@@ -80,6 +88,8 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     _check_start(parser, args)
     if args.accumulate < 1:
         parser.error(f'--accumulate must be at least 1, but is {args.accumulate}')
+    if args.minutes is not None and not 0 < args.minutes < inf:
+        parser.error(f'--minutes must be a positive number, but is {args.minutes:g}')
     if args.amp and not _has_gpu():
         parser.error('--amp needs a GPU, and none was found')
     return args
@@ -131,6 +141,9 @@ def apply_options(cfg: 'Config', args: Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     if args.accumulate > 1:
         accumulate(cfg, args.accumulate)
+    if args.minutes is not None:
+        hook = dict(type='ExpectedTimeHook', minutes=args.minutes)
+        cfg.merge_from_dict({'default_hooks.expected_time': hook})
     if args.track:
         add_trackers(cfg, [TRACKERS[name] for name in args.track])
     _choose_start(cfg, args)
