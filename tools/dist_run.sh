@@ -23,7 +23,11 @@ while [ $# -gt 0 ]; do
     [[ ${launcher[*]-} != *--max[-_]restarts* ]] || restarts=yes
     shift
 done
-set -- "${rest[@]}"
+set -- ${rest[@]+"${rest[@]}"}
+if [ $# -lt 3 ]; then
+    echo 'usage: bash tools/dist_run.sh PROCESSES TOOL CONFIG [arguments of the tool]' >&2
+    exit 2
+fi
 
 # Said once, here, and not by every process.
 if [[ ! $1 =~ ^[1-9][0-9]*$ ]]; then
@@ -44,7 +48,7 @@ except ValueError as error:
 ' "$tools/.." "$3"
 
 # A process that is started again would begin its training anew.
-if [ -n "$restarts" ] && [ "$2" = train.py ] && [[ " ${*:4} " != *" --resume "* ]]; then
+if [ -n "$restarts" ] && [ "$2" = train.py ] && [[ " ${*:4} " != *" --resume"[\ =]* ]]; then
     echo 'dist_run.sh: error: --max-restarts needs --resume, by which a training goes on' >&2
     exit 2
 fi

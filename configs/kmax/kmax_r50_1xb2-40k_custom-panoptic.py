@@ -11,7 +11,8 @@ _base_ = [
     './_base_/default_runtime.py',
 ]
 
-load_from = 'checkpoints/kmax_r50_coco.pth'
+# By name: tools/train.py downloads and converts them once.
+load_from = 'kmax_r50_coco'
 model = dict(
     data_preprocessor=dict(pad_size=None),
     # Statistics of two images are worse than the checkpoint's; its weights need no others before.

@@ -1,13 +1,24 @@
 """What small machines need of the training command: each line of docs/small_machines.md runs."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
-from helpers import run_command
+from forked import start_two
+from helpers import free_port, run_command
+from imports import ROOT
 from mmengine.hooks import EMAHook
 
+from projects.kmax.models.detector import KMaXDeepLab
+from projects.kmax.models.layers import checkpointing
+
 WEIGHT = 'panoptic_head.predictor.class_head.weight'
+FROZEN = ['model.backbone.frozen_stages=2', 'model.backbone.norm_eval=True']
+EMA = ['default_hooks.ema.type=EMAHook', 'default_hooks.ema.momentum=0.25']
 LOOP = {
     'train_cfg.type': 'ResumableTrainLoop',
     'default_hooks.checkpoint.type': 'AtomicCheckpointHook',
@@ -37,14 +48,90 @@ def saved(tmp_path, iteration=2):
 
 
 def test_frozen_stages_and_norms(train, folder, tmp_path):
-    options = [f'load_from={folder / "weights.pth"}', 'model.backbone.frozen_stages=2']
-    train('--cfg-options', *options, 'model.backbone.norm_eval=True')
-    before, after = torch.load(folder / 'weights.pth'), saved(tmp_path)
-    same = {name for name, value in before.items() if value.equal(after['state_dict'][name])}
+    train('--cfg-options', f'load_from={folder / "weights.pth"}', *FROZEN)
+    check_frozen(torch.load(folder / 'weights.pth'), saved(tmp_path)['state_dict'])
+
+
+def check_frozen(before, after):
+    same = {name for name, value in before.items() if value.equal(after[name])}
     frozen = ('backbone.conv1', 'backbone.bn1', 'backbone.layer1', 'backbone.layer2')
     assert all(name in same for name in before if name.startswith(frozen))
     assert all(name in same for name in before if 'running' in name and 'backbone' in name)
     assert WEIGHT not in same and 'backbone.layer4.1.conv2.weight' not in same
+
+
+@pytest.fixture
+def both(training_config, folder, tmp_path):
+    """Config of a training and a test: stages are frozen, and weights averaged."""
+    options = dict(option.split('=') for option in EMA)
+    config = training_config(2, **LOOP, **options, **{'default_hooks.checkpoint.interval': 1})
+    config.train_dataloader.batch_size = 1
+    config.model.backbone.update(frozen_stages=2, norm_eval=True)
+    config.default_hooks.ema.momentum = 0.25
+    config.update(load_from=str(folder / 'weights.pth'), test_cfg=dict(type='TestLoop'))
+    config.update(test_dataloader=config.val_dataloader, test_evaluator=config.val_evaluator)
+    config.dump(str(tmp_path / 'config.py'))
+    return tmp_path / 'config.py'
+
+
+def by_two_forks(config):
+    for training in start_two(config.parent / 'run', config=config):
+        assert training.wait() == 0, training.output
+
+
+def by_launcher(config):
+    command = ['bash', ROOT / 'tools/dist_train.sh', config, 2, '--work-dir', 'run']
+    env = dict(PYTHON=sys.executable, PORT=str(free_port()), OMP_NUM_THREADS='1')
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=config.parent,
+        env={**os.environ, **env, 'PATH': path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='gloo is used where no GPU is')
+@pytest.mark.parametrize('run', [by_two_forks, pytest.param(by_launcher, marks=pytest.mark.slow)])
+def test_two_processes_freeze_and_average(both, folder, tmp_path, monkeypatch, run):
+    run(both)
+    first, second = (saved(tmp_path, iteration) for iteration in (1, 2))
+    check_frozen(torch.load(folder / 'weights.pth'), second['state_dict'])
+    check_frozen(
+        torch.load(folder / 'weights.pth'),
+        {name.removeprefix('module.'): x for name, x in second['ema_state_dict'].items()},
+    )
+    latest = [each['ema_state_dict'][f'module.{WEIGHT}'] for each in (first, second)]
+    average = second['state_dict'][WEIGHT]
+    assert not latest[0].equal(latest[1])
+    torch.testing.assert_close(average, 0.75 * latest[0] + 0.25 * latest[1])
+    assert weight_in_test(both, tmp_path / 'run' / 'iter_2.pth', monkeypatch).equal(average)
+
+
+def test_average_of_weights_starts_from_bare_weights_too(both, folder, tmp_path, monkeypatch):
+    """Of a file without any key but the names of weights; ``module.`` is what wrappers add."""
+    weights = torch.load(folder / 'weights.pth')
+    path = tmp_path / 'wrapped.pth'
+    torch.save({f'module.{name}': value for name, value in weights.items()}, path)
+    assert weight_in_test(both, path, monkeypatch).equal(weights[WEIGHT])
+
+
+def weight_in_test(config, checkpoint, monkeypatch):
+    """Return the weight of the model that ``tools/test.py`` predicts with."""
+    found = []
+    predict = KMaXDeepLab.predict
+
+    def note(model, *args, **kwargs):
+        found.append(model.get_parameter(WEIGHT).detach().clone())
+        return predict(model, *args, **kwargs)
+
+    monkeypatch.setattr(KMaXDeepLab, 'predict', note)
+    run_command('test', 'test.py', config, checkpoint, '--work-dir', config.parent / 'tested')
+    assert found and all(weight.equal(found[0]) for weight in found)
+    return found[0]
 
 
 def test_average_of_weights(train, tmp_path, monkeypatch):
@@ -56,8 +143,7 @@ def test_average_of_weights(train, tmp_path, monkeypatch):
         tested.append(hook.src_model.get_parameter(WEIGHT).detach().clone())
 
     monkeypatch.setattr(EMAHook, '_swap_ema_parameters', note)
-    ema = ['default_hooks.ema.type=EMAHook', 'default_hooks.ema.momentum=0.25']
-    train('--cfg-options', *ema)
+    train('--cfg-options', *EMA)
     checkpoint = saved(tmp_path)
     average = checkpoint['state_dict'][WEIGHT]
     # Validated is the average, and training goes on with the weights themselves.
@@ -69,14 +155,36 @@ def test_average_of_weights(train, tmp_path, monkeypatch):
 def test_early_stopping(train, tmp_path):
     options = ['monitor=coco_panoptic/PQ', 'rule=greater', 'min_delta=1', 'patience=1']
     words = [f'default_hooks.stop.{option}' for option in ('type=EarlyStoppingHook', *options)]
+    best = ['save_best=coco_panoptic/PQ', 'rule=greater']
+    words += [f'default_hooks.checkpoint.{option}' for option in best]
     train('--cfg-options', *words, 'train_cfg.val_interval=1', max_iters=6)
     note = json.loads((tmp_path / 'run' / 'last_validated').read_text())
     assert note['iteration'] == 2 and 'coco_panoptic/PQ' in note['metrics']
+    # What is left of a training that stops between two checkpoints.
+    assert len([*(tmp_path / 'run').glob('best_coco_panoptic_PQ_iter_*.pth')]) == 1
 
 
 def test_accumulation(train, tmp_path):
     train('--accumulate', '2', max_iters=1)
     assert saved(tmp_path)['meta']['iter'] == 2
+
+
+def test_less_memory_and_another_batch_size(train, tmp_path, monkeypatch):
+    recomputed = set()
+    checkpoint = checkpointing.checkpoint
+
+    def note(part, *args, **kwargs):
+        recomputed.add(type(getattr(part, '__self__', part)).__name__)
+        return checkpoint(part, *args, **kwargs)
+
+    monkeypatch.setattr(checkpointing, 'checkpoint', note)
+    parts = ('backbone', 'panoptic_head.pixel_decoder', 'panoptic_head.transformer_decoder')
+    words = [f'model.{part}.with_cp=True' for part in parts]
+    train('--auto-scale-lr', '--cfg-options', *words, 'auto_scale_lr.base_batch_size=8')
+    assert recomputed >= {'PreActBasicBlock', 'AxialBlock', 'KMaXDecoderLayer'}
+    rates = {group['lr'] for group in saved(tmp_path)['optimizer']['param_groups']}
+    # Of two images, where 1e-3 is for eight.
+    assert max(rates) == pytest.approx(5e-4)
 
 
 def test_tensorboard(train, tmp_path):
@@ -143,6 +251,22 @@ def test_fine_tuning_from_a_model(train, published, tmp_path, by_name):
     assert new[1:].equal(old[[0, 2, 3]]) and not any(new[0].equal(row) for row in old)
 
 
+def test_config_names_a_published_model(train, published, tmp_path):
+    rate = ['load_from=kmax_r50_coco', 'optim_wrapper.optimizer.lr=0']
+    train('--new-classes', '--cfg-options', *rate, max_iters=1)
+    old = torch.load(published)['state_dict'][WEIGHT]
+    new = saved(tmp_path, 1)['state_dict'][WEIGHT]
+    assert new[1:].equal(old[[0, 2, 3]]) and not any(new[0].equal(row) for row in old)
+
+
+def test_file_of_another_model_is_refused(train, tmp_path, capsys):
+    path = tmp_path / 'other.pth'
+    torch.save(dict(state_dict={'backbone.conv1.weight': torch.zeros(3, 3)}), path)
+    error = refusal(train, capsys, '--from', path)
+    assert f'checkpoint {path} is not one of the model in the config' in error
+    assert not (tmp_path / 'run').exists()
+
+
 def test_fine_tuning_resumes_where_it_was(train, published, tmp_path):
     words = ['--from', 'kmax_r50_coco', '--resume']
     train(*words, max_iters=1)
@@ -178,7 +302,11 @@ def refusal(train, capsys, *words):
             ['--from', 'kmax_r50_coco', '--resume', 'a.pth'],
             '--from starts a training and excludes --resume a.pth',
         ),
-        (['--mirror', 'http://127.0.0.1:1'], '--mirror is for --from NAME'),
+        (['--mirror', 'http://127.0.0.1:1'], '--mirror is for the weights of a published model'),
+        (
+            ['--cfg-options', 'load_from=checkpoints/mine.pth'],
+            'load_from: file checkpoints/mine.pth does not exist, and no published model is called',
+        ),
         (['--new-classes'], '--new-classes needs the weights to continue from: --from NAME or'),
         (['--track', 'paper'], "invalid choice: 'paper'"),
     ],

@@ -1,5 +1,6 @@
 """Configs that are chosen for one's own data."""
 
+import json
 from functools import partial
 
 import pytest
@@ -14,6 +15,14 @@ from projects.kmax.engine.training_memory import GIB, TrainingMemory
 run_init = partial(run_command, 'init', 'init_config.py')
 CPU, GPU = Machine(16, has_gpu=False), Machine(16, has_gpu=True)
 STREETS = DataStatistics(3, 8, images=367, most_segments=30, size=(360, 480))
+
+
+# Each is a folder, the split that has a fault, and what makes it.
+FAULTS = [
+    ('sizeless', 'train', lambda content: content['images'][0].pop('height')),
+    ('unvalidated', 'val', lambda content: content.update(images=[], annotations=[])),
+    ('renamed', 'val', lambda content: content['categories'][0].update(name='other')),
+]
 
 
 @pytest.fixture
@@ -51,7 +60,8 @@ def shapes(tmp_path, monkeypatch):
         (dict(size=(128, 160)), CPU, 18, (129, 161), 48, 4, 1, 9200),
         ({}, GPU, 50, (353, 481), 128, 8, 1, 2300),
         ({}, Machine(3, has_gpu=True), 50, (353, 481), 128, 2, 4, 9200),
-        ({}, Machine(1, has_gpu=True), 18, (353, 481), 64, 2, 1, 18400),
+        ({}, Machine(1, has_gpu=True), 18, (353, 481), 64, 2, 2, 18400),
+        (dict(size=(128, 160)), Machine(0.3, has_gpu=False), 18, (129, 161), 48, 1, 4, 36800),
         (dict(most_segments=200), GPU, 18, (353, 481), 304, 4, 1, 9200),
         (dict(images=12), GPU, 50, (353, 481), 128, 8, 1, 500),
         (dict(images=10**6, size=(1000, 2000)), GPU, 50, (321, 641), 128, 8, 1, 10000),
@@ -67,7 +77,7 @@ def test_choice(chosen, changes, machine, depth, crop, queries, batch, accumulat
     assert config.optim_wrapper.get('accumulative_counts', 1) == accumulated
     assert config.train_cfg.max_iters == iterations
     assert config.param_scheduler.warmup == iterations // 20
-    assert ('load_from' in config and config.load_from is not None) == (depth == 50)
+    assert config.load_from == ('kmax_r50_coco' if depth == 50 else None)
 
 
 def test_all_that_reads_data_reads_the_folder(chosen):
@@ -80,8 +90,17 @@ def test_all_that_reads_data_reads_the_folder(chosen):
 
 
 def test_too_little_memory_is_refused(chosen):
-    with pytest.raises(ValueError, match=r'0.20 GiB of memory are too little: .* holds 0.25 GiB'):
+    with pytest.raises(ValueError, match=r'0.20 GiB .* takes 0.25 GiB, and may take 0.17'):
         chosen(STREETS, Machine(0.2, has_gpu=True))
+
+
+def test_says_what_comes_next(shapes, capsys):
+    run_init("it's mine", '--data', 'shapes', '--memory', 4)
+    printed = capsys.readouterr().out
+    name = "'it'\"'\"'s mine.py'"
+    assert f'next: kmax-deeplab check {name}, kmax-deeplab train {name}' in printed
+    assert 'training starts from kmax_r50_coco, which it downloads' in printed
+    assert '"""6 images of 5 thing' in (shapes / "it's mine.py").read_text()
 
 
 @pytest.mark.slow
@@ -106,15 +125,19 @@ def test_written_config_is_sound_and_trains(shapes, capsys):
         (['shapes/panoptic_val.json/a', '--data', 'shapes'], 'is no folder'),
         (['mine', '--data', 'shapes', '--memory', 0], '--memory must be a positive number'),
         (['mine', '--data', 'sizeless'], "panoptic_train.json lacks the fields ['height']"),
+        (['mine', '--data', 'unvalidated'], 'no image of unvalidated/panoptic_val.json is left'),
+        (['mine', '--data', 'renamed'], 'renamed/panoptic_val.json has the classes'),
     ],
 )
 def test_refuses_in_one_line(shapes, capsys, words, message):
     (shapes / 'there.py').write_text('mine')
-    (shapes / 'sizeless').mkdir()
-    for split in ('train', 'val'):
-        text = (shapes / f'shapes/panoptic_{split}.json').read_text()
-        text = text.replace('"height"', '"tall"')
-        (shapes / f'sizeless/panoptic_{split}.json').write_text(text)
+    for folder, split, change in FAULTS:
+        (shapes / folder).mkdir()
+        for name in ('train', 'val'):
+            content = json.loads((shapes / f'shapes/panoptic_{name}.json').read_text())
+            if name == split:
+                change(content)
+            (shapes / f'{folder}/panoptic_{name}.json').write_text(json.dumps(content))
     with pytest.raises(SystemExit) as stop:
         run_init(*words)
     assert stop.value.code == 2

@@ -157,7 +157,8 @@ def test_largest_batch_is_the_last_that_fits(monkeypatch, per_image, limit):
     monkeypatch.setattr(
         module, 'training_memory', lambda _, step: TrainingMemory(0, 0, 0, per_image(step.batch))
     )
-    most = max((n for n in range(1, 500) if per_image(n) <= limit), default=None)
+    # No more than 128 are tried, as each image takes time.
+    most = max((n for n in range(1, 129) if per_image(n) <= limit), default=None)
     found = largest_batch(None, STEP, limit)
     assert (found and found[0].batch) == most
     assert found is None or found[1].total == per_image(most) <= limit
@@ -187,6 +188,7 @@ def per_image(monkeypatch):
     [
         ([], ['4', '0.25', '0.12', '0.50', '4.00', '4.88']),
         (['--memory', 6], ['5', '0.25', '0.12', '0.50', '5.00', '5.88']),
+        (['--memory', 500], ['128 or more', '0.25', '0.12', '0.50', '128.00', '128.88']),
         (['--memory', 6, '--amp'], ['10', '0.25', '0.12', '0.50', '5.00', '5.88']),
         (['--batch', 1, 8, '--variants'], ['1 / 8', '1.88 / 8.88', *['1.38 / 4.88'] * 2]),
     ],
@@ -203,7 +205,8 @@ def test_tool_finds_a_batch_and_compares_variants(capsys, options, cells):
     [
         (['--batch', 2], '--batch needs --train'),
         (['--amp'], '--amp needs --train'),
-        (['--train', '--batch', 0], '--batch must be at least 1, got 0'),
+        (['--train', '--batch', 0], '--batch must be 1 to 1024 images, got 0'),
+        (['--train', '--batch', 2, 10**8], '--batch must be 1 to 1024 images, got 100000000'),
         (['--train', '--masks', 0], '--masks must be at least 1, got 0'),
         (['--train', '--memory', 'nan'], '--memory must be a positive number of GiB, got nan'),
         (['--train', '--memory', 8, '--batch', 2], '--memory looks for a batch and excludes'),

@@ -251,6 +251,35 @@ def test_a_killed_process_is_started_again_and_goes_on(toy):
 @pytest.mark.parametrize(
     'words, message',
     [
+        ([], 'usage: bash tools/dist_run.sh PROCESSES TOOL CONFIG'),
+        ([1, 'train.py'], 'usage: bash tools/dist_run.sh PROCESSES TOOL CONFIG'),
+        (
+            [1, 'train.py', 'nothing.py', '--max-restarts=1', '--resume=auto'],
+            'dist_run.sh: error: file nothing.py does not exist',
+        ),
+        (
+            [1, 'train.py', 'kmax_nano_shapes-panoptic', '--max-restarts=1', '--resumed'],
+            'dist_run.sh: error: --max-restarts needs --resume',
+        ),
+    ],
+)
+def test_wrong_use_of_the_launcher_is_said(words, message, tmp_path):
+    done = start_wrongly('dist_run.sh', words, tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith(message)
+    assert done.stderr.count('\n') == 1
+
+
+def start_wrongly(tool, words, folder):
+    path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+    command = ['bash', str(TOOLS / tool), *map(str, words)]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, 'PATH': path}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    'words, message',
+    [
         (
             ['kmax_nano_shapes-panoptic', 'x'],
             'the number of processes must be at least 1, but is x',
@@ -268,11 +297,7 @@ def test_a_killed_process_is_started_again_and_goes_on(toy):
     ],
 )
 def test_wrong_input_is_said_once(words, message, tmp_path):
-    command = ['bash', str(TOOLS / 'dist_train.sh'), *words]
-    path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
-    done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, 'PATH': path}, capture_output=True, text=True
-    )
+    done = start_wrongly('dist_train.sh', words, tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f'dist_run.sh: error: {message}')
     assert done.stderr.count('\n') == 1 and not any(tmp_path.iterdir())

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 COLUMNS = ('config', 'input (h x w)', 'parameters', 'with auxiliary head', 'GMACs')
 PARTS = ('weights', 'gradients', 'optimizer', 'activations', 'total')
 MEMORY_COLUMNS = ('config', 'input (h x w)', 'batch', *(f'{part}, GiB' for part in PARTS))
+MOST_IMAGES = 1024
+"""Of a step: they take minutes, each a quarter of a second."""
 OF_TRAINING = ('batch', 'masks', 'amp', 'checkpointing', 'memory', 'variants')
 VARIANTS = {
     'as it is': {},
@@ -69,7 +71,10 @@ def _add_options_of_training(parser: ArgumentParser) -> None:
         help='with_cp=True of backbone, pixel decoder and transformer decoder',
     )
     group.add_argument(
-        '--memory', type=float, metavar='GIB', help='find the largest batch that needs no more'
+        '--memory',
+        type=float,
+        metavar='GIB',
+        help='find the largest batch, up to 128 images, that needs no more',
     )
     group.add_argument(
         '--variants',
@@ -93,8 +98,8 @@ def _check_options_of_training(parser: ArgumentParser, args: Namespace) -> None:
     if args.masks is not None:
         check_least(parser, args, masks=1)
     for batch in args.batch or ():
-        if batch < 1:
-            parser.error(f'--batch must be at least 1, got {batch}')
+        if not 1 <= batch <= MOST_IMAGES:
+            parser.error(f'--batch must be 1 to {MOST_IMAGES} images, got {batch}')
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
@@ -136,7 +141,7 @@ def _prediction_rows(config: 'Config', args: Namespace) -> Iterator[Sequence[str
 
 
 def _training_rows(config: 'Config', args: Namespace) -> Iterator[Sequence[str]]:
-    from ..engine.training_memory import TrainingStep, training_memory
+    from ..engine.training_memory import MOST_TRIED, TrainingStep, training_memory
     from .config_file import require
 
     require(config, 'model', 'model.data_preprocessor', 'optim_wrapper')
@@ -145,7 +150,9 @@ def _training_rows(config: 'Config', args: Namespace) -> Iterator[Sequence[str]]
     changes |= {name: value for name in OF_TRAINING[1:4] if (value := getattr(args, name))}
     step = TrainingStep.of(config, **changes)
     if args.memory is not None:
-        yield _memory_row(*_largest(config, step, args.memory))
+        found, memory = _largest(config, step, args.memory)
+        size, batch, *parts = _memory_row(found, memory)
+        yield size, f'{batch} or more' if found.batch == MOST_TRIED else batch, *parts
         return
     batches = args.batch or [step.batch]
     if args.variants:

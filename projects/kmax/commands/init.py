@@ -8,6 +8,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from kmax_deeplab.atomic_file import write_atomically
@@ -91,6 +92,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     args.name.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(args.name, text.encode())
     weights = read_checked_file(str(args.name)).get('load_from')
-    print(f'{args.name} is written; next: kmax-deeplab check {args.name}, then train')
+    name = quote(str(args.name))
+    print(f'{args.name} is written; next: kmax-deeplab check {name}, kmax-deeplab train {name}')
     if weights is not None:
-        print(f'it starts from {weights}: see docs/custom_dataset.md')
+        print(f'training starts from {weights}, which it downloads and converts if need be')

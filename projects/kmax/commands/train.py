@@ -71,8 +71,8 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         dest='source',
         type=weights_source,
         metavar='NAME|FILE',
-        help='fine-tune a published model or a checkpoint: load_from and --new-classes in one; '
-        'with --resume, where the work folder has no checkpoint yet',
+        help='fine-tune a published model or a checkpoint: load_from, which takes names too, and '
+        '--new-classes in one; with --resume, where the work folder has no checkpoint yet',
     )
     add_mirror(parser)
     parser.add_argument(
@@ -103,8 +103,6 @@ def _check_start(parser: ArgumentParser, args: Namespace) -> None:
         parser.error('--from and --cfg-options load_from both name weights: give one')
     if args.source is not None and args.resume not in (None, 'auto'):
         parser.error(f'--from starts a training and excludes --resume {args.resume}')
-    if args.mirror is not None and args.source is None:
-        parser.error('--mirror is for --from NAME')
     is_file = args.resume not in (None, 'auto') and '://' not in args.resume
     if is_file and not Path(args.resume).is_file():
         parser.error(f'--resume: checkpoint {args.resume} does not exist')
@@ -112,13 +110,29 @@ def _check_start(parser: ArgumentParser, args: Namespace) -> None:
 
 def weights_source(text: str) -> str:
     """Check the name of a published model, or the path of a checkpoint; URLs pass."""
-    if '://' in text or Path(text).is_file() or is_published(text):
-        return text
+    try:
+        _check_source(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _check_source(text: str) -> None:
+    """Raise a ValueError for what is neither a URL, nor a path, nor the name of a published model.
+
+    What is wrong with a path that is there is said when it is read.
+    """
+    if '://' in text or (text and Path(text).exists()):
+        return
     try:
         find_model(text)
     except ValueError as error:
-        raise ArgumentTypeError(f'file {text or "(empty)"} does not exist, and {error}') from None
-    return text
+        raise ValueError(f'file {text or "(empty)"} does not exist, and {error}') from None
+
+
+def _is_name(source: str | None) -> bool:
+    """Tell a published model from a checkpoint; a file of the same name comes first."""
+    return source is not None and not Path(source).is_file() and is_published(source)
 
 
 def _has_gpu() -> bool:
@@ -162,24 +176,33 @@ def _choose_start(cfg: 'Config', args: Namespace) -> None:
             '--new-classes needs the weights to continue from: --from NAME or '
             '--cfg-options load_from=CHECKPOINT'
         )
+    if args.mirror is not None and not _is_name(load_from):
+        raise ValueError('--mirror is for the weights of a published model: --from NAME')
     cfg.resume, cfg.load_from = choose_start(resume, load_from, cfg.work_dir)
-    if args.source is not None and not cfg.resume:
-        _fine_tune(cfg, args.source, args.mirror)
-    if args.new_classes or (args.source is not None and not cfg.resume):
+    if not cfg.resume and cfg.load_from is not None:
+        cfg.load_from = _find_weights(cfg.load_from, args.mirror)
+    fine_tunes = args.source is not None and not cfg.resume
+    if fine_tunes:
+        # Else a backbone's are downloaded, only to be replaced.
+        backbone = cfg.model.get('backbone') or {}
+        if (backbone.get('init_cfg') or {}).get('type') == 'Pretrained':
+            backbone['init_cfg'] = None
+    if args.new_classes or fine_tunes:
         hook = dict(type='MapClassesHook', new_classes=True)
         cfg.merge_from_dict({'default_hooks.map_classes': hook})
 
 
-def _fine_tune(cfg: 'Config', source: str, mirror: str | None) -> None:
-    """Begin with the weights of a published model, or of a checkpoint, alone."""
+def _find_weights(source: str, mirror: str | None) -> str:
+    """Return the file of a published model's weights, or the checkpoint that is named."""
+    try:
+        _check_source(source)
+    except ValueError as error:
+        raise ValueError(f'load_from: {error}') from None
+    if not _is_name(source):
+        return source
     from ..released import fetch
 
-    is_file = '://' in source or Path(source).is_file()
-    cfg.load_from = source if is_file else fetch(source, mirror)[1]
-    # Else a backbone's are downloaded, only to be replaced.
-    backbone = cfg.model.get('backbone') or {}
-    if (backbone.get('init_cfg') or {}).get('type') == 'Pretrained':
-        backbone['init_cfg'] = None
+    return fetch(source, mirror)[1]
 
 
 def train(args: Namespace) -> None:

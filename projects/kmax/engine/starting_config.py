@@ -9,6 +9,7 @@ from mmengine.config import Config
 from kmax_deeplab.config_parts import panoptic_files
 
 from ..datasets.panoptic import KMaXPanopticDataset
+from .hooks.check_classes import check_same_classes
 from .training_memory import GIB, TrainingStep, training_memory
 
 STRIDE = 32
@@ -54,8 +55,7 @@ class Recipe:
         queries: The fewest queries.
         longest: Longest side of the input.
         batches: Images at a time, the best number first.
-        step: Images of a step of the optimiser, which may take several iterations; None for those
-            of a batch.
+        step: Images of a step of the optimiser, which may take several iterations.
         seen: How often each image is seen.
         steps: Fewest and most steps of the optimiser.
     """
@@ -65,7 +65,7 @@ class Recipe:
     queries: int
     longest: int
     batches: tuple[int, ...] = (4, 2, 1)
-    step: int | None = None
+    step: int = 4
     seen: int = 100
     steps: tuple[int, int] = (1000, 20000)
 
@@ -126,7 +126,7 @@ class Choice:
     @property
     def accumulated(self) -> int:
         """Iterations of a step of the optimiser."""
-        return (self.recipe.step or self.batch) // self.batch
+        return self.recipe.step // self.batch
 
     @property
     def iterations(self) -> int:
@@ -141,7 +141,7 @@ def read_statistics(folder: str) -> DataStatistics:
 
     Raises:
         OSError: If a JSON cannot be read.
-        ValueError: If one is missing or has a fault.
+        ValueError: If one is missing, has a fault or no images, or their classes differ.
     """
     for split in SPLITS:
         path = Path(folder, f'panoptic_{split}.json')
@@ -149,8 +149,13 @@ def read_statistics(folder: str) -> DataStatistics:
             raise ValueError(
                 f'{folder} has no {path.name}: kmax-deeplab import makes it from other formats'
             )
-    files = panoptic_files('panoptic_train', images='train/')
-    data = KMaXPanopticDataset(data_root=folder, pipeline=[], **files)
+    data, val = (
+        KMaXPanopticDataset(
+            data_root=folder, pipeline=[], **panoptic_files(f'panoptic_{split}', f'{split}/')
+        )
+        for split in SPLITS
+    )
+    check_same_classes(data, val)
     records = [data.get_data_info(index) for index in range(len(data))]
     things = len(data.metainfo['thing_classes'])
     return DataStatistics(
@@ -182,9 +187,9 @@ def starting_config(folder: str, machine: Machine) -> str:
             if least <= USABLE * machine.gib:
                 return _write(choice, folder, f'{least:.1f} of {machine.gib:.1f} GiB')
     raise ValueError(
-        f'{machine.gib:.2f} GiB of memory are too little: a step of the smallest model, with an '
-        f'image of {choice.crop_size[0]}x{choice.crop_size[1]}, holds {least:.2f} GiB, which may '
-        f'be {USABLE:.0%} of it'
+        f'{machine.gib:.2f} GiB of memory are too little: a step with one image of '
+        f'{choice.crop_size[0]}x{choice.crop_size[1]} takes {least:.2f} GiB, and may take '
+        f'{USABLE * machine.gib:.2f}'
     )
 
 
@@ -219,15 +224,15 @@ def _write(choice: Choice, folder: str, memory: str) -> str:
     listed = ''.join(f'    {base!r},\n' for base in bases)
     base = repr(bases[0]) if len(bases) == 1 else f'[\n{listed}]'
     root, iterations, steps = folder.rstrip('/') + '/', choice.iterations, ''
-    if recipe.step is not None:
-        of_step = f'# {recipe.step} images make a step of the optimiser.'
-        steps = f'{of_step}\noptim_wrapper = dict(accumulative_counts={choice.accumulated})\n'
+    if choice.accumulated > 1 or recipe is FINE_TUNED:
+        wrapper = f'optim_wrapper = dict(accumulative_counts={choice.accumulated})'
+        steps = f'{wrapper}  # {recipe.step} images make a step of the optimiser\n'
     classes = f'{data.num_things} thing and {data.num_stuff} stuff classes'
-    return f'''"""{data.images} images of {classes}."""
+    images = f'{data.images} image' + 's' * (data.images != 1)
+    return f'''"""{images} of {classes}."""
 
 # {recipe.why}.
 _base_ = {base}
-
 from kmax_deeplab.config_parts import add_views, original_test, own_train, panoptic_metric
 data_root = {root!r}
 crop_size = {choice.crop_size}  # 32k + 1; images have {data.size} pixels in the median

@@ -10,7 +10,6 @@ import copy
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from inspect import signature
-from math import inf
 from typing import Any
 
 import torch
@@ -33,6 +32,8 @@ from .model_cost import build_detector, input_size
 GIB = 2**30
 DEVICE = 'cpu'
 """Of fake tensors; those of a GPU need a torch built for one."""
+MOST_TRIED = 128
+"""Images of the largest step that is tried: each takes a quarter of a second."""
 SCALED = 'AmpOptimWrapper'
 
 
@@ -121,9 +122,12 @@ def largest_batch(
 ) -> tuple[TrainingStep, TrainingMemory] | None:
     """Return the step of most images that holds no more than ``limit`` bytes, and what it holds.
 
+    It has at most ``MOST_TRIED`` images; so many say that more may fit. None says that not even
+    one image fits.
+
     Memory grows with each image by the same amount, or by more from where the peak moves to another
     place of the step: a line through two batches guesses the next one to try, until one fits and
-    the next larger one does not. None says that not even one image fits.
+    the next larger one does not.
     """
     found: dict[int, TrainingMemory] = {}
 
@@ -134,11 +138,11 @@ def largest_batch(
 
     if total(1) > limit:
         return None
-    fits, other, excess = 1, 2, inf
+    fits, other, excess = 1, 2, MOST_TRIED + 1
     while fits + 1 < excess:
         slope = (total(other) - total(fits)) / (other - fits)
         guess = fits + int((limit - total(fits)) / max(slope, 1))
-        guess = int(max(fits + 1, min(guess, excess - 1)))
+        guess = max(fits + 1, min(guess, excess - 1))
         if total(guess) > limit:
             other = excess = guess
         else:

@@ -63,6 +63,23 @@ class BriefRunner(Runner):
         with naming(Path(self._log_dir, f'{self.timestamp}.log')):
             super()._init_model_weights()
 
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call all hooks, which find the weights of a checkpoint in ``state_dict``.
+
+        mmengine takes a file of weights alone too, and such as a wrapper named, but its
+        ``EMAHook`` fails for the one, and for the other averages, or tests, new weights.
+        """
+        if fn_name == 'after_load_checkpoint':
+            checkpoint = kwargs['checkpoint']
+            if 'state_dict' not in checkpoint:
+                weights = dict(checkpoint)
+                checkpoint.clear()
+                checkpoint['state_dict'] = weights
+            weights = checkpoint['state_dict']
+            for name in [name for name in weights if name.startswith('module.')]:
+                weights[name.removeprefix('module.')] = weights.pop(name)
+        super().call_hook(fn_name, **kwargs)
+
     def dump_config(self) -> None:
         """Write the config, or say which file cannot be written."""
         with naming(Path(self.work_dir, Path(self.cfg.filename or f'{self.timestamp}.py').name)):

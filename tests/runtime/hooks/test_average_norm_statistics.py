@@ -21,7 +21,7 @@ def average(rank, port):
     address = f'tcp://127.0.0.1:{port}'
     distributed.init_process_group('gloo', address, rank=rank, world_size=2)
     model = fill(nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2)), 1 + 2 * rank)
-    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model))
+    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model, hooks=[]))
     distributed.destroy_process_group()
     norm = model[1]
     statistics = [*norm.running_mean.tolist(), *norm.running_var.tolist()]
@@ -63,13 +63,23 @@ def test_averages_before_it_is_saved_or_averaged():
     assert CheckpointHook.priority == 'VERY_LOW'
 
 
+def test_statistics_of_an_average_of_weights_are_averaged_too(averaged):
+    model, hook = nn.BatchNorm1d(2), EMAHook()
+    hook.ema_model = nn.Sequential(nn.BatchNorm1d(2))
+    runner = SimpleNamespace(model=model, hooks=[hook])
+    AverageNormStatisticsHook().before_val_epoch(runner)
+    norms = (model, hook.ema_model[0])
+    expected = [[id(norm.running_mean), id(norm.running_var)] for norm in norms]
+    assert [[id(buffer) for buffer in buffers] for buffers, _ in averaged] == expected
+
+
 @pytest.mark.parametrize('model', [nn.SyncBatchNorm(2), nn.Linear(2, 2), nn.GroupNorm(1, 2)])
 def test_nothing_to_average(averaged, model):
-    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model))
+    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model, hooks=[]))
     assert not averaged
 
 
 def test_single_process_keeps_its_statistics():
     model = fill(nn.BatchNorm1d(2), 3)
-    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model))
+    AverageNormStatisticsHook().before_val_epoch(SimpleNamespace(model=model, hooks=[]))
     assert model.running_var.tolist() == [3, 3]

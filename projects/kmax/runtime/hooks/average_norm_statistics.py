@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmengine.dist import all_reduce_params, is_distributed
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import CheckpointHook, EMAHook, Hook
 from mmengine.registry import HOOKS
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -24,15 +24,23 @@ class AverageNormStatisticsHook(Hook):
     def after_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
         """Average where a checkpoint follows; the hook that saves it comes later."""
         if any(saves_after_iter(hook, runner) for hook in runner.hooks):
-            average_norm_statistics(runner.model)
+            _average_all(runner)
 
     def after_train_epoch(self, runner: Any) -> None:
         """Average at the end of an epoch, where checkpoints may be saved."""
-        average_norm_statistics(runner.model)
+        _average_all(runner)
 
     def before_val_epoch(self, runner: Any) -> None:
         """Average before validation."""
-        average_norm_statistics(runner.model)
+        _average_all(runner)
+
+
+def _average_all(runner: Any) -> None:
+    """Average the statistics of the model, and those that an ``EMAHook`` validates and saves."""
+    average_norm_statistics(runner.model)
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            average_norm_statistics(hook.ema_model)
 
 
 def saves_after_iter(hook: Hook, runner: Any) -> bool:
