@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmdet.datasets import CocoPanopticDataset
 
@@ -26,8 +26,20 @@ from .label_maps import crops_of, read_label_map
 from .source import AsThing, ClassHint, Reading, Region, Source, SourceImage
 
 NEEDED = ('id', 'category_id')
-Segments = list[tuple[str, dict[str, Any]]]
-"""The class of each, and what the JSON has of it."""
+
+
+class Segment(NamedTuple):
+    """What is kept of a segment of the JSON.
+
+    Attributes:
+        label: Name of its class.
+        id: Its id in the PNG.
+        is_crowd: Whether it is a group.
+    """
+
+    label: str
+    id: int
+    is_crowd: bool
 
 
 @dataclass(frozen=True)
@@ -40,24 +52,24 @@ class PanopticImage(SourceImage):
         png: Their PNG.
     """
 
-    segments: Segments
+    segments: list[Segment]
     unread: frozenset[int]
     png: Path
 
     def read_regions(self, size: tuple[int, int]) -> list[Region]:
         """Read the PNG, and make a region of each segment."""
         crops = crops_of(read_label_map(self.png, size).values)
-        listed = [*(segment['id'] for _, segment in self.segments), *self.unread]
+        listed = [*(segment.id for segment in self.segments), *self.unread]
         faults = list(find_id_faults(crops, listed, self.png, self.place))
         regions = [
             Region(
-                label,
-                crops[segment['id']],
-                f'{self.png}, segment {segment["id"]}',
-                AsThing.CROWD if segment.get('iscrowd') else AsThing.OBJECT,
+                segment.label,
+                crops[segment.id],
+                f'{self.png}, segment {segment.id}',
+                AsThing.CROWD if segment.is_crowd else AsThing.OBJECT,
             )
-            for label, segment in self.segments
-            if segment['id'] in crops
+            for segment in self.segments
+            if segment.id in crops
         ]
         refuse_faults(faults, regions)
         return regions
@@ -139,12 +151,12 @@ def _segments_of(
     listed: Container[Any],
     path: Path,
     faults: list[Fault],
-) -> tuple[Segments, frozenset[int]]:
+) -> tuple[list[Segment], frozenset[int]]:
     """Return the sound segments of an image and the ids of others, whose faults are added.
 
     Categories that are ``listed`` without a hint are faulty themselves.
     """
-    segments: Segments = []
+    segments = []
     seen = {VOID_ID}
     for segment in annotation['segments_info']:
         fault = _fault_of(segment, hints, listed, seen)
@@ -152,10 +164,11 @@ def _segments_of(
             kind, text = fault
             faults.append(Fault(kind, f'segment of {annotation["file_name"]} in {path} {text}'))
         elif segment['category_id'] in hints:
-            segments.append((str(hints[segment['category_id']].label), segment))
+            label = str(hints[segment['category_id']].label)
+            segments.append(Segment(label, segment['id'], bool(segment.get('iscrowd'))))
         if fits(segment, SEGMENT_TYPES, NEEDED):
             seen.add(segment['id'])
-    return segments, frozenset(seen - {VOID_ID, *(segment['id'] for _, segment in segments)})
+    return segments, frozenset(seen - {VOID_ID, *(segment.id for segment in segments)})
 
 
 def _fault_of(

@@ -1,6 +1,5 @@
 """COCO's instance JSON, with or without semantic PNGs for the stuff."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +40,13 @@ class Annotation:
 
     Attributes:
         label: Name of its class.
-        id: Its id, whatever it is.
+        id: Its id, whatever it is, as a text.
         mask: Its pixels.
         is_crowd: Whether it is a group.
     """
 
     label: str
-    id: Any
+    id: str
     mask: Polygons | Rle
     is_crowd: bool
 
@@ -114,7 +113,8 @@ def open_content(content: dict[str, list[dict]], reading: Reading) -> Source:
         raise ValueError(f'{path} is a panoptic JSON: import it as coconut, with its PNGs')
     images, faults = usable_images(content['images'], path)
     hints, more = hints_of(content['categories'], path)
-    annotations_of, unknown = group_annotations(content, hints, path)
+    annotations_of: dict[Any, list[Annotation]] = {image_id: [] for image_id in images}
+    unknown = group_annotations(content, hints, path, annotations_of)
     faults += [*more, *find_strangers(content['annotations'], content['images'], path), *unknown]
     maps: dict[str, str] = {}
     for folder in folders:
@@ -134,7 +134,7 @@ def open_content(content: dict[str, list[dict]], reading: Reading) -> Source:
                 reading.images / name,
                 (image['height'], image['width']),
                 str(path),
-                annotations_of.get(image_id, []),
+                annotations_of[image_id],
                 None if label_map is None else folders[0] / label_map,
             )
         )
@@ -142,10 +142,16 @@ def open_content(content: dict[str, list[dict]], reading: Reading) -> Source:
 
 
 def group_annotations(
-    content: dict[str, list[dict]], hints: Mapping[Any, ClassHint], path: Path
-) -> tuple[dict[Any, list[Annotation]], list[Fault]]:
-    """Return the annotations of each image id, and what is wrong with others."""
-    grouped: dict[Any, list[Annotation]] = defaultdict(list)
+    content: dict[str, list[dict]],
+    hints: Mapping[Any, ClassHint],
+    path: Path,
+    grouped: Mapping[Any, list[Annotation]],
+) -> list[Fault]:
+    """Add the annotations to those of their image's id, and return what is wrong with others.
+
+    Nothing of the JSON is kept but what images and categories have: one small object within those
+    that are no longer needed would keep the memory around it.
+    """
     faults = []
     listed = listed_ids(content['categories'])
     for record in content['annotations']:
@@ -161,7 +167,7 @@ def group_annotations(
             faults.append(Fault(FaultKind.WRONG_TYPE, message))
         if isinstance(mask, str):
             faults.append(Fault(FaultKind.MASK, f'{place} {mask}'))
-        elif hint is not None and isinstance(image_id, (int, str)):
-            label = str(hint.label)
-            grouped[image_id].append(Annotation(label, record.get('id'), mask, bool(crowd)))
-    return grouped, faults
+        elif hint is not None and usable_id(image_id) in grouped:
+            each = Annotation(str(hint.label), str(record.get('id')), mask, bool(crowd))
+            grouped[image_id].append(each)
+    return faults
