@@ -52,6 +52,11 @@ def _killed_at(name, call, words):
     run_command('import', 'to_panoptic.py', *words, '--workers', 1)
 
 
+def _killed_while_copying(words):
+    writing.shutil.copyfile = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    run_command('import', 'to_panoptic.py', *words, '--workers', 1)
+
+
 @pytest.mark.parametrize(
     ('name', 'call'),
     [
@@ -110,6 +115,19 @@ def test_a_finished_run_is_left_alone(tool, words, tmp_path):
     assert times == {path: path.lstat().st_mtime_ns for path in out.rglob('*')}
     line = tool(*first, out, *more, '--overlap', 'last', fails=True)
     assert f"{out}/panoptic_train.json was begun with overlap='smallest', not 'last'" in line
+
+
+def test_a_copy_that_was_interrupted_is_removed(tool, words, tmp_path):
+    (first, more), out = words, tmp_path / 'out'
+    copy = [*more, '--images', 'copy']
+    process = FORK.Process(target=_killed_while_copying, args=([*first, out, *copy],))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    (left,) = out.rglob('*.partial')
+    assert left.is_dir()
+    tool(*first, out, *copy)
+    assert not list(out.rglob('*.partial'))
 
 
 def test_the_same_words_again(tool, words, tmp_path):
