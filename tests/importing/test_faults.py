@@ -77,6 +77,11 @@ def test_faults_of_instances(tool, instances, tmp_path):
             "several categories with the name 'cat'",
         ),
         (
+            dict(categories=[dict(id=1, name='cat', isthing='false')]),
+            'faulty categories',
+            """has "isthing": 'false': it must be 0 or 1""",
+        ),
+        (
             dict(images=[dict(id=i, file_name='1.png', height=24, width=32) for i in (1, 2)]),
             'duplicate image id',
             '2 images with the file name 1.png',
@@ -234,9 +239,10 @@ def test_values_without_names_beside_named_classes(tool, instances, write, tmp_p
 def test_nothing_to_import(tool, instances, tmp_path, annotations):
     """No label, polygons of which none covers a pixel, and an empty RLE."""
     path = instances(annotations)
-    line = tool('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images', fails=True)
+    out = tmp_path / 'data' / 'sets' / 'out'
+    line = tool('instances', path, out, '--image-dir', tmp_path / 'images', fails=True)
     assert line.endswith(f'no image of {path} has a label with a pixel')
-    assert not (tmp_path / 'out').exists()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ['images', 'instances.json']
 
 
 def test_one_fault_hides_no_other(tool, images, write, tmp_path):

@@ -207,3 +207,15 @@ def test_images_are_turned_as_opencv_turns_them(tool, images, write, ids_of, tmp
     words = ('semantic', tmp_path / 'maps', tmp_path / 'out', '--image-dir', folder)
     tool(*words, '--split', 0, '--things', '')
     assert ids_of(tmp_path / 'out', 'a.png')[0].shape == (24, 32)
+
+
+def test_classes_of_validation_alone_are_told(tool, images, write, tmp_path):
+    """Where no list of classes says so, a label may be misspelt."""
+    images('1.png', '2.png')
+    points = [[1, 1], [9, 1], [9, 9]]
+    for split, name, label in (('train', '1', 'car'), ('val', '2', 'caar')):
+        shapes = [dict(label=label, points=points)]
+        write(f'{split}/{name}.json', dict(shapes=shapes, imagePath=f'../images/{name}.png'))
+    words = ('labelme', tmp_path / 'train', tmp_path / 'out', '--val', tmp_path / 'val')
+    printed = tool(*words, '--things', 'car')
+    assert 'note: classes of val that no image of train has: caar\n' in printed

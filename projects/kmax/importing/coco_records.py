@@ -8,6 +8,7 @@ from typing import Any
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.field_types import (
     CATEGORY_TYPES,
+    FLAG,
     IMAGE_TYPES,
     OPTIONAL_CATEGORY_TYPES,
     fits,
@@ -62,6 +63,10 @@ def hints_of(categories: list[dict], path: Path) -> tuple[dict[Any, ClassHint], 
             message = f'category {category} of {path} needs an "id" and a "name"'
             faults.append(Fault(FaultKind.CATEGORIES, message))
             continue
+        told = category.get('isthing')
+        if told is not None and not FLAG[0](told):
+            message = f'category {category} of {path} has "isthing": {told!r}: it must be {FLAG[1]}'
+            faults.append(Fault(FaultKind.CATEGORIES, message))
         hints[category['id']] = _hint(category)
     for field in ('id', 'name'):
         values = [category.get(field) for category in categories]

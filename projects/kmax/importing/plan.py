@@ -147,6 +147,7 @@ def make_plan(
         kept = _split(kept, options)
     notes = list(dict.fromkeys(note for source in sources.values() for note in source.notes))
     notes += [f'{count} {what}' for what, count in remarks.items()]
+    notes += _describe_val_alone(listed, examined, table)
     return Plan(sorted(kept, key=lambda p: (p.split, p.image.name)), classes, left_out, notes)
 
 
@@ -183,6 +184,18 @@ def _find_class_differences(sources: Mapping[str, Source]) -> Iterator[Fault]:
             for name in sorted(map(str, names[split] - names[other])):
                 message = f'class {name} is listed for {split}, but not for {other}'
                 yield Fault(FaultKind.CATEGORIES, message)
+
+
+def _describe_val_alone(
+    listed: list[tuple[str, SourceImage]], examined: Sequence[Examined], table: Table
+) -> list[str]:
+    """Return the note on classes that only validation has, which may be misspelt, if any."""
+    found: dict[str, set[str]] = {TRAIN: set(), VAL: set()}
+    for (split, _), each in zip(listed, examined, strict=True):
+        owners = (table[label] for label in each.labels)
+        found[split] |= {owner.name for owner in owners if owner is not None}
+    alone = ', '.join(sorted(found[VAL] - found[TRAIN]))
+    return [f'classes of val that no image of train has: {alone}'] if alone else []
 
 
 def _settle_classes(
