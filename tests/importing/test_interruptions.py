@@ -181,14 +181,20 @@ def test_workers_end_with_a_run_that_is_killed():
     process = FORK.Process(target=_give_work)
     process.start()
     os.close(held)
-    while len(Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()) < 2:
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
+    workers = []
+    while len(workers) < 2:
         time.sleep(0.01)
+        workers = list(map(int, children.read_text().split()))
     os.kill(process.pid, signal.SIGKILL)
     process.join(30)
     # It ends when the last process that was forked has closed it.
-    ready, _, _ = select.select([end], [], [], 30)
+    have_ended, _, _ = select.select([end], [], [], 30)
     os.close(end)
-    assert ready
+    if not have_ended:
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+    assert have_ended
 
 
 def test_a_folder_in_use(tool, words, tmp_path):
