@@ -113,8 +113,13 @@ def remove_temporaries(folder: Path, name: str = '*') -> None:
         name: Pattern of the files' names in the end; others may be in the making.
     """
     for path in folder.glob(f'{name}.*{TEMPORARY_SUFFIX}'):
-        if path.is_file() and _TEMPORARY.search(path.name) and not _is_being_written(path):
+        if not _TEMPORARY.search(path.name) or _is_being_written(path):
+            continue
+        if path.is_file():
             path.unlink(missing_ok=True)
+        elif path.is_dir() and not path.is_symlink():
+            # Of a file that another writer was writing, see write_staged.
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _target(path: Path) -> Path:

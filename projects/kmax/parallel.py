@@ -1,6 +1,9 @@
 """Work on many files in several processes."""
 
 import gc
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
@@ -19,6 +22,8 @@ def run_parallel(
 ) -> Iterator[Result]:
     """Yield the results in order; an error or death of a worker process is raised here.
 
+    Workers end with this process, also where it is killed.
+
     Args:
         function: Picklable, such as a partial of a module's function.
         items: What to call it with.
@@ -32,7 +37,19 @@ def run_parallel(
     # A child whose collector looks at what it has from its parent would get a copy of all of it.
     gc.freeze()
     try:
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(workers, initializer=_end_with_parent) as pool:
             yield from pool.map(function, items, chunksize=16)
     finally:
         gc.unfreeze()
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when its parent is killed; it would wait for work for ever."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from outlines import box
+from PIL import Image
 
 RLE = dict(size=[10, 10], counts=[50, 50])
 
@@ -74,6 +75,11 @@ def test_faults_of_instances(tool, instances, tmp_path):
             dict(categories=[dict(id=1, name='cat'), dict(id=2, name=' cat')]),
             'faulty categories',
             "several categories with the name 'cat'",
+        ),
+        (
+            dict(categories=[dict(id=1, name='cat', isthing='false')]),
+            'faulty categories',
+            """has "isthing": 'false': it must be 0 or 1""",
         ),
         (
             dict(images=[dict(id=i, file_name='1.png', height=24, width=32) for i in (1, 2)]),
@@ -222,10 +228,141 @@ def test_values_without_names_beside_named_classes(tool, instances, write, tmp_p
     assert 'the label maps hold the values 5, which no name stands for: give --classes' in line
 
 
-def test_nothing_to_import(tool, instances, tmp_path):
-    path = instances([])
-    line = tool('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images', fails=True)
-    assert line.endswith(f'no image of {path} has a label')
+@pytest.mark.parametrize(
+    'annotations',
+    [
+        [],
+        [dict(segmentation=[[1, 1, 1, 1, 1, 1]]), dict(segmentation=[[9, 9, 9, 20, 9, 9]])],
+        [dict(segmentation=dict(size=[24, 32], counts=[24 * 32]))],
+    ],
+)
+def test_nothing_to_import(tool, instances, tmp_path, annotations):
+    """No label, polygons of which none covers a pixel, and an empty RLE."""
+    path = instances(annotations)
+    out = tmp_path / 'data' / 'sets' / 'out'
+    line = tool('instances', path, out, '--image-dir', tmp_path / 'images', fails=True)
+    assert line.endswith(f'no image of {path} has a label with a pixel')
+    assert sorted(each.name for each in tmp_path.iterdir()) == ['images', 'instances.json']
+
+
+def test_one_fault_hides_no_other(tool, images, write, tmp_path):
+    """A shape that cannot be read, faulty masks in and out of a group, and an unknown label."""
+    images('1.png')
+    points = [[[1, 1], [2, 2]], [[50, 50], [60, 50], [60, 60]], [[1, 1], [1e9, 2], [3, 9]]]
+    shapes = [dict(label='cat', points=each) for each in points]
+    shapes += [dict(label='bird', points=points[1], group_id=1), dict(label='', points=points[1])]
+    shapes += [dict(label='bird', points=[[1, 1], [9, 1], [9, 9]], group_id=1)]
+    shapes += [dict(label='fish', points=[[1, 1], [9, 1], [9, 9]])]
+    path = write('labels/1.json', dict(shapes=shapes, imagePath='../images/1.png'))
+    classes = write('c.yaml', 'classes: [{name: cat, isthing: true}]')
+    words = ('labelme', path.parent, tmp_path / 'out', '--classes', classes)
+    found = listed(tool(*words, fails=True))
+    assert sorted(text.removeprefix(f'{path}, shape ')[:45] for text in found['faulty mask']) == [
+        '0 has a polygon of 2 points: it needs three o',
+        '1 has a polygon outside of the image of 32x24',
+        '2 has a polygon that leads far out of the ima',
+        '3 has a polygon outside of the image of 32x24',
+        "4 has the label '', which must be a string wi",
+    ]
+    assert [text[len(f'{path}, shape ') :][:14] for text in found['unknown category']] == [
+        '3 is of "bird"',
+        '6 is of "fish"',
+    ]
+
+
+def test_both_maps_of_an_image_are_looked_at(tool, images, write, tmp_path):
+    folder = images('1.png')
+    write('classes/1.png', np.zeros((20, 32), np.uint8))
+    write('instances/1.png', np.zeros((24, 30), np.uint8))
+    words = ('masks', tmp_path / 'classes', tmp_path / 'instances', tmp_path / 'out')
+    found = listed(tool(*words, '--image-dir', folder, fails=True))
+    assert found['image and panoptic PNG of different sizes'] == [
+        f'{tmp_path}/classes/1.png is 32x20 pixels, but its image is 32x24',
+        f'{tmp_path}/instances/1.png is 30x24 pixels, but its image is 32x24',
+    ]
+
+
+def test_faults_of_maps_beside_instances(tool, instances, write, tmp_path):
+    path = instances([dict(segmentation=[[1, 1, 5, 5]])])
+    write('maps/1.png', np.zeros((20, 32), np.uint8))
+    for name in ('2.png', '2.tif'):
+        write(f'maps/{name}', np.zeros((24, 32), np.uint8))
+    words = ('instances', path, tmp_path / 'maps', tmp_path / 'out')
+    found = listed(tool(*words, '--image-dir', tmp_path / 'images', fails=True))
+    assert found['image and panoptic PNG of different sizes'] == [
+        f'{tmp_path}/maps/1.png is 32x20 pixels, but its image is 32x24'
+    ]
+    assert 'annotation 1 of 1.png has a polygon of 2 points' in found['faulty mask'][0]
+    assert found['image and label map that do not pair'] == [
+        f'{tmp_path}/maps has several label maps called 2: 2.png, 2.tif'
+    ]
+
+
+def test_faulty_records_are_listed_once(tool, instances, tmp_path):
+    """What belongs to a faulty image or category is no fault of its own."""
+    images = [
+        dict(id=1, file_name='1.png', height=24),
+        dict(id=2, file_name=3, height=24, width=32),
+    ]
+    labels = [dict(image_id=n, category_id=n, segmentation=box(1, 1, 9, 9)) for n in (1, 2)]
+    path = instances(labels, images=images, categories=[dict(id=1, name='cat'), dict(id=2)])
+    words = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    found = listed(tool(*words, fails=True))
+    assert {kind: len(messages) for kind, messages in found.items()} == {
+        'missing field': 1,
+        'field of a wrong type': 1,
+        'faulty categories': 1,
+    }
+
+
+@pytest.mark.parametrize('crowd', ['0', 2, 0.5])
+def test_what_is_no_flag_is_no_crowd(tool, instances, tmp_path, crowd):
+    path = instances([dict(segmentation=box(1, 1, 9, 9), iscrowd=crowd)])
+    words = ('instances', path, tmp_path / 'out', '--image-dir', tmp_path / 'images')
+    assert listed(tool(*words, fails=True))['field of a wrong type'] == [
+        f'annotation 1 of image 1 in {path} has "iscrowd": {crowd!r}, which must be 0 or 1'
+    ]
+
+
+def test_truncated_and_damaged_images(tool, images, write, tmp_path):
+    """As copies that were broken off are; all of them begin as images do."""
+    folder = images('a.png', 'b.jpg', 'c.png', 'd.png')
+    for name in 'abcd':
+        write(f'maps/{name}.png', np.ones((24, 32), np.uint8))
+    for name in ('a.png', 'b.jpg'):
+        path = folder / name
+        path.write_bytes(path.read_bytes()[:-3])
+    content = (folder / 'c.png').read_bytes()
+    at = content.index(b'IDAT') + 10
+    changed = bytes([content[at] ^ 1])
+    (folder / 'c.png').write_bytes(content[:at] + changed + content[at + 1 :])
+    words = ('semantic', tmp_path / 'maps', tmp_path / 'out', '--image-dir', folder)
+    found = listed(tool(*words, '--things', '', fails=True))
+    assert found['unreadable image'] == [
+        f'{tmp_path}/maps/a.png: {folder}/a.png cannot be read: the file is truncated',
+        f'{tmp_path}/maps/b.png: {folder}/b.jpg cannot be read: the file is truncated',
+        f'{tmp_path}/maps/c.png: {folder}/c.png cannot be read: the file is damaged: its IDAT has '
+        'a wrong CRC',
+    ]
+
+
+def test_numbers_below_0_are_no_labels(tool, images, tmp_path):
+    folder = images('a.png')
+    (tmp_path / 'maps').mkdir()
+    Image.fromarray(np.full((24, 32), -4, np.int32)).save(tmp_path / 'maps' / 'a.tif')
+    words = ('semantic', tmp_path / 'maps', tmp_path / 'out', '--image-dir', folder)
+    found = listed(tool(*words, '--things', '', fails=True))
+    assert found['unreadable panoptic PNG'] == [
+        f'{tmp_path}/maps/a.tif holds -4: labels are numbers from 0 on'
+    ]
+
+
+def test_the_folder_of_the_labels_is_not_written_to(tool, images, write, tmp_path):
+    """A second run would read what the first one wrote."""
+    images('1.png')
+    path = write('labels/1.json', dict(shapes=[], imagePath='../images/1.png'))
+    line = tool('labelme', path.parent, path.parent / 'out', '--things', '', fails=True)
+    assert f'OUT: {path.parent}/out is in {path.parent}, which is read: give another' in line
 
 
 @pytest.mark.parametrize(
@@ -239,6 +376,11 @@ def test_nothing_to_import(tool, instances, tmp_path):
             dict(segments_info=[dict(id=1, category_id=9)]),
             'unknown category',
             'has the category 9, which is not known',
+        ),
+        (
+            dict(segments_info=[dict(id=1, category_id=1, isthing=False)]),
+            'faulty categories',
+            'has the id 1 and "isthing": False, but its class cat is one of things',
         ),
         (
             dict(segments_info=[dict(id=2, category_id=1)]),
@@ -261,3 +403,18 @@ def test_faults_of_panoptic_rows(tool, images, write, tmp_path, change, kind, me
     words = ('coconut', write('rows.json', content), tmp_path / 'masks', tmp_path / 'out')
     found = listed(tool(*words, '--image-dir', folder, fails=True))
     assert re.search(message, found[kind][0])
+
+
+def test_panoptic_rows_without_categories(tool, images, write, tmp_path):
+    folder = images('a.png')
+    write('masks/a.png', np.ones((24, 32), np.uint8))
+    content = dict(
+        images=[dict(id=1, file_name='a.png', height=24, width=32)],
+        annotations=[
+            dict(image_id=1, file_name='a.png', segments_info=[dict(id=1, category_id=5)])
+        ],
+    )
+    path = write('rows.json', content)
+    words = ('coconut', path, tmp_path / 'masks', tmp_path / 'out', '--image-dir', folder)
+    line = tool(*words, fails=True)
+    assert f'{path} lists no categories, and as no segment has the category 0' in line

@@ -3,14 +3,19 @@
 import json
 import multiprocessing
 import os
+import select
 import signal
+import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import run_command
 from outlines import box
 
 from kmax_deeplab.locks import LOCK_NAME
 from projects.kmax.importing import writing
+from projects.kmax.parallel import run_parallel
 
 FORK = multiprocessing.get_context('fork')
 
@@ -44,6 +49,11 @@ def _killed_at(name, call, words):
 
     setattr(writing, name, replaced)
     writing.RECORDED_AT_ONCE = 2
+    run_command('import', 'to_panoptic.py', *words, '--workers', 1)
+
+
+def _killed_while_copying(words):
+    writing.shutil.copyfile = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     run_command('import', 'to_panoptic.py', *words, '--workers', 1)
 
 
@@ -107,6 +117,42 @@ def test_a_finished_run_is_left_alone(tool, words, tmp_path):
     assert f"{out}/panoptic_train.json was begun with overlap='smallest', not 'last'" in line
 
 
+def test_a_copy_that_was_interrupted_is_removed(tool, words, tmp_path):
+    (first, more), out = words, tmp_path / 'out'
+    copy = [*more, '--images', 'copy']
+    process = FORK.Process(target=_killed_while_copying, args=([*first, out, *copy],))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    (left,) = out.rglob('*.partial')
+    assert left.is_dir()
+    tool(*first, out, *copy)
+    assert not list(out.rglob('*.partial'))
+
+
+def test_the_same_words_again(tool, words, tmp_path):
+    """They tell things, which the YAML of the first run does, too."""
+    (first, more), out = words, tmp_path / 'out'
+    told = [*more, '--things', 'cat', '--ignore', 'dog']
+    printed = tool(*first, out, *told)
+    assert tool(*first, out, *told).splitlines()[-4:] == printed.splitlines()[-4:]
+    line = tool(*first, out, *more, '--things', 'cat,dog', fails=True)
+    assert f'{out}/classes.yaml tells other classes than --things and --ignore' in line
+    line = tool(*first, out, *told, '--classes', out / 'classes.yaml', fails=True)
+    assert 'tells what is a thing and what is ignored: leave out --things and --ignore' in line
+
+
+def test_changed_labels_are_not_taken_for_those_before(tool, images, write, tmp_path):
+    folder = images('a.png', 'b.png')
+    for name in 'ab':
+        write(f'maps/{name}.png', np.ones((24, 32), np.uint8))
+    words = ('semantic', tmp_path / 'maps', tmp_path / 'out', '--image-dir', folder)
+    tool(*words, '--split', 0, '--things', '')
+    os.utime(tmp_path / 'maps' / 'b.png', ns=(1, 1))
+    line = tool(*words, '--split', 0, '--things', '', fails=True)
+    assert f'{tmp_path}/out/panoptic_train.json was begun with sources=' in line
+
+
 def test_files_of_others_are_kept(tool, words, write, tmp_path):
     (first, more), out = words, tmp_path / 'out'
     write('out/panoptic_val.json', dict(images=[], annotations=[]))
@@ -120,6 +166,35 @@ def test_images_are_not_written_over(tool, words, tmp_path):
     more[1] = tmp_path / 'train'
     line = tool(*first, tmp_path, *more, fails=True)
     assert f'{tmp_path}/train is there, but not written by this command' in line
+
+
+def _wait(number):
+    time.sleep(60)
+
+
+def _give_work():
+    list(run_parallel(_wait, range(100), 2))
+
+
+def test_workers_end_with_a_run_that_is_killed():
+    end, held = os.pipe()
+    process = FORK.Process(target=_give_work)
+    process.start()
+    os.close(held)
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children')
+    workers = []
+    while len(workers) < 2:
+        time.sleep(0.01)
+        workers = list(map(int, children.read_text().split()))
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(30)
+    # It ends when the last process that was forked has closed it.
+    have_ended, _, _ = select.select([end], [], [], 30)
+    os.close(end)
+    if not have_ended:
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+    assert have_ended
 
 
 def test_a_folder_in_use(tool, words, tmp_path):

@@ -3,6 +3,7 @@
 import json
 from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 from exports import result
@@ -176,3 +177,45 @@ def test_splits_are_the_same_in_any_order():
     others = {frozenset(choose_validation(names, 0.25, seed, r'^(\w)_')) for seed in range(9)}
     assert len(others) > 3
     assert len(choose_validation(names, 0.1, 0)) == 4 and choose_validation(names, 0, 0) == set()
+
+
+def test_large_groups_are_not_for_validation():
+    """Where the first one that is drawn would be most of the images, another one is."""
+    names = [f'long_{frame}.png' for frame in range(90)]
+    names += [f'{video}_{frame}.png' for video in 'ab' for frame in range(5)]
+    for seed in range(9):
+        chosen = choose_validation(names, 0.1, seed, r'^(\w+)_')
+        assert len(chosen) == 10 and not any(name.startswith('long') for name in chosen)
+    assert len(choose_validation(names[:95], 0.01, 0, r'^(\w+)_')) == 5
+
+
+@pytest.mark.parametrize('place', ['first', 'last'])
+def test_images_are_turned_as_opencv_turns_them(tool, images, write, ids_of, tmp_path, place):
+    """A PNG may have its EXIF before or behind its pixels."""
+    folder = images('a.png')
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((32, 24, 3), np.uint8)).save(folder / 'a.png', exif=exif)
+    content = (folder / 'a.png').read_bytes()
+    if place == 'last':
+        at = content.index(b'eXIf') - 4
+        end = at + 12 + int.from_bytes(content[at : at + 4], 'big')
+        moved = content[:at] + content[end:-12] + content[at:end] + content[-12:]
+        (folder / 'a.png').write_bytes(moved)
+    assert cv2.imread(str(folder / 'a.png')).shape == (24, 32, 3)
+    write('maps/a.png', np.ones((24, 32), np.uint8))
+    words = ('semantic', tmp_path / 'maps', tmp_path / 'out', '--image-dir', folder)
+    tool(*words, '--split', 0, '--things', '')
+    assert ids_of(tmp_path / 'out', 'a.png')[0].shape == (24, 32)
+
+
+def test_classes_of_validation_alone_are_told(tool, images, write, tmp_path):
+    """Where no list of classes says so, a label may be misspelt."""
+    images('1.png', '2.png')
+    points = [[1, 1], [9, 1], [9, 9]]
+    for split, name, label in (('train', '1', 'car'), ('val', '2', 'caar')):
+        shapes = [dict(label=label, points=points)]
+        write(f'{split}/{name}.json', dict(shapes=shapes, imagePath=f'../images/{name}.png'))
+    words = ('labelme', tmp_path / 'train', tmp_path / 'out', '--val', tmp_path / 'val')
+    printed = tool(*words, '--things', 'car')
+    assert 'note: classes of val that no image of train has: caar\n' in printed

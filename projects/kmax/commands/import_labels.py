@@ -123,6 +123,8 @@ def _check(parser: ArgumentParser, args: Namespace) -> None:
         for path in paths or []:
             if not path.exists():
                 parser.error(f'{option}: {path} does not exist')
+            if path.is_dir() and _is_in(args.out, path):
+                parser.error(f'OUT: {args.out} is in {path}, which is read: give another')
     if kind.needs_images and args.image_dir is None:
         parser.error(f'{args.kind} needs --image-dir, the folder of the images')
     for option, folder in (('image-dir', args.image_dir), ('val-image-dir', args.val_image_dir)):

@@ -3,7 +3,7 @@
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kmax_deeplab.locks import LOCK_NAME, hold, release
@@ -28,14 +28,18 @@ def preparation_parser(description: str | None, prog: str | None, out: str) -> A
 def held(out: Path) -> Iterator[None]:
     """Keep other processes from writing the data set ``out`` in the block; a ValueError names one.
 
-    The lock lies beside it: what fails before there is a data set leaves no folder.
+    The lock lies beside it: what fails before there is a data set leaves no folder, nor one above.
     """
     lock_file = out.absolute().with_name(f'{out.absolute().name}{LOCK_NAME}')
+    missing = [folder for folder in lock_file.parents if not folder.exists()]
     hold(out, lock_file)
     try:
         yield
     finally:
         release([lock_file])
+        with suppress(OSError):  # The first one with a data set in it ends this.
+            for folder in missing:
+                folder.rmdir()
 
 
 def check_split(name: str, cfg: dict, workers: int) -> list[Fault]:

@@ -167,10 +167,10 @@ def _choose_ids(hints: list[ClassHint]) -> dict[Label, int]:
     ids: dict[Label, int] = {}
     for hint in hints:
         own = hint.label if isinstance(hint.label, int) else hint.id
-        if own is not None and own not in ids.values():
+        if own is not None and own >= 0 and own not in ids.values():
             ids[hint.label] = own
-    free = (number for number in range(1, len(hints) + 1 + max(ids.values(), default=0)))
-    unused = (number for number in free if number not in set(ids.values()))
+    taken = set(ids.values())
+    unused = (number for number in range(1, 2 * len(hints) + 1) if number not in taken)
     return {hint.label: ids[hint.label] if hint.label in ids else next(unused) for hint in hints}
 
 

@@ -1,15 +1,22 @@
 """The records of COCO's JSON files that are imported: images and categories."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..panoptic.faults import Fault, FaultKind
-from ..panoptic.field_types import CATEGORY_TYPES, IMAGE_TYPES, OPTIONAL_CATEGORY_TYPES, fits
+from ..panoptic.field_types import (
+    CATEGORY_TYPES,
+    FLAG,
+    IMAGE_TYPES,
+    OPTIONAL_CATEGORY_TYPES,
+    fits,
+    usable_id,
+)
 from ..panoptic.json_files import read_json
 from ..panoptic.records import find_image_faults
-from .source import ClassHint, SourceError
+from .source import ClassHint, Region, SourceError
 
 FIELDS = ('images', 'annotations', 'categories')
 _NAMED = {name: CATEGORY_TYPES[name] for name in ('id', 'name')}
@@ -56,6 +63,10 @@ def hints_of(categories: list[dict], path: Path) -> tuple[dict[Any, ClassHint], 
             message = f'category {category} of {path} needs an "id" and a "name"'
             faults.append(Fault(FaultKind.CATEGORIES, message))
             continue
+        told = category.get('isthing')
+        if told is not None and not FLAG[0](told):
+            message = f'category {category} of {path} has "isthing": {told!r}: it must be {FLAG[1]}'
+            faults.append(Fault(FaultKind.CATEGORIES, message))
         hints[category['id']] = _hint(category)
     for field in ('id', 'name'):
         values = [category.get(field) for category in categories]
@@ -82,19 +93,23 @@ def _hint(category: Mapping[str, Any]) -> ClassHint:
     )
 
 
-def find_strangers(
-    annotations: list[dict], images: Mapping[Any, dict], path: Path
-) -> Iterator[Fault]:
+def listed_ids(records: list[dict]) -> set[Any]:
+    """Return the ids of images or categories, also of those with faults."""
+    return {usable_id(record.get('id')) for record in records} - {None}
+
+
+def find_strangers(annotations: list[dict], images: list[dict], path: Path) -> Iterator[Fault]:
     """Yield annotations of images that are not among those of the JSON."""
+    listed = listed_ids(images)
     for number, annotation in enumerate(annotations):
         value = annotation.get('image_id')
-        if not isinstance(value, (int, str)) or value not in images:
+        if usable_id(value) not in listed:
             name = annotation.get('id', f'number {number}')
-            message = f'annotation {name} of {path} belongs to image {value}, which it lacks'
+            message = f'annotation {name} of {path} belongs to image {value!r}, which it lacks'
             yield Fault(FaultKind.NO_IMAGE, message)
 
 
-def refuse_faults(faults: list[Fault]) -> None:
-    """Raise a SourceError if there are faults."""
+def refuse_faults(faults: list[Fault], regions: Sequence[Region] = ()) -> None:
+    """Raise a SourceError if there are faults; ``regions`` could be read all the same."""
     if faults:
-        raise SourceError(faults)
+        raise SourceError(faults, regions)

@@ -14,6 +14,7 @@ from ..panoptic.field_types import is_number
 from ..panoptic.json_files import MAX_BYTES
 from ..panoptic.local_files import check_regular
 from . import instances
+from .coco_records import refuse_faults
 from .outlines import Ring, ellipse, rectangle, ring_of, turned
 from .rasters import Size
 from .shapes import (
@@ -46,8 +47,13 @@ class CvatImage(SourceImage):
         Regions are in the order of ``z_order``, the nearest last.
         """
         records = ((f'{self.place}, {e[0]} {n}', e) for n, e in enumerate(self.elements))
-        ordered = read_shapes(records, lambda element, place: _read_shape(element, place, size))
-        return join_groups([shape for _, shape in sorted(ordered, key=lambda pair: pair[0])], size)
+        found, faults = read_shapes(
+            records, lambda element, place: _read_shape(element, place, size)
+        )
+        ordered = [shape for _, shape in sorted(found, key=lambda pair: pair[0])]
+        regions = join_groups(ordered, size)
+        refuse_faults(faults, regions)
+        return regions
 
 
 def _read_shape(element: Element, place: str, size: Size) -> tuple[float, Shape]:

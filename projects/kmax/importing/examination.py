@@ -12,14 +12,12 @@ from kmax_deeplab.paths import find_name_fault
 from ..panoptic.comparison import find_size_faults
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.local_files import check_image
+from .image_headers import read_size
 from .painting import Table, find_overlaps
-from .rasters import Size, find_mask_fault, reaches_beyond
-from .source import Label, Region, SourceError, SourceImage
+from .rasters import Size, find_mask_fault, rasterise, reaches_beyond
+from .source import AsThing, Label, Region, SourceError, SourceImage
 
 CUT = 'regions that reach beyond their image, where they are cut off'
-EXIF_ORIENTATION = 0x0112
-TURNED = (5, 6, 7, 8)
-"""Orientations with which the sides of an image are exchanged."""
 
 
 @dataclass
@@ -29,12 +27,14 @@ class Examined:
     Attributes:
         size: ``(height, width)`` as it is shown.
         labels: The place of the first region of each label.
+        visible: Labels of regions with a pixel, and what these become if they are things.
         faults: All that is wrong.
         remarks: How many regions there is something to say of, by what it is.
     """
 
     size: Size = (0, 0)
     labels: dict[Label, str] = field(default_factory=dict)
+    visible: set[tuple[Label, AsThing]] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     remarks: Counter[str] = field(default_factory=Counter)
 
@@ -59,7 +59,7 @@ def examine(image: SourceImage) -> Examined:
         regions = image.read_regions(found.size)
     except SourceError as error:
         found.faults += error.faults
-        return found
+        regions = error.regions
     _look_at(regions, found)
     return found
 
@@ -70,8 +70,13 @@ def _look_at(regions: list[Region], found: Examined) -> None:
         fault = find_mask_fault(region.mask, found.size)
         if fault is not None:
             found.faults.append(Fault(FaultKind.MASK, f'{region.place} {fault}'))
-        elif reaches_beyond(region.mask, found.size):
+            continue
+        if reaches_beyond(region.mask, found.size):
             found.remarks[CUT] += 1
+        seen = (region.label, region.as_thing)
+        # One of each is enough: to fill all would double the work.
+        if seen not in found.visible and rasterise(region.mask, found.size).mask.any():
+            found.visible.add(seen)
 
 
 def _compare(image: SourceImage, size: Size) -> list[Fault]:
@@ -90,14 +95,14 @@ def measure_header(image: SourceImage) -> Size | Fault:
     try:
         if image.path is not None:
             check_image(image.path)
-        with Image.open(image.path or io.BytesIO(image.read_image())) as file:
-            width, height = file.size
-            turned = file.getexif().get(EXIF_ORIENTATION) in TURNED
+        with (
+            io.BytesIO(image.read_image()) if image.path is None else image.path.open('rb') as file
+        ):
+            return read_size(file)
     # Pillow raises all of them of damaged files.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         message = f'{image.place}: {image.path or image.name} cannot be read: {text_of(error)}'
         return Fault(FaultKind.BROKEN_IMAGE, message)
-    return (width, height) if turned else (height, width)
 
 
 def examine_overlaps(item: tuple[SourceImage, Size], table: Table) -> list[Fault]:

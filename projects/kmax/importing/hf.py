@@ -48,11 +48,16 @@ class ArrowImage(SourceImage):
             message = f'{self.place} has no {self.mask}'
             raise SourceError([Fault(FaultKind.MISSING_PNG, message)])
         segments = _segments_of(row[SEGMENTS])
-        refuse_faults(list(self._find_faults(segments)))
+        faults = list(self._find_faults(segments))
         png = f'{self.mask} of {self.place}'
-        crops = crops_of(decode_label_map(content, png, size).values)
-        listed = [segment['id'] for segment in segments]
-        refuse_faults(list(find_id_faults(crops, listed, png, self.place)))
+        try:
+            crops = crops_of(decode_label_map(content, png, size).values)
+        except SourceError as error:
+            raise SourceError([*faults, *error.faults]) from error
+        if not faults:
+            listed = [segment['id'] for segment in segments]
+            faults += find_id_faults(crops, listed, png, self.place)
+        refuse_faults(faults)
         return [
             Region(
                 self._label_of(segment['category_id']),

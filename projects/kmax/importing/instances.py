@@ -1,6 +1,5 @@
 """COCO's instance JSON, with or without semantic PNGs for the stuff."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,28 @@ from typing import Any
 import numpy as np
 
 from ..panoptic.faults import Fault, FaultKind
-from .coco_records import find_strangers, hints_of, read_records, usable_images
-from .label_maps import list_maps
+from ..panoptic.field_types import FLAG, usable_id
+from .coco_records import (
+    find_strangers,
+    hints_of,
+    listed_ids,
+    read_records,
+    refuse_faults,
+    usable_images,
+)
+from .label_maps import by_stem, list_maps
 from .semantic import read_semantic
-from .source import AsThing, ClassHint, Polygons, Reading, Region, Rle, Source, SourceImage
+from .source import (
+    AsThing,
+    ClassHint,
+    Polygons,
+    Reading,
+    Region,
+    Rle,
+    Source,
+    SourceError,
+    SourceImage,
+)
 
 NUMBERS = {int, float}
 
@@ -23,13 +40,13 @@ class Annotation:
 
     Attributes:
         label: Name of its class.
-        id: Its id, whatever it is.
+        id: Its id, whatever it is, as a text.
         mask: Its pixels.
         is_crowd: Whether it is a group.
     """
 
     label: str
-    id: Any
+    id: str
     mask: Polygons | Rle
     is_crowd: bool
 
@@ -44,13 +61,17 @@ class AnnotatedImage(SourceImage):
 
     def read_regions(self, size: tuple[int, int]) -> list[Region]:
         """Read the map of classes, and make a region of each annotation."""
-        regions = (
-            [] if self.label_map is None else read_semantic(self.label_map, size, AsThing.VOID)
-        )
+        regions, faults = [], []
+        if self.label_map is not None:
+            try:
+                regions += read_semantic(self.label_map, size, AsThing.VOID)
+            except SourceError as error:
+                faults += error.faults
         for each in self.annotations:
             place = f'{self.json_name}, annotation {each.id} of {self.name}'
             as_thing = AsThing.CROWD if each.is_crowd else AsThing.OBJECT
             regions.append(Region(each.label, each.mask, place, as_thing))
+        refuse_faults(faults, regions)
         return regions
 
 
@@ -92,11 +113,13 @@ def open_content(content: dict[str, list[dict]], reading: Reading) -> Source:
         raise ValueError(f'{path} is a panoptic JSON: import it as coconut, with its PNGs')
     images, faults = usable_images(content['images'], path)
     hints, more = hints_of(content['categories'], path)
-    annotations_of, unknown = group_annotations(content['annotations'], hints, path)
-    faults += [*more, *find_strangers(content['annotations'], images, path), *unknown]
-    maps = {
-        str(Path(name).with_suffix('')): name for folder in folders for name in list_maps(folder)
-    }
+    annotations_of: dict[Any, list[Annotation]] = {image_id: [] for image_id in images}
+    unknown = group_annotations(content, hints, path, annotations_of)
+    faults += [*more, *find_strangers(content['annotations'], content['images'], path), *unknown]
+    maps: dict[str, str] = {}
+    for folder in folders:
+        maps, doubled = by_stem(folder, list_maps(folder), 'label maps')
+        faults += doubled
     found: list[SourceImage] = []
     for image_id, image in images.items():
         name = image['file_name']
@@ -111,7 +134,7 @@ def open_content(content: dict[str, list[dict]], reading: Reading) -> Source:
                 reading.images / name,
                 (image['height'], image['width']),
                 str(path),
-                annotations_of.get(image_id, []),
+                annotations_of[image_id],
                 None if label_map is None else folders[0] / label_map,
             )
         )
@@ -119,22 +142,32 @@ def open_content(content: dict[str, list[dict]], reading: Reading) -> Source:
 
 
 def group_annotations(
-    annotations: list[dict], hints: Mapping[Any, ClassHint], path: Path
-) -> tuple[dict[Any, list[Annotation]], list[Fault]]:
-    """Return the annotations of each image id, and what is wrong with others."""
-    grouped: dict[Any, list[Annotation]] = defaultdict(list)
+    content: dict[str, list[dict]],
+    hints: Mapping[Any, ClassHint],
+    path: Path,
+    grouped: Mapping[Any, list[Annotation]],
+) -> list[Fault]:
+    """Add the annotations to those of their image's id, and return what is wrong with others.
+
+    Nothing of the JSON is kept but what images and categories have: one small object within those
+    that are no longer needed would keep the memory around it.
+    """
     faults = []
-    for record in annotations:
+    listed = listed_ids(content['categories'])
+    for record in content['annotations']:
         image_id, category = record.get('image_id'), record.get('category_id')
         place = f'annotation {record.get("id")} of image {image_id} in {path}'
-        hint = hints.get(category) if isinstance(category, (int, str)) else None
-        mask = mask_of(record.get('segmentation'))
-        if hint is None:
-            message = f'{place} has the category {category}, which is not among its categories'
+        hint = hints.get(usable_id(category))
+        mask, crowd = mask_of(record.get('segmentation')), record.get('iscrowd')
+        if usable_id(category) not in listed:
+            message = f'{place} has the category {category!r}, which is not among its categories'
             faults.append(Fault(FaultKind.UNKNOWN_CATEGORY, message))
+        if crowd is not None and not FLAG[0](crowd):
+            message = f'{place} has "iscrowd": {crowd!r}, which must be {FLAG[1]}'
+            faults.append(Fault(FaultKind.WRONG_TYPE, message))
         if isinstance(mask, str):
             faults.append(Fault(FaultKind.MASK, f'{place} {mask}'))
-        elif hint is not None and isinstance(image_id, (int, str)):
-            is_crowd = bool(record.get('iscrowd'))
-            grouped[image_id].append(Annotation(str(hint.label), record.get('id'), mask, is_crowd))
-    return grouped, faults
+        elif hint is not None and usable_id(image_id) in grouped:
+            each = Annotation(str(hint.label), str(record.get('id')), mask, bool(crowd))
+            grouped[image_id].append(each)
+    return faults

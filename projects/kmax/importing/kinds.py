@@ -18,7 +18,7 @@ class Kind:
         least: Fewest of them.
         most: Most of them.
         needs_images: Whether ``--image-dir`` must be given.
-        lists_images: Whether all images in that folder count.
+        lists_images: Whether all images in that folder are listed.
     """
 
     sources: str
@@ -39,7 +39,7 @@ KINDS = {
     'coconut': Kind('panoptic JSON, folder of its PNGs', least=2, most=2),
     'labelme': Kind('folder of JSON', needs_images=False),
     'cvat': Kind('annotations.xml of "CVAT for images 1.1", or JSON of its COCO export'),
-    'label-studio': Kind('JSON of its JSON export or of its COCO export'),
+    'label-studio': Kind('JSON of its JSON export or of its COCO export', lists_images=True),
     'hf': Kind('folder that datasets.save_to_disk wrote, one split', needs_images=False),
 }
 """Of each format what it is read from; its module, of the same name, has a function ``open_source``

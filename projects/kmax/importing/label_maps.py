@@ -85,6 +85,9 @@ def _decode(
         shown = message.format(path, *pixels.shape[1::-1], *size[::-1])
         raise SourceError([Fault(FaultKind.SIZE, shown)])
     if mode in _OF_NUMBERS:
+        if pixels.min() < 0:
+            message = f'{path} holds {pixels.min()}: labels are numbers from 0 on'
+            raise SourceError([Fault(FaultKind.BROKEN_PNG, message)])
         return LabelMap(pixels.astype(np.int64), False)
     return LabelMap(pixels[..., :3].astype(np.int64) @ (1, 1 << 8, 1 << 16), True)
 
@@ -130,10 +133,10 @@ def pair_maps(image_dir: Path, folders: list[Path]) -> Pairs:
     Raises:
         FileNotFoundError: If a folder does not exist or is empty.
     """
-    images, faults = _by_stem(image_dir, list_images(image_dir), 'images')
+    images, faults = by_stem(image_dir, list_images(image_dir), 'images')
     maps = []
     for folder in folders:
-        found, doubled = _by_stem(folder, list_maps(folder), 'label maps')
+        found, doubled = by_stem(folder, list_maps(folder), 'label maps')
         maps.append(found)
         faults += doubled
     faults += _find_unpaired(image_dir, images, folders, maps)
@@ -160,7 +163,7 @@ def list_maps(folder: Path) -> list[str]:
     return names
 
 
-def _by_stem(folder: Path, names: list[str], what: str) -> tuple[dict[str, str], list[Fault]]:
+def by_stem(folder: Path, names: list[str], what: str) -> tuple[dict[str, str], list[Fault]]:
     """Return the name of each file by the same without its ending, and names that share one."""
     stems = [str(Path(name).with_suffix('')) for name in names]
     doubled = [stem for stem, count in Counter(stems).items() if count > 1]

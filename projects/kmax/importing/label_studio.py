@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ..dataset_preparation.image_files import SUFFIXES, list_images
 from ..panoptic.faults import Fault, FaultKind
-from ..panoptic.field_types import is_number
+from ..panoptic.field_types import is_number, usable_id
 from ..panoptic.json_files import read_json
 from . import instances
-from .coco_records import read_records
+from .coco_records import read_records, refuse_faults
 from .outlines import ellipse, rectangle, ring_of, turned
 from .rasters import Size
 from .shapes import describe_left_out, label_of, points_of, read_shapes
@@ -55,7 +55,11 @@ class TaskImage(SourceImage):
             for number, result in enumerate(results)
             if result['type'] in LABELLED or result.get('id') not in labelled
         )
-        return read_shapes(records, lambda result, place: _read_result(result, place, size))
+        regions, faults = read_shapes(
+            records, lambda result, place: _read_result(result, place, size)
+        )
+        refuse_faults(faults, regions)
+        return regions
 
 
 def _read_result(result: dict[str, Any], place: str, size: Size) -> Region:
@@ -226,16 +230,20 @@ def _open_coco(reading: Reading, index: ImageIndex) -> Source:
     """Read instances, whose images are named as they lay on the server."""
     path = reading.paths[0]
     content = read_records(path)
-    faults = []
+    faults, missing = [], set()
     for image in content['images']:
         try:
             image['file_name'] = index.find(str(image.get('file_name')))
         except FileNotFoundError as error:
             message = f'image {image.get("id")} of {path} {error}'
             faults.append(Fault(FaultKind.MISSING_IMAGE, message))
-    if faults:
-        return Source([], faults=faults)
-    return replace(instances.open_content(content, reading), others_are_things=False)
+            missing.add(usable_id(image.get('id')))
+    for field, name in (('images', 'id'), ('annotations', 'image_id')):
+        content[field] = [
+            each for each in content[field] if usable_id(each.get(name)) not in missing
+        ]
+    source = instances.open_content(content, reading)
+    return replace(source, faults=[*faults, *source.faults], others_are_things=False)
 
 
 def _is_task(task: Any) -> bool:

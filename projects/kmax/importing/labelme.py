@@ -19,6 +19,7 @@ from kmax_deeplab.paths import distinct_names
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.field_types import SIZE
 from ..panoptic.json_files import read_json
+from .coco_records import refuse_faults
 from .embedded import suffix_of
 from .outlines import ellipse, rectangle, ring_of
 from .rasters import Size
@@ -48,9 +49,10 @@ class LabelmeImage(SourceImage):
         """Make a region of the shapes of each object: of one label and ``group_id``, or alone."""
         shapes = read_labelme(self.json_path)['shapes']
         records = ((f'{self.json_path}, shape {n}', shape) for n, shape in enumerate(shapes))
-        return join_groups(
-            read_shapes(records, lambda shape, place: _read_shape(shape, place, size)), size
-        )
+        found, faults = read_shapes(records, lambda shape, place: _read_shape(shape, place, size))
+        regions = join_groups(found, size)
+        refuse_faults(faults, regions)
+        return regions
 
     def read_image(self) -> bytes:
         """Return the image that the JSON holds."""

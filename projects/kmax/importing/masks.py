@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..void import VOID_ID
+from .coco_records import refuse_faults
 from .label_maps import LabelMap, check_classes, crops_of, pair_maps, read_label_map
-from .source import AsThing, Reading, Region, Source, SourceImage
+from .source import AsThing, Reading, Region, Source, SourceError, SourceImage
 
 STRIDE = 1 << 32
 """Above all instances; classes are multiples of it."""
@@ -23,7 +24,14 @@ class MaskedImage(SourceImage):
 
     def read_regions(self, size: tuple[int, int]) -> list[Region]:
         """Read a region for each pair of a class and an instance; instance 0 is none."""
-        semantic, *others = (read_label_map(path, size) for path in self.maps)
+        found, faults = [], []
+        for path in self.maps:
+            try:
+                found.append(read_label_map(path, size))
+            except SourceError as error:
+                faults += error.faults
+        refuse_faults(faults)
+        semantic, *others = found
         if self.divisor is None:
             codes = semantic.values * STRIDE + others[0].values
         else:

@@ -8,16 +8,17 @@ from pathlib import Path
 
 from ..panoptic.faults import Fault, FaultKind
 from ..parallel import Progress, run_parallel
-from .classes import Classes, choose_classes, read_classes
+from .classes import Classes, ImportedClass, choose_classes, read_classes
 from .examination import Examined, examine, examine_overlaps
 from .kinds import Opener
 from .painting import Table
 from .rasters import Size
-from .source import ClassHint, Label, Reading, Source, SourceError, SourceImage
+from .source import AsThing, ClassHint, Label, Reading, Source, SourceError, SourceImage
 from .splitting import choose_validation
 
 TRAIN, VAL = 'train', 'val'
 UNLABELLED = 'images without annotations'
+VOID_ONLY = 'images of which no region has a pixel'
 CLASSES_FILE = 'classes.yaml'
 
 
@@ -131,19 +132,28 @@ def make_plan(
     left_out, remarks = _count(sources.values(), examined)
     kept = []
     for (split, image), found in zip(listed, examined, strict=True):
-        if any(table[label] is not None for label in found.labels):
+        if any(_is_painted(table[label], as_thing) for label, as_thing in found.visible):
             kept.append(Planned(split, image, found.size))
         else:
-            left_out[UNLABELLED] += 1
+            has_classes = any(table[label] is not None for label in found.labels)
+            left_out[VOID_ONLY if has_classes else UNLABELLED] += 1
     if options.overlap == 'error':
         _refuse_overlaps(kept, table, workers, progress)
-    if not kept:
-        raise ValueError(f'no image of {", ".join(map(str, readings[TRAIN].paths))} has a label')
+    for split, reading in readings.items():
+        if not any(planned.split == split for planned in kept):
+            paths = ', '.join(map(str, reading.paths))
+            raise ValueError(f'no image of {paths} has a label with a pixel')
     if set(readings) == {TRAIN}:
         kept = _split(kept, options)
     notes = list(dict.fromkeys(note for source in sources.values() for note in source.notes))
     notes += [f'{count} {what}' for what, count in remarks.items()]
+    notes += _describe_val_alone(listed, examined, table)
     return Plan(sorted(kept, key=lambda p: (p.split, p.image.name)), classes, left_out, notes)
+
+
+def _is_painted(owner: ImportedClass | None, as_thing: AsThing) -> bool:
+    """Tell whether a region with a pixel becomes a segment."""
+    return owner is not None and not (owner.is_thing and as_thing is AsThing.VOID)
 
 
 def _open(opener: Opener, reading: Reading) -> Source:
@@ -176,6 +186,18 @@ def _find_class_differences(sources: Mapping[str, Source]) -> Iterator[Fault]:
                 yield Fault(FaultKind.CATEGORIES, message)
 
 
+def _describe_val_alone(
+    listed: list[tuple[str, SourceImage]], examined: Sequence[Examined], table: Table
+) -> list[str]:
+    """Return the note on classes that only validation has, which may be misspelt, if any."""
+    found: dict[str, set[str]] = {TRAIN: set(), VAL: set()}
+    for (split, _), each in zip(listed, examined, strict=True):
+        owners = (table[label] for label in each.labels)
+        found[split] |= {owner.name for owner in owners if owner is not None}
+    alone = ', '.join(sorted(found[VAL] - found[TRAIN]))
+    return [f'classes of val that no image of train has: {alone}'] if alone else []
+
+
 def _settle_classes(
     sources: Mapping[str, Source],
     examined: Sequence[Examined],
@@ -189,39 +211,42 @@ def _settle_classes(
     """
     hints, faults = _merge_hints(sources.values(), examined)
     path = find_classes_file(out, options)
-    if path is None:
-        if faults:
+    is_told = options.things is not None or options.ignore is not None
+    if path is not None and not is_told:
+        classes = read_classes(path)
+        return classes, [*faults, *_find_contradictions(classes, hints, examined, path)]
+    if faults:
+        return None, faults
+    others_are_things = all(source.others_are_things for source in sources.values())
+    try:
+        chosen = choose_classes(hints.values(), options.things, options.ignore, others_are_things)
+    except ValueError:
+        if is_faulty:
             return None, faults
-        others_are_things = all(source.others_are_things for source in sources.values())
-        try:
-            classes = choose_classes(
-                hints.values(), options.things, options.ignore, others_are_things
-            )
-        except ValueError:
-            if is_faulty:
-                return None, faults
-            raise
-        return classes, faults
-    classes = read_classes(path)
-    return classes, [*faults, *_find_contradictions(classes, hints, examined, path)]
+        raise
+    # The same words again, as to go on after an interruption.
+    if path is not None and not is_faulty and read_classes(path) != chosen:
+        raise ValueError(f'{path} tells other classes than --things and --ignore: leave them out')
+    return chosen, faults
 
 
 def find_classes_file(out: Path, options: Options) -> Path | None:
     """Return the YAML that tells the classes: the one given, or that of an earlier run.
 
     Raises:
-        ValueError: If options tell them, too, or both are there and differ.
+        ValueError: If one is given, and options or the other one tell classes, too.
     """
     written = out / CLASSES_FILE
-    path = options.classes or (written if written.is_file() else None)
-    if path is None:
-        return None
+    if options.classes is None:
+        return written if written.is_file() else None
     if options.things is not None or options.ignore is not None:
-        raise ValueError(f'{path} tells things and what is ignored: edit it, or give no options')
-    if options.classes is not None and written.is_file():
-        if read_classes(written) != read_classes(options.classes):
-            raise ValueError(f'{written} is there and differs from {path}: give another OUT')
-    return path
+        raise ValueError(
+            f'{options.classes} tells what is a thing and what is ignored: leave out --things and '
+            '--ignore'
+        )
+    if written.is_file() and read_classes(written) != read_classes(options.classes):
+        raise ValueError(f'{written} is there and differs from {options.classes}: give another OUT')
+    return options.classes
 
 
 def _merge_hints(

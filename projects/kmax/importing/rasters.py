@@ -13,6 +13,9 @@ from .source import Crop, Mask, Polygons, Rle
 Size = tuple[int, int]
 """``(height, width)`` of an image."""
 
+FAR = 10
+"""Sizes of an image that a polygon may lead beyond it: pycocotools walks along all of its edges."""
+
 GRID = 5
 """Points a pixel to which pycocotools rounds polygons."""
 
@@ -34,6 +37,7 @@ def find_mask_fault(mask: Mask, size: Size) -> str | None:
 def _polygon_fault(rings: Rings, size: Size) -> str | None:
     if not rings:
         return 'has no polygon: draw one, or delete it'
+    far = FAR * max(size)
     for ring in rings:
         if ring.size % 2 or ring.size < 6:
             points = f'{ring.size // 2} points' if ring.size % 2 == 0 else 'half a point'
@@ -41,9 +45,11 @@ def _polygon_fault(rings: Rings, size: Size) -> str | None:
         if not np.isfinite(ring).all():
             return 'has a polygon with NaN or infinity'
         (left, top), (right, bottom) = _extremes(ring)
-        if right < 0 or bottom < 0 or left > size[1] or top > size[0]:
+        is_outside = right < 0 or bottom < 0 or left > size[1] or top > size[0]
+        if is_outside or min(left, top) < -far or max(right, bottom) > far:
+            where = 'outside of' if is_outside else 'that leads far out of'
             return (
-                f'has a polygon outside of the image of {size[1]}x{size[0]} pixels: x is from '
+                f'has a polygon {where} the image of {size[1]}x{size[0]} pixels: x is from '
                 f'{left:g} to {right:g}, y from {top:g} to {bottom:g}'
             )
     return None

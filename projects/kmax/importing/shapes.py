@@ -9,7 +9,6 @@ import numpy as np
 
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.field_types import NAME, is_number
-from .coco_records import refuse_faults
 from .rasters import Size, find_mask_fault, rasterise
 from .source import Crop, Mask, Polygons, Region
 
@@ -36,16 +35,13 @@ class Shape:
 
 def read_shapes(
     records: Iterable[tuple[str, Any]], read: Callable[[Any, str], Found | None]
-) -> list[Found]:
-    """Read all shapes of an image.
+) -> tuple[list[Found], list[Fault]]:
+    """Read all shapes of an image; return them, and what is wrong with others.
 
     Args:
         records: Of each its place, and what the format has of it.
         read: Makes something of a record and its place, or None of what has no area; raises a
             ValueError with the end of a sentence about it.
-
-    Raises:
-        SourceError: With all that is wrong.
     """
     found: list[Found] = []
     faults = []
@@ -57,8 +53,7 @@ def read_shapes(
             continue
         if shape is not None:
             found.append(shape)
-    refuse_faults(faults)
-    return found
+    return found, faults
 
 
 def label_of(value: Any) -> str:
@@ -92,35 +87,27 @@ def check_part(width: int, height: int, size: Size) -> None:
 def join_groups(shapes: Sequence[Shape], size: Size) -> list[Region]:
     """Make a region of each object, in the order of their first shapes.
 
+    Shapes of which one has a faulty mask stay apart, so that the fault is found in its place.
+
     Args:
         shapes: Of one image.
         size: ``(height, width)`` of the image.
-
-    Raises:
-        SourceError: If the mask of a shape in a group is faulty; others are not looked at.
     """
     groups: dict[Hashable, list[Shape]] = {}
     for number, shape in enumerate(shapes):
         key = number if shape.group is None else (shape.label, shape.group)
         groups.setdefault(key, []).append(shape)
-    found = [
-        (shape.place, find_mask_fault(shape.mask, size))
-        for group in groups.values()
-        for shape in group
-        if len(group) > 1
-    ]
-    refuse_faults(
-        [Fault(FaultKind.MASK, f'{place} {fault}') for place, fault in found if fault is not None]
-    )
-    return [
-        Region(group[0].label, _union([shape.mask for shape in group], size), group[0].place)
-        for group in groups.values()
-    ]
+    regions = []
+    for group in groups.values():
+        masks = [shape.mask for shape in group]
+        if len(group) == 1 or any(find_mask_fault(mask, size) is not None for mask in masks):
+            regions += [Region(shape.label, shape.mask, shape.place) for shape in group]
+        else:
+            regions.append(Region(group[0].label, _union(masks, size), group[0].place))
+    return regions
 
 
 def _union(masks: Sequence[Mask], size: Size) -> Mask:
-    if len(masks) == 1:
-        return masks[0]
     polygons = [mask for mask in masks if isinstance(mask, Polygons)]
     if len(polygons) == len(masks):
         return Polygons([ring for mask in polygons for ring in mask.rings])

@@ -120,14 +120,16 @@ class SourceError(ValueError):
 
     Args:
         faults: All that is.
+        regions: Those that could be read all the same, in which there may be more faults.
     """
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], regions: Sequence[Region] = ()) -> None:
         super().__init__('; '.join(fault.message for fault in faults))
         self.faults = list(faults)
+        self.regions = list(regions)
 
     def __reduce__(self) -> tuple:
-        return type(self), (self.faults,)
+        return type(self), (self.faults, self.regions)
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,16 @@ def choose_validation(
             'there is one image' if group_by is None else f'all images are of one group: {group_by}'
         )
         raise ValueError(f'{what}; nothing can be split, give --split 0 or --val')
-    wanted = share * sum(map(len, groups.values()))
+    total = sum(map(len, groups.values()))
+    wanted = share * total
     chosen: set[str] = set()
-    for name in sorted(groups, key=lambda group: _digest(seed, group))[:-1]:
-        if chosen and abs(len(chosen) + len(groups[name]) - wanted) >= abs(len(chosen) - wanted):
-            continue
-        chosen.update(groups[name])
-    return chosen
+    order = sorted(groups, key=lambda group: _digest(seed, group))
+    for name in order:
+        count = len(chosen) + len(groups[name])
+        if count < total and abs(count - wanted) < abs(len(chosen) - wanted):
+            chosen.update(groups[name])
+    # Of the smallest groups the first, where each is much more than is wanted.
+    return chosen or set(groups[min(order, key=lambda name: len(groups[name]))])
 
 
 def _group_of(name: str, group_by: str | None) -> str:

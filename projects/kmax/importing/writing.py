@@ -26,8 +26,6 @@ JOURNAL = 'import.unfinished'
 RECORDED_AT_ONCE = 64
 """Images of one entry of the journal; each entry is waited for until it is on the disk."""
 
-VOID_ONLY = 'images of which no region has a pixel'
-
 
 @dataclass(frozen=True)
 class Targets:
@@ -186,10 +184,9 @@ def write_image(
         segments_info=painted.segments,
         left_out=painted.left_out,
     )
-    if painted.segments:
-        write_panoptic_png(targets.pngs / png, painted.ids)
-        place_image(image, targets.images / image.name, images)
-        entry['png_bytes'] = (targets.pngs / png).stat().st_size
+    write_panoptic_png(targets.pngs / png, painted.ids)
+    place_image(image, targets.images / image.name, images)
+    entry['png_bytes'] = (targets.pngs / png).stat().st_size
     return entry
 
 
@@ -216,8 +213,6 @@ def place_image(image: SourceImage, target: Path, how: str) -> None:
 
 def _is_whole(entry: dict[str, Any], out: Path) -> bool:
     """Tell whether the files of an image are still as they were written."""
-    if not entry['segments_info']:
-        return True
     targets = targets_of(out, entry['split'])
     png = targets.pngs / entry['png']
     return (
@@ -231,11 +226,10 @@ def _summarise(entries: list[dict[str, Any]], plan: Plan, splits: list[str]) -> 
     left_out = Counter(plan.left_out)
     for entry in entries:
         left_out.update(entry['left_out'])
-        left_out[VOID_ONLY] += not entry['segments_info']
     things = {entry.id: entry.is_thing for entry in plan.classes.entries}
     counts = {}
     for split in splits:
-        rows = [row for row in entries if row['split'] == split and row['segments_info']]
+        rows = [row for row in entries if row['split'] == split]
         segments = [segment for row in rows for segment in row['segments_info']]
         crowd = sum(segment['iscrowd'] for segment in segments)
         objects = sum(things[segment['category_id']] for segment in segments) - crowd
@@ -251,7 +245,6 @@ def _write_json(
     ids: dict[str, int],
     info: dict[str, Any],
 ) -> None:
-    written = [entry for entry in entries if entry['segments_info']]
     write_panoptic_json(
         path,
         info=info,
@@ -262,7 +255,7 @@ def _write_json(
                 height=entry['height'],
                 width=entry['width'],
             )
-            for entry in written
+            for entry in entries
         ],
         annotations=[
             dict(
@@ -270,7 +263,7 @@ def _write_json(
                 file_name=entry['png'],
                 segments_info=entry['segments_info'],
             )
-            for entry in written
+            for entry in entries
         ],
         categories=plan.classes.categories(),
         sync=True,
@@ -278,13 +271,26 @@ def _write_json(
 
 
 def describe_inputs(paths: Sequence[Path]) -> str:
-    """Return what tells inputs from others: their places, sizes and times, folders' names alone."""
-    parts = []
-    for path in paths:
+    """Return what tells inputs from others: their places, and sizes and times of all their files.
+
+    Labels that were changed since then are others.
+    """
+    return '; '.join(f'{path.absolute()}, {_describe_files(path)}' for path in paths)
+
+
+def _describe_files(path: Path) -> str:
+    if path.is_file():
         status = path.stat()
-        more = '' if path.is_dir() else f', {status.st_size} bytes of {status.st_mtime_ns}'
-        parts.append(f'{path.absolute()}{more}')
-    return '; '.join(parts)
+        return f'{status.st_size} bytes of {status.st_mtime_ns}'
+    lines = []
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            # The file that a link leads to, but of a broken one the link.
+            file = os.path.join(folder, name)
+            status = os.stat(file) if os.path.exists(file) else os.lstat(file)
+            lines.append(f'{file} {status.st_size} {status.st_mtime_ns}')
+    return f'{len(lines)} files of {digest(chr(10).join(lines))}'
 
 
 def digest(text: str) -> str:
