@@ -38,8 +38,9 @@ stage data "$PYTHON" tools/dataset_converters/make_shapes.py data/shapes \
     --train "${NUM_TRAIN:-4000}" --val "${NUM_VAL:-100}"
 FIT=()
 if [ -n "$MINUTES" ]; then
-    # What comes after the training takes about an eighth.
-    FIT=(--minutes "$("$PYTHON" -c "print(max(0.01, round($MINUTES * 7 / 8 - ($SECONDS - $BEGAN) / 60, 2)))")")
+    # What comes after the training takes half a minute, and more on slower machines.
+    LEFT="max(0.01, round($MINUTES * 11 / 12 - 0.4 - ($SECONDS - $BEGAN) / 60, 2))"
+    FIT=(--minutes "$("$PYTHON" -c "print($LEFT)")")
 fi
 stage train "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK_DIR" ${FIT[@]+"${FIT[@]}"} "$@"
 CHECKPOINT=$(cat "$WORK_DIR/last_checkpoint")
