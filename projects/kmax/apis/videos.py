@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from kmax_deeplab.atomic_file import write_staged
+from kmax_deeplab.local_files import check_regular
 
-from ..panoptic.local_files import check_regular
 from ..parallel import Progress
 from .inferencer import KMaXInferencer
 
