@@ -5,6 +5,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 
@@ -29,6 +30,12 @@ def to_pixels(value: Any) -> np.ndarray:
         f'an image of type {type(value).__name__} cannot be read: give a path, a BGR array '
         '(h, w, 3) of uint8, a PIL image, the bytes of an image file, or a list of these'
     )
+
+
+def to_rgb(image: np.ndarray) -> NDArray[np.uint8]:
+    """Return the pixels to draw on of BGR ones ``(h, w, 3)``, which may be fractions."""
+    levels = image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
+    return np.ascontiguousarray(levels[..., ::-1])
 
 
 def unreadable(image: Any, error: BaseException) -> OSError:

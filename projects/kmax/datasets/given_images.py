@@ -6,10 +6,11 @@ from itertools import islice
 from typing import Any
 
 import cv2
-from mmengine.fileio import get_file_backend
 
 from kmax_deeplab.given_images import to_pixels, unreadable
 from kmax_deeplab.local_files import check_image
+
+from ..places import check_place
 
 
 def as_image(value: Any) -> Any:
@@ -20,20 +21,10 @@ def as_image(value: Any) -> Any:
         ValueError: For an array of another shape or range, or bytes that hold no image.
     """
     if isinstance(value, str):
-        return _check_place(value)
+        return check_place(value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
     return to_pixels(value)
-
-
-def _check_place(path: str) -> str:
-    """Refuse the URL of a kind that mmengine knows no way to read."""
-    if '://' in path:
-        try:
-            get_file_backend(path)
-        except KeyError as error:
-            raise ValueError(f'{path} cannot be read: {error.args[0]} is no known place') from error
-    return path
 
 
 def as_input(value: Any) -> Any:
