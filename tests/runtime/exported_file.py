@@ -71,7 +71,9 @@ def write_file(path, size, element_type='uint8', metadata=None, **changes):
         helper.make_node('Cast', ['content'], ['areas'], to=TensorProto.INT32),
         *(helper.make_node('Identity', [f'{n}_'], [n]) for n in ('ids', 'labels', 'scores')),
     ]
-    constants = {f'{k}_' if k in ('ids', 'labels', 'scores') else k: v for k, v in constants.items()}
+    constants = {
+        f'{k}_' if k in ('ids', 'labels', 'scores') else k: v for k, v in constants.items()
+    }
     constants['first'] = np.array([0], np.int64)
     graph = helper.make_graph(
         nodes,
