@@ -23,6 +23,7 @@ COMMANDS = {
     'models': 'list the published models, or download their weights',
     'convert': 'convert a released checkpoint',
     'predict': 'find the segments of images and videos',
+    'export': 'write a model as one file that runs without torch',
     'preannotate': "write a model's segments for annotators to correct in Label Studio",
     'init': 'write a config for your own data',
     'import': 'write the labels of other formats in the panoptic one',

@@ -198,6 +198,13 @@ class KMaXInferencer(DetInferencer):
         """Return the pixels of an image as it is shown, RGB ``(H, W, 3)``."""
         return to_rgb(self._read(image, channel_order)['img'])
 
+    def prepare(self, image: Any, channel_order: ChannelOrder = 'bgr') -> dict[str, Any]:
+        """Return what the network is given of an image: ``inputs`` and ``data_samples``.
+
+        The former are BGR ``(3, h, w)``, resized and neither padded nor normalised.
+        """
+        return self._load(image, channel_order)['data']
+
     def _stream(
         self,
         images: Iterable[Any],
