@@ -81,7 +81,7 @@ def _parse(fields: Mapping[str, Any]) -> Contract:
         classes=_read_classes(fields),
         size=_size(fields, 'size'),
         decoder=_one_of(fields, 'decoder', DECODERS),
-        resize=_read_resize(fields['resize']),
+        resize=read_resize(fields['resize']),
         merges_at=_one_of(fields, 'merges_at', ('input', 'output')),
         fields=fields,
     )
@@ -99,7 +99,8 @@ def _read_classes(fields: Mapping[str, Any]) -> Classes:
     )
 
 
-def _read_resize(how: Mapping[str, Any]) -> Resize:
+def read_resize(how: Mapping[str, Any]) -> Resize:
+    """Return what resizes as the metadata describe it."""
     rule = _one_of(how, 'rule', ('none', 'aligned', 'fit'))
     if rule == 'none':
         return keep
