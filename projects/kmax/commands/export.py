@@ -25,6 +25,8 @@ from .arguments import (
 from .progress import show_progress
 
 if TYPE_CHECKING:
+    import torch
+
     from ..apis import KMaXInferencer
     from ..deploy.checking import Comparison, PaddedImage
 
@@ -91,6 +93,8 @@ def _share(text: str) -> float:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Export as the command line says."""
     args = parse_args(argv, prog)
+    import torch
+
     from kmax_deeplab.atomic_file import write_atomically
 
     from ..apis import KMaXInferencer
@@ -98,7 +102,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     from ..deploy.exporting import build_graph, encode_model, refuse_missing_exporter, to_onnx
     from ..deploy.merging import refuse_rules
     from ..deploy.metadata import describe
-    from ..deploy.pipelines import bring_to_size
+    from ..deploy.pipelines import bring_to_size, has_fractions
     from .arguments import read_config
 
     refuse_missing_exporter()
@@ -124,8 +128,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         precision='fp32',
         merges_at='input',
     )
-    images = list(_images(args.images, inferencer, size)) if engines else []
-    proto = to_onnx(build_graph(inferencer.model, size, args.output), size, args.output)
+    dtype = torch.float32 if has_fractions(metadata) else torch.uint8
+    images = list(_images(args.images, inferencer, size, dtype)) if engines else []
+    proto = to_onnx(build_graph(inferencer.model, size, args.output), size, args.output, dtype)
     content = encode_model(proto, metadata)
     if engines:
         _check(args, content, inferencer, images, engines)
@@ -134,21 +139,22 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
 
 
 def _images(
-    folder: Path | None, inferencer: 'KMaXInferencer', size: tuple[int, int]
+    folder: Path | None, inferencer: 'KMaXInferencer', size: tuple[int, int], dtype: 'torch.dtype'
 ) -> Iterator['PaddedImage']:
     """Yield the inputs to compare on, as the test pipeline makes them, or drawn ones."""
     from ..dataset_preparation.image_files import list_images
     from ..datasets.shapes import draw_scene
     from ..deploy.checking import PaddedImage
 
+    levels = str(dtype).removeprefix('torch.')
     if folder is None:
         for seed in range(DRAWN):
             scene = draw_scene(seed, size[1], size[0]).image
-            yield PaddedImage.pad(scene[..., ::-1], size, f'drawing {seed}')
+            yield PaddedImage.pad(scene[..., ::-1], size, f'drawing {seed}', levels)
         return
     for name in list_images(folder)[:SHOWN]:
         pixels = inferencer.prepare(str(folder / name))['inputs']
-        yield PaddedImage.pad(pixels.numpy().transpose(1, 2, 0)[..., ::-1], size, name)
+        yield PaddedImage.pad(pixels.numpy().transpose(1, 2, 0)[..., ::-1], size, name, levels)
 
 
 def _check(

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ..models import KMaXDeepLab
 from .engines import ENGINES
@@ -21,21 +22,21 @@ class PaddedImage:
     """An input of the network.
 
     Attributes:
-        pixels: ``(1, H, W, 3)`` uint8, RGB.
+        pixels: ``(1, H, W, 3)`` of the type of the file's input, RGB.
         content: Rows and columns that show the image.
         name: What messages call it.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[Any]
     content: tuple[int, int]
     name: str
 
     @classmethod
-    def pad(cls, image: NDArray, size: Sequence[int], name: str) -> 'PaddedImage':
+    def pad(cls, image: NDArray, size: Sequence[int], name: str, dtype: DTypeLike) -> 'PaddedImage':
         """Pad an RGB image ``(h, w, 3)``, whose levels may be fractions, to ``size``."""
         height, width = image.shape[:2]
-        pixels = np.zeros((1, *size, 3), np.uint8)
-        pixels[0, :height, :width] = np.rint(image)
+        pixels = np.zeros((1, *size, 3), dtype)
+        pixels[0, :height, :width] = image if pixels.dtype.kind == 'f' else np.rint(image)
         return cls(pixels, (height, width), name)
 
 

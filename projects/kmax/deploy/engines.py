@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Run = Callable[[NDArray[np.uint8], Sequence[int]], list[NDArray]]
+Run = Callable[[NDArray[Any], Sequence[int]], list[NDArray]]
 """From a padded image ``(1, H, W, 3)`` and its content to the outputs, in their order."""
 
 
@@ -18,7 +18,7 @@ def _open_onnxruntime(content: bytes, threads: int) -> Run:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(content, options, providers=['CPUExecutionProvider'])
 
-    def run(image: NDArray[np.uint8], shown: Sequence[int]) -> list[NDArray]:
+    def run(image: NDArray[Any], shown: Sequence[int]) -> list[NDArray]:
         return session.run(None, dict(image=image, content=np.array(shown, np.int64)))
 
     return run
@@ -33,7 +33,7 @@ def _open_openvino(content: bytes, threads: int) -> Run:
     compiled: Any = core.compile_model(core.read_model(content), 'CPU', settings)
     request = compiled.create_infer_request()
 
-    def run(image: NDArray[np.uint8], shown: Sequence[int]) -> list[NDArray]:
+    def run(image: NDArray[Any], shown: Sequence[int]) -> list[NDArray]:
         found = request.infer([image, np.array(shown, np.int64)])
         return [np.array(found[output]) for output in compiled.outputs]
 

@@ -43,9 +43,11 @@ def build_graph(detector: KMaXDeepLab, size: tuple[int, int], output: str) -> nn
 
 
 @torch.no_grad()
-def to_onnx(graph: nn.Module, size: tuple[int, int], output: str) -> Any:
-    """Return the ``ModelProto`` of a graph of :func:`build_graph`."""
-    example = torch.zeros((1, *size, 3), dtype=torch.uint8), torch.tensor(size)
+def to_onnx(
+    graph: nn.Module, size: tuple[int, int], output: str, dtype: torch.dtype = torch.uint8
+) -> Any:
+    """Return the ``ModelProto`` of a graph of :func:`build_graph`, for images of a type."""
+    example = torch.zeros((1, *size, 3), dtype=dtype), torch.tensor(size)
     # Embeddings that are gathered once per size must be there before what runs is symbolic.
     graph(*example)
     with _quiet():

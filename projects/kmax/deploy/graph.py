@@ -30,7 +30,7 @@ class DeployedModel(nn.Module):
         """Predict.
 
         Args:
-            image: ``(B, H, W, 3)`` uint8, RGB.
+            image: ``(B, H, W, 3)`` of levels 0 to 255, RGB.
             content: ``(2,)`` int64: rows and columns, from the upper left, that show the image.
 
         Returns:

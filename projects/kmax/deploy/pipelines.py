@@ -64,6 +64,14 @@ def describe_pipeline(config: Config) -> dict[str, Any]:
     return described
 
 
+def has_fractions(described: dict[str, Any]) -> bool:
+    """Tell whether levels of resized images are fractions, which a file must then be given.
+
+    Rounded to 8 bits they would be other images than those that the network was trained on.
+    """
+    return described['resize']['rule'] == 'aligned'
+
+
 def _kind(step: dict) -> str:
     return step['type'].rpartition('.')[2]
 
