@@ -14,7 +14,7 @@ be predicted, which are named at the end, and 2 where none could.
 """
 
 import sys
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,14 +83,22 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     add_any_device(parser)
     args = parser.parse_args(argv)
     check_engine(parser, args, args.model, 'weights', 'mirror', 'threshold', 'amp', 'compile')
-    if is_exported(args.model) and 'clusters' in args.write:
-        parser.error('--write clusters is for networks: an exported file gives only segments')
+    if is_exported(args.model):
+        _check_exported(parser, args)
     if args.tile is not None and 'clusters' in args.write:
         parser.error('--tile cannot be used with --write clusters: each tile has its own')
     if args.out.exists() and not args.out.is_dir():
         parser.error(f'--out: {args.out} is a file; name a folder')
     check_output(parser, '--out', args.out / 'panoptic.json')
     return args
+
+
+def _check_exported(parser: ArgumentParser, args: Namespace) -> None:
+    if 'clusters' in args.write:
+        parser.error('--write clusters is for networks: an exported file gives only segments')
+    address = next((place for place in args.images if '://' in place), None)
+    if address is not None:
+        parser.error(f'{address} is an address, and an exported file is given files: download it')
 
 
 def _tile_size(text: str) -> int:
