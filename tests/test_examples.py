@@ -95,16 +95,8 @@ def test_cpp(element_type, exported, image, tmp_path):
     for name in ('libonnxruntime.so', 'libonnxruntime.so.1'):
         (tmp_path / name).symlink_to(library)
     link = ('-L', tmp_path, '-lonnxruntime', f'-Wl,-rpath,{tmp_path}')
-    run(
-        'g++',
-        '-std=c++17',
-        EXAMPLES / 'deploy.cpp',
-        '-I',
-        headers,
-        *link,
-        '-o',
-        tmp_path / 'deploy',
-    )
+    source, program = EXAMPLES / 'deploy.cpp', tmp_path / 'deploy'
+    run('g++', '-std=c++17', source, '-I', headers, *link, '-o', program)
     drawing = tmp_path / 'drawing.ppm'
     printed = run(program, exported(element_type=element_type), image, drawing)
     assert printed == '2 600\n3 1300\n1000 400\n2001 100\n'
