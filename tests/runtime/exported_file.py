@@ -105,7 +105,7 @@ def exported(tmp_path):
     """Return a function that writes a file into the test's folder, as :func:`write_file`."""
     pytest.importorskip('onnxruntime', reason='onnxruntime, which runs the files, is absent')
 
-    def write(size=(65, 97), **options):
-        return write_file(tmp_path / 'model.onnx', size, **options)
+    def write(size=(65, 97), *args, **options):
+        return write_file(tmp_path / 'model.onnx', size, *args, **options)
 
     return write

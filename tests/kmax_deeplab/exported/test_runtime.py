@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -279,3 +280,25 @@ print(sorted({{'onnx', 'projects.kmax', 'scipy'}} & set(sys.modules)))
 """
     result = run_python(script)
     assert result.stdout.split('\n')[:2] == ["['sky', 'box', 'ball'] 3", '[]'], result.stderr
+
+
+def resident():
+    """Return the bytes of memory that this process has."""
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('engine', ENGINES)
+def test_memory_is_flat(engine, exported):
+    """Over 300 images of ever other sizes, once every size was there."""
+    pytest.importorskip(engine, reason=f'{engine} is absent')
+    resize = dict(ALIGNED, size=[640, 640])
+    model = PanopticModel(exported((641, 641), 'float32', resize=resize), engine, threads=1)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 4, (300 + 40 * k, 700 - 30 * k, 3), np.uint8) for k in range(10)]
+    for number in range(300):
+        model(images[number % 10], channel_order='rgb')
+        if number == 49:
+            before = resident()
+    assert resident() - before < 16 * 2**20
