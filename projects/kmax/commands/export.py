@@ -96,9 +96,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     from ..apis import KMaXInferencer
     from ..deploy.engines import installed_engines
     from ..deploy.exporting import build_graph, encode_model, refuse_missing_exporter, to_onnx
-    from ..deploy.merging import refuse_rules
     from ..deploy.metadata import describe
-    from ..deploy.pipelines import bring_to_size
+    from ..deploy.pipelines import bring_to_size, fills_longer_side
+    from ..deploy.rules import refuse_rules
     from .arguments import read_config
 
     refuse_missing_exporter()
@@ -125,7 +125,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         merges_at='input',
     )
     images = list(_images(args.images, inferencer, size)) if engines else []
-    proto = to_onnx(build_graph(inferencer.model, size, args.output), size, args.output)
+    fills = fills_longer_side(metadata['resize'], size)
+    graph = build_graph(inferencer.model, size, args.output, fills)
+    proto = to_onnx(graph, size, args.output)
     content = encode_model(proto, metadata)
     if engines:
         _check(args, content, inferencer, images, engines)
