@@ -100,9 +100,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     from ..apis import KMaXInferencer
     from ..deploy.engines import installed_engines
     from ..deploy.exporting import build_graph, encode_model, refuse_missing_exporter, to_onnx
-    from ..deploy.merging import refuse_rules
     from ..deploy.metadata import describe
-    from ..deploy.pipelines import bring_to_size, has_fractions
+    from ..deploy.pipelines import bring_to_size, fills_longer_side, has_fractions
+    from ..deploy.rules import refuse_rules
     from .arguments import read_config
 
     refuse_missing_exporter()
@@ -130,7 +130,9 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     )
     dtype = torch.float32 if has_fractions(metadata) else torch.uint8
     images = list(_images(args.images, inferencer, size, dtype)) if engines else []
-    proto = to_onnx(build_graph(inferencer.model, size, args.output), size, args.output, dtype)
+    fills = fills_longer_side(metadata['resize'], size)
+    graph = build_graph(inferencer.model, size, args.output, fills)
+    proto = to_onnx(graph, size, args.output, dtype)
     content = encode_model(proto, metadata)
     if engines:
         _check(args, content, inferencer, images, engines)

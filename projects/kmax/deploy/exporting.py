@@ -35,10 +35,19 @@ def refuse_missing_exporter() -> None:
         )
 
 
-def build_graph(detector: KMaXDeepLab, size: tuple[int, int], output: str) -> nn.Module:
-    """Return what is exported for inputs of one size ``(H, W)``: ``'maps'`` or ``'logits'``."""
+def build_graph(
+    detector: KMaXDeepLab, size: tuple[int, int], output: str, fills: bool = False
+) -> nn.Module:
+    """Return what is exported.
+
+    Args:
+        detector: The model.
+        size: ``(H, W)`` of the inputs.
+        output: ``'maps'`` or ``'logits'``.
+        fills: Whether every image fills the longer side of the input.
+    """
     if output == 'maps':
-        return build_maps(detector, size).eval()
+        return build_maps(detector, size, fills).eval()
     return DeployedModel(detector).eval()
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..models import KMaXDeepLab
 from .merging import Merge, MergedMaps
+from .rules import RULES
 
 
 class DeployedModel(nn.Module):
@@ -66,8 +67,8 @@ class DeployedMaps(nn.Module):
 
 
 @torch.no_grad()
-def build_maps(detector: KMaXDeepLab, size: tuple[int, int]) -> DeployedMaps:
-    """Return what makes maps of inputs of one size ``(H, W)``."""
+def build_maps(detector: KMaXDeepLab, size: tuple[int, int], fills: bool = False) -> DeployedMaps:
+    """Return what makes maps of inputs of one size ``(H, W)``; ``fills`` as in :class:`Merge`."""
     network = DeployedModel(detector)
     image = torch.zeros((1, *size, 3), dtype=torch.uint8)
     cls_logits, mask_logits = network(image, torch.tensor(size))
@@ -75,4 +76,6 @@ def build_maps(detector: KMaXDeepLab, size: tuple[int, int]) -> DeployedMaps:
     _, *mask_shape = mask_logits.shape
     num_classes = cls_logits.shape[-1] - 1
     counts = fusion.num_things_classes, num_classes
-    return DeployedMaps(network, Merge(fusion.read_test_cfg(), *counts, tuple(mask_shape), size))
+    cfg = fusion.read_test_cfg()
+    merge = RULES[cfg.postprocess](cfg, *counts, tuple(mask_shape), size, fills)
+    return DeployedMaps(network, merge)

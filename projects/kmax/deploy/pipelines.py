@@ -1,6 +1,6 @@
 """How images become inputs of the network: what a file has to say of a config's test pipeline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmdet.utils import get_test_pipeline_cfg
@@ -70,6 +70,13 @@ def has_fractions(described: dict[str, Any]) -> bool:
     Rounded to 8 bits they would be other images than those that the network was trained on.
     """
     return described['resize']['rule'] == 'aligned'
+
+
+def fills_longer_side(resize: dict[str, Any], size: Sequence[int]) -> bool:
+    """Tell whether a rule of :func:`describe_pipeline` makes every image as long as the input."""
+    square = len(set(size)) == 1
+    fitted = resize['rule'] in ('fit', 'aligned') and resize['keep_ratio']
+    return square and fitted and list(resize['size']) == list(size)
 
 
 def _kind(step: dict) -> str:
