@@ -3,7 +3,7 @@
 import importlib.util
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ OUTPUTS = dict(
     maps=('panoptic', 'ids', 'labels', 'scores', 'areas'), logits=('cls_logits', 'mask_logits')
 )
 NEEDED = ('onnx', 'onnxscript')
+_VALUES = ('input', 'output', 'initializer')
 
 
 def refuse_missing_exporter() -> None:
@@ -82,14 +83,16 @@ def encode_model(proto: Any, metadata: dict[str, Any]) -> bytes:
 
 def _without_traces(proto: Any) -> Any:
     """Remove what the exporter notes of the code: places on this machine, of no use elsewhere."""
-    graphs: Sequence[Any] = [proto.graph, *proto.functions]
-    for part in graphs:
-        for owner in (part, *part.node, *part.value_info):
-            del owner.metadata_props[:]
-            owner.doc_string = ''
-    for value in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
-        del value.metadata_props[:]
-        value.doc_string = ''
+    parts = [proto.graph, *proto.functions]
+    while parts:
+        part = parts.pop()
+        values = [value for kind in _VALUES for value in getattr(part, kind, ())]
+        for owner in (part, *part.node, *part.value_info, *values):
+            if hasattr(owner, 'metadata_props'):
+                del owner.metadata_props[:]
+                owner.doc_string = ''
+        # Bodies of loops.
+        parts += [held.g for node in part.node for held in node.attribute if held.HasField('g')]
     proto.doc_string = ''
     return proto
 
