@@ -33,7 +33,9 @@ class PaddedImage:
     name: str
 
     @classmethod
-    def pad(cls, image: NDArray, size: Sequence[int], name: str, dtype: DTypeLike) -> 'PaddedImage':
+    def pad(
+        cls, image: NDArray, size: Sequence[int], name: str, dtype: DTypeLike = np.uint8
+    ) -> 'PaddedImage':
         """Pad an RGB image ``(h, w, 3)``, whose levels may be fractions, to ``size``."""
         height, width = image.shape[:2]
         pixels = np.zeros((1, *size, 3), dtype)
