@@ -16,6 +16,7 @@ from typing import NoReturn
 from . import __version__, register
 from .errors import one_line, report, speaks
 from .namespace import COMMAND
+from .needs import note_command
 
 COMMANDS = {
     'train': 'train a model',
@@ -23,6 +24,7 @@ COMMANDS = {
     'models': 'list the published models, or download their weights',
     'convert': 'convert a released checkpoint',
     'predict': 'find the segments of images and videos',
+    'export': 'write a model as one file that runs without torch',
     'preannotate': "write a model's segments for annotators to correct in Label Studio",
     'init': 'write a config for your own data',
     'import': 'write the labels of other formats in the panoptic one',
@@ -116,7 +118,9 @@ def run(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -
     called = prog or Path(sys.argv[0]).name
     # Of a damaged image it says less than the line that names the file. Read by its first import.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'ERROR')
-    full = '--traceback' in (sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    full = '--traceback' in words
+    note_command(name, words)
     try:
         register()
         module = importlib.import_module(module_of(name))

@@ -138,6 +138,7 @@ class PanopticResult:
         panoptic: NDArray[np.integer],
         classes: Classes,
         pixel_scores: Sequence[NDArray[np.floating]] = (),
+        segment_scores: Mapping[int, float] | None = None,
         **more: Any,
     ) -> 'PanopticResult':
         """Describe the segments of a map of ``label + 1000 * instance``.
@@ -147,6 +148,7 @@ class PanopticResult:
             classes: What labels stand for.
             pixel_scores: Maps ``(H, W)`` of probabilities; the product of their means is a
                 segment's score.
+            segment_scores: Instead of these the score of each value of the map.
             **more: Further attributes.
         """
         runs = find_runs(panoptic)
@@ -157,6 +159,8 @@ class PanopticResult:
         scores: list[float | None] = [None] * int(known.sum())
         if pixel_scores:
             scores = runs.scores(pixel_scores)[known].tolist()
+        elif segment_scores is not None:
+            scores = [segment_scores[value] for value in runs.ids[known].tolist()]
         described = list(runs.describe().values())
         measures = [entry for entry, is_known in zip(described, known, strict=True) if is_known]
         segments_info = [

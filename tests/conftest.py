@@ -31,8 +31,8 @@ def _module(name, path):
 
 def pytest_configure(config):
     """Share the fixtures of models, by their path: other packages are called tests, too."""
-    for name in ('tiny_model', 'releases'):
-        config.pluginmanager.register(_module(name, ROOT / f'tests/{name}.py'))
+    for name in ('tiny_model', 'releases', 'runtime/exported_file'):
+        config.pluginmanager.register(_module(Path(name).name, ROOT / f'tests/{name}.py'))
 
 
 @pytest.hookimpl(tryfirst=True)

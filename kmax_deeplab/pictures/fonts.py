@@ -2,18 +2,14 @@
 
 import warnings
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from PIL import ImageFont
 
-try:
-    import matplotlib
-    from matplotlib.ft2font import FT2Font
-
-    HAS_MATPLOTLIB = True
-except ImportError:
-    HAS_MATPLOTLIB = False
+HAS_MATPLOTLIB = find_spec('matplotlib') is not None
+"""It is imported when names are written: it takes longer than all else of this package."""
 
 
 def load_font(size: int, text: str = '') -> Any:
@@ -35,6 +31,8 @@ def _load(path: str, size: int) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=1024)
 def _find_font(text: str) -> str:
+    import matplotlib
+
     folder = Path(matplotlib.get_data_path()) / 'fonts' / 'ttf'
     best = str(folder / 'DejaVuSans.ttf')
     needed = {character for character in text if not character.isspace()}
@@ -66,6 +64,8 @@ def _system_fonts() -> list[str]:
 @lru_cache(maxsize=1024)
 def _characters(path: str) -> frozenset[str]:
     """Return what a font can draw: nothing where it cannot be read."""
+    from matplotlib.ft2font import FT2Font
+
     try:
         return frozenset(map(chr, FT2Font(path).get_charmap()))
     except (OSError, RuntimeError):

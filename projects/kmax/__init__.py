@@ -7,18 +7,21 @@ and other packages are mended when they are imported.
 import importlib
 from types import ModuleType
 
-from .missing_packages import refuse_missing_packages
+from kmax_deeplab.needs import needs_stack
+
+from .missing_packages import find_missing_packages, refuse_missing_packages
 from .package_families import refuse_two_families
 from .package_versions import refuse_old_versions
 
 refuse_old_versions()
 refuse_two_families()
-refuse_missing_packages()
+if needs_stack() or not find_missing_packages():
+    refuse_missing_packages()
 
-from . import compat, registration  # noqa: E402
+    from . import compat, registration
 
-compat.apply()
-registration.add_locations()
+    compat.apply()
+    registration.add_locations()
 
 PARTS = ('datasets', 'engine', 'evaluation', 'models', 'runtime', 'visualization')
 __all__ = ['compat', *PARTS]

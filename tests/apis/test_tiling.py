@@ -1,7 +1,5 @@
 """Segments are joined across tiles, and only those that are one."""
 
-from types import SimpleNamespace
-
 import cv2
 import numpy as np
 import pytest
@@ -21,7 +19,7 @@ class Perfect:
     def __init__(self):
         self.shapes = []
 
-    def observe(self, image, channel_order):
+    def __call__(self, image, channel_order):
         assert channel_order == 'rgb'
         self.shapes.append(image.shape[:2])
         panoptic = np.full(image.shape[:2], 4, np.int32)
@@ -31,8 +29,7 @@ class Perfect:
             for number in range(1, count):
                 panoptic[patches == number] = label + (1000 * number if label < 2 else 0)
         scores = np.where(panoptic == 4, 0, 0.5).astype(np.float32)
-        result = PanopticResult.from_panoptic(panoptic, CLASSES, [scores])
-        return SimpleNamespace(result=lambda: result)
+        return PanopticResult.from_panoptic(panoptic, CLASSES, [scores])
 
 
 def paint(shape, *rectangles):
@@ -58,7 +55,7 @@ SCENES = {
 @pytest.mark.parametrize('scene', SCENES)
 def test_tiles_give_what_the_whole_gives(scene, size):
     image = paint((300, 400), *SCENES[scene])
-    whole, model = Perfect().observe(image, 'rgb').result(), Perfect()
+    whole, model = Perfect()(image, 'rgb'), Perfect()
     tiled = predict_tiles(model, image, size, path='a.png')
     pairs = np.unique(np.stack([tiled.id_map, whole.id_map], -1).reshape(-1, 2), axis=0)
     assert len(pairs) == len(np.unique(whole.id_map)) == len(np.unique(tiled.id_map))
@@ -78,9 +75,9 @@ def test_things_that_disagree_stay_apart():
     """What tiles see less than half alike where both look is not one thing."""
 
     class Shifting(Perfect):
-        def observe(self, image, channel_order):
+        def __call__(self, image, channel_order):
             moved = np.roll(image, 18 * len(self.shapes), axis=0)
-            return super().observe(moved, channel_order)
+            return super().__call__(moved, channel_order)
 
     image = paint((100, 170), (0, 20, 40, 0, 170))
     assert len(predict_tiles(Shifting(), image, 100).segments_info) == 2

@@ -13,9 +13,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from PIL import Image
 
+from kmax_deeplab.resampling import pillow_nearest_index
 from projects.kmax.datasets import KMaXColorJitter, KMaXFilterLabels, KMaXPad, KMaXResizeScale
 from projects.kmax.datasets.transforms.color_jitter import distort_colors
-from projects.kmax.resampling import pillow_nearest_index
 
 CONFIG = ROOT / 'configs/kmax/_base_/datasets/coco_panoptic_port.py'
 SIZE = 321

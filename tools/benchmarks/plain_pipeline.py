@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
+from kmax_deeplab.resampling import nearest_index
 from projects.kmax.datasets.transforms.copy_paste import merge_rows
 from projects.kmax.datasets.transforms.pad_crop import MID_GREY
-from projects.kmax.resampling import nearest_index
 
 BILINEAR = Image.Resampling.BILINEAR
 SOURCE_OFFSET = 256**3

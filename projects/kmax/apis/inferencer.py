@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from numpy.typing import NDArray
 
+from kmax_deeplab.given_images import to_rgb
 from kmax_deeplab.result import Classes, ClusterLayer, PanopticResult
 
 from ..datasets.given_images import as_image, in_chunks, read
@@ -195,7 +196,14 @@ class KMaXInferencer(DetInferencer):
 
     def read(self, image: Any, channel_order: ChannelOrder = 'bgr') -> NDArray[np.uint8]:
         """Return the pixels of an image as it is shown, RGB ``(H, W, 3)``."""
-        return _rgb(self._read(image, channel_order)['img'])
+        return to_rgb(self._read(image, channel_order)['img'])
+
+    def prepare(self, image: Any, channel_order: ChannelOrder = 'bgr') -> dict[str, Any]:
+        """Return what the network is given of an image: ``inputs`` and ``data_samples``.
+
+        The former are BGR ``(3, h, w)``, resized and neither padded nor normalised.
+        """
+        return self._load(image, channel_order)['data']
 
     def _stream(
         self,
@@ -237,7 +245,7 @@ class KMaXInferencer(DetInferencer):
             observations = self.model.observe(data, with_clusters)
         observed = []
         for item, observation in zip(batch, observations, strict=True):
-            image = _rgb(item['image'])
+            image = to_rgb(item['image'])
             if with_clusters:
                 find_clusters = partial(read_clusters, observation)
             else:
@@ -297,9 +305,3 @@ def _read_classes(model: Any) -> Classes:
     # A checkpoint of other classes than the config's has the palette and the ids of either.
     ids = ids if ids is not None and len(ids) == len(names) else None
     return Classes(tuple(names), model.panoptic_head.num_things_classes, ids, colors)
-
-
-def _rgb(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the pixels to draw on of BGR ones, which the loader may have made fractions."""
-    levels = image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
-    return np.ascontiguousarray(levels[..., ::-1])

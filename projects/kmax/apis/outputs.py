@@ -17,7 +17,6 @@ from kmax_deeplab.pictures.panels import Panel, compose_sheet, fit
 from kmax_deeplab.result import Classes, PanopticResult
 
 from ..panoptic.files import write_panoptic_json
-from ..visualization.cluster_panels import cluster_panels
 
 KINDS = ('overlay', 'coco', 'side-by-side', 'clusters')
 """What can be written of an image."""
@@ -97,6 +96,9 @@ def _draw_side_by_side(result: PanopticResult) -> NDArray[np.uint8]:
 
 
 def _draw_clusters(result: PanopticResult) -> NDArray[np.uint8]:
+    # An exported file has none, and is used where what this imports is not installed.
+    from ..visualization.cluster_panels import cluster_panels
+
     return compose_sheet(cluster_panels(result.clusters, fit(_original(result), PANEL_SIZE)))
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from kmax_deeplab.result import PanopticResult
 
 from ..dataset_preparation.image_files import number_images
-from ..datasets.given_images import as_image
 from ..journal import Journal, read_entries
 from ..parallel import Progress
-from .inferencer import KMaXInferencer
+from ..places import check_place
 from .inputs import IMAGES, expand_place
 from .outputs import JSON, name_outputs, place_outputs, write_coco, write_outputs
+from .segmenter import Segmenter
 from .tiling import predict_tiles
 from .videos import SUFFIXES as VIDEO_SUFFIXES
 from .videos import predict_video
@@ -90,7 +90,7 @@ def _expand(place: str, out: Path) -> list[str]:
     several = expand_place(place, (*IMAGES, *VIDEO_SUFFIXES))
     if several is None:
         # Refuses addresses of places that are not known.
-        return [as_image(place)]
+        return [check_place(place)]
     # Results of a former run may lie within a folder that is read.
     return [file for file in several if not Path(file).resolve().is_relative_to(out.resolve())]
 
@@ -134,7 +134,7 @@ def _has_coco(tasks: Sequence[Task]) -> bool:
 
 
 def predict_files(
-    inferencer: KMaXInferencer,
+    inferencer: Segmenter,
     tasks: Sequence[Task],
     folder: Path,
     journal: Journal,
@@ -204,7 +204,7 @@ def _stamp(place: str) -> list[int] | None:
 
 
 def _predict_video(
-    inferencer: KMaXInferencer,
+    inferencer: Segmenter,
     task: Task,
     begun: dict[str, Any],
     journal: Journal,
@@ -220,7 +220,7 @@ def _predict_video(
 
 
 def _predict_image(
-    inferencer: KMaXInferencer,
+    inferencer: Segmenter,
     task: Task,
     begun: dict[str, Any],
     journal: Journal,
@@ -237,12 +237,12 @@ def _predict_image(
     return dict(image=image, annotation=result.to_coco(f'{task.name}.png'))
 
 
-def _find_segments(inferencer: KMaXInferencer, place: str, tile_size: int | None) -> PanopticResult:
+def _find_segments(inferencer: Segmenter, place: str, tile_size: int | None) -> PanopticResult:
     if tile_size is not None:
         image = inferencer.read(place)
         if max(image.shape[:2]) > tile_size:
             return predict_tiles(inferencer, image, tile_size, path=place)
-    return inferencer.observe(place).result()
+    return inferencer(place, channel_order='bgr')
 
 
 def _number(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

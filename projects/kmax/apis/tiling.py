@@ -11,7 +11,7 @@ from kmax_deeplab.id_runs import count_overlaps
 from kmax_deeplab.panoptic_values import INSTANCE_OFFSET, VOID_ID
 from kmax_deeplab.result import PanopticResult
 
-from .inferencer import KMaXInferencer
+from .segmenter import Segmenter
 
 OVERLAP = 0.25
 """Part of a tile's side that it shares with its neighbour."""
@@ -39,7 +39,7 @@ class Tile:
 
 
 def predict_tiles(
-    inferencer: KMaXInferencer, image: NDArray[np.uint8], tile_size: int, **more: Any
+    inferencer: Segmenter, image: NDArray[np.uint8], tile_size: int, **more: Any
 ) -> PanopticResult:
     """Find the segments of each tile of an image, and join those that go on in the next.
 
@@ -55,7 +55,7 @@ def predict_tiles(
     ids = np.full(image.shape[:2], -1, np.int32)
     segments = Segments()
     for tile in cut_tiles(image.shape[:2], tile_size):
-        found = inferencer.observe(image[tile.area], channel_order='rgb').result()
+        found = inferencer(image[tile.area], channel_order='rgb')
         numbers = segments.add(found)
         placed = np.array([VOID_ID, *numbers], np.int32)[found.id_map]
         for rectangle in tile.seen:
@@ -147,7 +147,7 @@ class Segments:
         return number
 
     def describe(
-        self, ids: NDArray[np.int32], inferencer: KMaXInferencer, **more: Any
+        self, ids: NDArray[np.int32], inferencer: Segmenter, **more: Any
     ) -> PanopticResult:
         """Return the result of the whole image, of the numbers ``(H, W)`` of its pixels."""
         void = len(inferencer.classes.names)

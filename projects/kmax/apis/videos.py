@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from kmax_deeplab.atomic_file import write_staged
+from kmax_deeplab.local_files import check_regular
 
-from ..panoptic.local_files import check_regular
 from ..parallel import Progress
-from .inferencer import KMaXInferencer
+from .segmenter import Segmenter
 
 SUFFIXES = ('.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm')
 CODEC = 'mp4v'
@@ -22,7 +22,7 @@ DEFAULT_RATE = 25.0
 
 
 def predict_video(
-    inferencer: KMaXInferencer,
+    inferencer: Segmenter,
     place: str,
     file: Path,
     progress: Progress,
@@ -52,7 +52,7 @@ def predict_video(
                 raise OSError(f'{file} cannot be written: this OpenCV encodes no {CODEC}')
             written = 0
             for frame in progress(frames, Path(place).name, count):
-                painted = inferencer(frame).plot(readable=False)
+                painted = inferencer(frame, channel_order='bgr').plot(readable=False)
                 writer.write(np.ascontiguousarray(painted[..., ::-1]))
                 written += 1
         finally:

@@ -10,12 +10,13 @@ from typing import Any
 import gradio as gr
 
 from kmax_deeplab.errors import explain, one_line
+from kmax_deeplab.runtime import PanopticModel
 
 from ..apis import KMaXInferencer
 from . import overlays
 from .examples import draw_examples
 from .uploads import Limits, Upload, decode, read_upload
-from .visits import Visits, begin_visit
+from .visits import Model, Visits, begin_visit
 
 FOLDER = Path(__file__).parent
 SECONDS_KEPT = 3600
@@ -98,20 +99,18 @@ class Page:
     """Answers what visitors do.
 
     Args:
-        models: One model, or two to compare, by the names that the page shows.
+        models: One model, or two to compare, by the names that the page shows. Where one is an
+            exported file no clusters are shown, and thresholds are those of the other.
         limits: The largest upload.
     """
 
-    def __init__(self, models: Mapping[str, KMaXInferencer], limits: Limits) -> None:
+    def __init__(self, models: Mapping[str, Model], limits: Limits) -> None:
         self.models = models
         self.limits = limits
         self.visits = Visits()
-        first = next(iter(models.values()))
-        cfg = first.model.panoptic_fusion_head.read_test_cfg(**first.thresholds)
-        unused = UNUSED[cfg.postprocess]
-        self.defaults = {
-            name: getattr(cfg, name) for name in [*FRACTIONS, *AREAS] if name not in unused
-        }
+        networks = [model for model in models.values() if not isinstance(model, PanopticModel)]
+        self.has_clusters = len(networks) == len(models)
+        self.defaults = _read_thresholds(networks[0]) if networks else {}
 
     @spoken
     def upload(self, key: str | None, content: bytes | None, *values: float) -> list[Any]:
@@ -190,7 +189,7 @@ class Page:
             clusters=[overlays.draw_clusters(look) for look in visit.looks],
             views=[overlays.draw_views(result) for result in results],
         )
-        layers = max(len(look.clusters) for look in visit.looks)
+        layers = max(1, *(len(look.clusters) for look in visit.looks))
         switches = _switches(visit.offer(results), visit.offered)
         return [
             self.visits.add(visit, key),
@@ -247,9 +246,8 @@ class Page:
         return blocks
 
     def _build_stage(self) -> tuple[gr.HTML, gr.Slider, gr.Slider]:
-        view = gr.Radio(
-            list(VIEWS.items()), value='panoptic', label='Show', elem_id='view', interactive=True
-        )
+        views = [(name, view) for name, view in VIEWS.items() if self._offers(view)]
+        view = gr.Radio(views, value='panoptic', label='Show', elem_id='view', interactive=True)
         viewer = gr.HTML(
             html_template=STAGE,
             css_template=(FOLDER / 'viewer.css').read_text(encoding='utf-8'),
@@ -273,6 +271,9 @@ class Page:
             control.change(None, shown, None, js=SHOW, api_visibility='private')
         view.change(_show_layers, view, layer, queue=False, api_visibility='private')
         return viewer, layer, opacity
+
+    def _offers(self, view: str) -> bool:
+        return view != 'clusters' or self.has_clusters
 
     def _build_inputs(self) -> tuple[gr.File, gr.Gallery]:
         file = gr.File(
@@ -303,6 +304,8 @@ class Page:
         )
         with gr.Accordion('Thresholds', open=True):
             thresholds = [self._build_threshold(name) for name in self.defaults]
+            if not thresholds:
+                gr.Markdown('They are those that the file was exported with.')
         make = gr.Button('Make PNG, JSON and overlay', elem_id='make')
         files = gr.File(
             label='Files in full size',
@@ -319,6 +322,12 @@ class Page:
             return gr.Slider(0, 1, default, step=0.01, label=FRACTIONS[name], elem_id=name)
         most = max(LARGEST_AREA, default)
         return gr.Slider(0, most, default, step=10, label=AREAS[name], elem_id=name)
+
+
+def _read_thresholds(model: KMaXInferencer) -> dict[str, float]:
+    cfg = model.model.panoptic_fusion_head.read_test_cfg(**model.thresholds)
+    unused = UNUSED[cfg.postprocess]
+    return {name: getattr(cfg, name) for name in [*FRACTIONS, *AREAS] if name not in unused}
 
 
 def _show_layers(view: str) -> Any:

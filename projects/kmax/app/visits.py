@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmax_deeplab.result import ClusterLayer, PanopticResult
+from kmax_deeplab.runtime import ObservedByFile, PanopticModel
 
 from ..apis import KMaXInferencer
 from ..apis.observed_image import ObservedImage
 from .uploads import Upload, decode, seen, shown
+
+Model = KMaXInferencer | PanopticModel
 
 MAX_VISITS = 32
 """Images that are kept; of further ones the oldest is forgotten."""
@@ -25,14 +28,32 @@ class Look:
     """What one model makes of an image, in the resolution that the page shows.
 
     Attributes:
-        observed: Of which results are made by any thresholds.
-        clusters: The k-means assignment of each decoder layer.
+        observed: Of which results are made, by a network's by any thresholds.
+        clusters: The k-means assignment of each decoder layer; none of an exported file.
         predictions: What the query of each cluster finds in the end, in words.
     """
 
-    observed: ObservedImage
+    observed: ObservedImage | ObservedByFile
     clusters: list[ClusterLayer]
     predictions: list[str]
+
+    def result(self, thresholds: Mapping[str, float]) -> PanopticResult:
+        """Return the result by thresholds, which an exported file has its own of."""
+        return _result(self.observed, thresholds)
+
+    def result_at(
+        self, image: NDArray[np.uint8], thresholds: Mapping[str, float]
+    ) -> PanopticResult:
+        """Return the same for the image in another resolution, RGB ``(h, w, 3)``."""
+        return _result(self.observed.at(image), thresholds)
+
+
+def _result(
+    observed: ObservedImage | ObservedByFile, thresholds: Mapping[str, float]
+) -> PanopticResult:
+    if isinstance(observed, ObservedByFile):
+        return observed.result()
+    return observed.result(**thresholds)
 
 
 @dataclass(eq=False)
@@ -58,12 +79,12 @@ class Visit:
 
     def results(self, thresholds: Mapping[str, float]) -> list[PanopticResult]:
         """Return each model's result by thresholds, without running the network."""
-        return [look.observed.result(**thresholds) for look in self.looks]
+        return [look.result(thresholds) for look in self.looks]
 
     def full_results(self, thresholds: Mapping[str, float]) -> list[PanopticResult]:
         """Return the same in the size of the image."""
         image = np.ascontiguousarray(decode(self.content)[..., ::-1])
-        return [look.observed.at(image).result(**thresholds) for look in self.looks]
+        return [look.result_at(image, thresholds) for look in self.looks]
 
     def switch(self, checked: list[str]) -> None:
         """Note which of the offered classes are on; those that are not offered stay as they are."""
@@ -117,7 +138,7 @@ class Visits:
             self._visits.pop(key or '', None)
 
 
-def begin_visit(upload: Upload, models: Mapping[str, KMaXInferencer]) -> Visit:
+def begin_visit(upload: Upload, models: Mapping[str, Model]) -> Visit:
     """Run the networks on an uploaded image."""
     image = shown(upload.pixels)
     pixels = seen(upload.pixels)
@@ -125,7 +146,9 @@ def begin_visit(upload: Upload, models: Mapping[str, KMaXInferencer]) -> Visit:
     return Visit(upload.content, image, looks)
 
 
-def _look(pixels: NDArray[np.uint8], image: NDArray[np.uint8], model: KMaXInferencer) -> Look:
+def _look(pixels: NDArray[np.uint8], image: NDArray[np.uint8], model: Model) -> Look:
+    if isinstance(model, PanopticModel):
+        return Look(model.observe(pixels, channel_order='bgr').at(image), [], [])
     observed = model.observe(pixels, with_clusters=True).at(image)
     clusters = observed.find_clusters()
     # The logits of the layers take more memory than all else.

@@ -7,26 +7,40 @@ import socket
 import sys
 import tempfile
 import threading
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import add_device, add_model, check_least, existing_file, locate, make_parser
+from .arguments import (
+    add_any_device,
+    add_engine,
+    add_model,
+    check_engine,
+    check_least,
+    existing_file,
+    is_exported,
+    load_exported,
+    locate,
+    make_parser,
+)
 
 if TYPE_CHECKING:
-    from ..apis import KMaXInferencer
+    from ..app.visits import Model
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
     parser = make_parser(__doc__, prog)
-    add_model(parser)
-    add_device(parser)
+    add_model(parser, exported=True)
+    add_engine(parser)
+    add_any_device(parser)
     parser.add_argument(
-        '--compare-model', metavar='NAME|CONFIG', help='another model (default: the same config)'
+        '--compare-model',
+        metavar='NAME|CONFIG|ONNX',
+        help='another model (default: the same config)',
     )
     parser.add_argument(
         '--compare-weights', type=existing_file, metavar='FILE', help='another checkpoint'
@@ -46,7 +60,21 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     )
     args = parser.parse_args(argv)
     check_least(parser, args, max_megapixels=1, max_upload=1, queue=1)
+    _check_models(parser, args)
     return args
+
+
+def _check_models(parser: ArgumentParser, args: Namespace) -> None:
+    other = args.compare_model or args.model
+    if args.compare_weights is not None and is_exported(other):
+        parser.error(
+            f'--compare-weights is for networks, and not for the exported file {other}: name its '
+            'config by --compare-model'
+        )
+    if is_exported(args.model):
+        check_engine(parser, args, args.model, 'weights', 'mirror')
+    else:
+        check_engine(parser, args, args.compare_model)
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
@@ -73,18 +101,28 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
             blocks.close(verbose=False)
 
 
-def _load_models(args: Namespace) -> dict[str, 'KMaXInferencer']:
-    from ..apis import KMaXInferencer
+def _load_models(args: Namespace) -> dict[str, 'Model']:
     from ..released.locating import locate_model
 
-    places = [locate(args)]
-    if args.compare_model or args.compare_weights:
-        other = args.compare_model or places[0][0]
+    first = (args.model, '') if is_exported(args.model) else locate(args)
+    places = [first]
+    other = args.compare_model or first[0]
+    if is_exported(args.compare_model):
+        places.append((other, ''))
+    elif args.compare_model or args.compare_weights:
         places.append(locate_model(other, args.compare_weights, args.mirror))
     return {
-        name: KMaXInferencer(config, weights, args.device)
-        for name, (config, weights) in zip(_distinct(places), places, strict=True)
+        name: _load(args, *place) for name, place in zip(_distinct(places), places, strict=True)
     }
+
+
+def _load(args: Namespace, model: str, weights: str) -> 'Model':
+    if is_exported(model):
+        return load_exported(args, model)
+    from ..apis import KMaXInferencer
+
+    # Beside an exported file, whose engine knows other devices, it was not looked for.
+    return KMaXInferencer(model, weights, None if args.device == 'auto' else args.device)
 
 
 def _distinct(places: Sequence[Sequence[str]]) -> list[str]:

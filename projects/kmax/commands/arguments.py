@@ -24,6 +24,11 @@ from kmax_deeplab.paths import MAX_NAME
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+    from kmax_deeplab.runtime import PanopticModel
+
+ENGINES = ('auto', 'onnxruntime', 'openvino')
+"""Those of ``kmax_deeplab.exported.engines``."""
+
 OTHERS_NAMED = {'tools/test.py': 'test', 'tools/pseudo_label.py': 'label'}
 """Subcommand for each tool that the description of another one names."""
 
@@ -162,12 +167,83 @@ def add_device(parser: ArgumentParser) -> None:
     )
 
 
-def add_model(parser: ArgumentParser) -> None:
-    """Add the model that predicts; :func:`locate` finds it."""
+def add_engine(parser: ArgumentParser) -> None:
+    """Add what runs an exported file; :func:`check_engine` comes after parsing."""
+    parser.add_argument(
+        '--engine',
+        choices=ENGINES,
+        help='what runs an exported file (default: auto, that which is installed)',
+    )
+    parser.add_argument(
+        '--threads', type=int, metavar='N', help='threads of the engine (default: one per core)'
+    )
+
+
+def add_any_device(parser: ArgumentParser) -> None:
+    """Add where a model runs, which only the engine of a file, or else torch, knows to exist.
+
+    :func:`check_engine` comes after parsing.
+    """
+    parser.add_argument('--device', default='auto', help='default: a GPU where there is one')
+
+
+def is_exported(model: str | None) -> bool:
+    """Tell whether a command line names an exported file as its model."""
+    return model is not None and model.lower().endswith('.onnx')
+
+
+def check_engine(
+    parser: ArgumentParser, args: Namespace, model: str | None, *of_networks: str
+) -> None:
+    """Refuse options that do not go with the model, and look for the device of a network.
+
+    Args:
+        parser: It has :func:`add_engine`.
+        args: What it has parsed.
+        model: What the command line names as its model.
+        of_networks: Options, as ``amp``, that an exported file cannot heed.
+    """
+    if is_exported(model):
+        for name in of_networks:
+            if getattr(args, name):
+                option = f'--{name.replace("_", "-")}'
+                parser.error(
+                    f'{option} is for networks, and cannot change the exported file {model}'
+                )
+        if args.threads is not None:
+            check_least(parser, args, threads=1)
+        return
+    for option in ('engine', 'threads'):
+        if getattr(args, option) is not None:
+            parser.error(f'--{option} is for exported files, which end in .onnx')
+    if 'device' not in args:
+        return
+    try:
+        args.device = device(args.device)
+    except ArgumentTypeError as error:
+        parser.error(f'argument --device: {error}')
+
+
+def load_exported(args: Namespace, file: str) -> 'PanopticModel':
+    """Load an exported file as a command line with :func:`add_engine` says."""
+    from kmax_deeplab.runtime import PanopticModel
+
+    place = None if args.device == 'auto' else args.device
+    return PanopticModel(file, args.engine or 'auto', device=place, threads=args.threads)
+
+
+def add_model(parser: ArgumentParser, exported: bool = False) -> None:
+    """Add the model that predicts; :func:`locate` finds it.
+
+    Args:
+        parser: Of the command.
+        exported: Whether it may be an exported file, too; see :func:`check_engine`.
+    """
+    files = ', or an exported file (.onnx)' if exported else ''
     parser.add_argument(
         '--model',
-        metavar='NAME|CONFIG',
-        help='a released model, or a config by path or name (default: the demo model that '
+        metavar='NAME|CONFIG|ONNX' if exported else 'NAME|CONFIG',
+        help=f'a released model, or a config by path or name{files} (default: the demo model that '
         'tools/quickstart.sh leaves in work_dirs/quickstart)',
     )
     parser.add_argument(

@@ -8,27 +8,35 @@ IMAGES are files, addresses, folders, or patterns as "street/*.jpg". DIR gets, a
 * ``clusters/NAME.jpg``: the k-means assignment of each decoder layer.
 
 Of a video each frame is predicted by itself: ``video/NAME.mp4``; of an animated image the first.
-The status is 1 where some of the inputs could not be predicted, which are named at the end, and 2
-where none could.
+--model may be an exported file, MODEL.onnx, which runs without torch: its thresholds are those that
+it was exported with, and it tells no clusters. The status is 1 where some of the inputs could not
+be predicted, which are named at the end, and 2 where none could.
 """
 
 import sys
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kmax_deeplab.errors import one_line
 
 from .arguments import (
+    add_any_device,
     add_compile,
-    add_device,
+    add_engine,
     add_model,
+    check_engine,
     check_output,
+    is_exported,
+    load_exported,
     locate,
     make_parser,
 )
 from .progress import show_progress
+
+if TYPE_CHECKING:
+    from ..apis.segmenter import Segmenter
 
 KINDS = ('overlay', 'coco', 'side-by-side', 'clusters')
 """Those of ``apis.outputs``."""
@@ -41,7 +49,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     parser = make_parser(__doc__, prog)
     parser.add_argument('images', nargs='+', metavar='IMAGES', help='what to look at')
     parser.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder to write to')
-    add_model(parser)
+    add_model(parser, exported=True)
     parser.add_argument(
         '--write',
         nargs='+',
@@ -71,14 +79,26 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     )
     parser.add_argument('--amp', action='store_true', help='compute in lower precision')
     add_compile(parser)
-    add_device(parser)
+    add_engine(parser)
+    add_any_device(parser)
     args = parser.parse_args(argv)
+    check_engine(parser, args, args.model, 'weights', 'mirror', 'threshold', 'amp', 'compile')
+    if is_exported(args.model):
+        _check_exported(parser, args)
     if args.tile is not None and 'clusters' in args.write:
         parser.error('--tile cannot be used with --write clusters: each tile has its own')
     if args.out.exists() and not args.out.is_dir():
         parser.error(f'--out: {args.out} is a file; name a folder')
     check_output(parser, '--out', args.out / 'panoptic.json')
     return args
+
+
+def _check_exported(parser: ArgumentParser, args: Namespace) -> None:
+    if 'clusters' in args.write:
+        parser.error('--write clusters is for networks: an exported file gives only segments')
+    address = next((place for place in args.images if '://' in place), None)
+    if address is not None:
+        parser.error(f'{address} is an address, and an exported file is given files: download it')
 
 
 def _tile_size(text: str) -> int:
@@ -103,30 +123,15 @@ def _threshold(text: str) -> tuple[str, Any]:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Predict as the command line says; the status is 1 where inputs could not be read."""
     args = parse_args(argv, prog)
-    from ..apis import KMaXInferencer
     from ..apis.prediction import begin, forget, plan, predict_files
-    from ..runtime.malloc import keep_freed_memory
-    from .label import describe_weights
 
-    keep_freed_memory()
     tasks, faults = plan(args.images, args.out, args.write)
     video = next((task.place for task in tasks if task.is_video), None)
     if args.tile is not None and video is not None:
         raise ValueError(f'--tile is for images, and {video} is a video: predict it apart')
-    config, weights = locate(args)
-    thresholds = dict(args.threshold)
-    inferencer = KMaXInferencer(
-        config, weights, args.device, amp=args.amp, compile=args.compile, **thresholds
-    )
+    inferencer, model = _load(args)
     tile_size = _side(args.tile, inferencer)
-    settings = dict(
-        config=Path(config).name,
-        weights=describe_weights(weights),
-        write=args.write,
-        tile=tile_size,
-        amp=args.amp,
-        thresholds=thresholds,
-    )
+    settings = dict(model, write=args.write, tile=tile_size)
     was_there = args.out.exists()
     with begin(args.out, tasks, settings, args.resume) as journal:
         summary = predict_files(inferencer, tasks, args.out, journal, tile_size, show_progress)
@@ -140,6 +145,27 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     print(_describe(summary, args.out))
     done = summary.images + summary.videos
     return 0 if not summary.faults else 1 if done else 2
+
+
+def _load(args: Namespace) -> tuple['Segmenter', dict[str, Any]]:
+    """Return what finds the segments, and what tells its results from those of others."""
+    from .label import describe_weights
+
+    if is_exported(args.model):
+        model = load_exported(args, args.model)
+        described = dict(config=None, weights=describe_weights(model.file))
+        return model, dict(described, engine=model.engine.name)
+    from ..apis import KMaXInferencer
+    from ..runtime.malloc import keep_freed_memory
+
+    keep_freed_memory()
+    config, weights = locate(args)
+    thresholds = dict(args.threshold)
+    inferencer = KMaXInferencer(
+        config, weights, args.device, amp=args.amp, compile=args.compile, **thresholds
+    )
+    described = dict(config=Path(config).name, weights=describe_weights(weights))
+    return inferencer, dict(described, amp=args.amp, thresholds=thresholds)
 
 
 def _side(tile: int | None, inferencer: Any) -> int | None:

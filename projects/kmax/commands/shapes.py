@@ -19,10 +19,10 @@ import cv2
 import numpy as np
 
 from kmax_deeplab.atomic_file import write_atomically
+from kmax_deeplab.local_files import MAX_PIXELS
 
 from ..panoptic.files import write_panoptic_json, write_panoptic_png
 from ..panoptic.json_files import read_json
-from ..panoptic.local_files import MAX_PIXELS
 from ..parallel import run_parallel
 from .arguments import add_workers, check_least, make_parser
 from .preparation import held

@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint: ``python tools/test.py CONFIG CHECKPOINT``."""
+"""Evaluate a checkpoint, or an exported file: ``python tools/test.py CONFIG CHECKPOINT|ONNX``."""
 
 import shlex
 import sys
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from .arguments import (
     add_common_arguments,
     add_compile,
+    add_engine,
+    check_engine,
     check_output,
     existing_file,
+    is_exported,
     load_config,
     make_parser,
 )
@@ -34,7 +37,12 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     """Parse the command line of mmdet's ``tools/test.py``."""
     parser = make_parser(__doc__, prog)
     add_common_arguments(parser)
-    parser.add_argument('checkpoint', type=existing_file, help='checkpoint file, or its URL')
+    parser.add_argument(
+        'checkpoint',
+        type=existing_file,
+        help='checkpoint file, or its URL, or an exported file (.onnx), with which the config only '
+        'tells data and metrics',
+    )
     parser.add_argument('--out', help='pickle file (.pkl) to write the predictions to')
     parser.add_argument(
         '--all-tasks',
@@ -64,6 +72,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         help='predict by a copy whose batch norms are part of other layers: faster, same results',
     )
     add_compile(parser)
+    add_engine(parser)
     parser.add_argument(
         '--report',
         type=Path,
@@ -74,6 +83,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     parser.add_argument('--wait-time', type=float, default=2, help='seconds per shown image')
     words = sys.argv[1:] if argv is None else argv
     args = parser.parse_args(argv)
+    check_engine(parser, args, args.checkpoint, 'all_tasks', 'tta', 'fuse', 'compile')
     args.command = f'{parser.prog} {shlex.join(words)}'
     if args.out is not None and Path(args.out).suffix not in ('.pkl', '.pickle'):
         parser.error(f'--out must end in .pkl or .pickle, but is {args.out}')
@@ -112,6 +122,7 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
     from ..engine.weights import check_weights, read_weights
     from ..evaluation.all_tasks import find_ground_truth
     from ..evaluation.dump import DumpResults
+    from ..evaluation.exported_model import CheckExportedClassesHook
     from ..report.page import refuse_report_of_others
     from ..runtime.brief_runner import BriefRunner
     from ..runtime.machine import adapt_to_machine
@@ -124,9 +135,12 @@ def test_with(cfg: 'Config', args: Namespace) -> None:
         refuse_report_of_others(args.report)
         truth = find_ground_truth(cfg, '--report')
     adapt_to_machine(cfg)
-    weights = read_weights(args.checkpoint)
+    weights = None if is_exported(args.checkpoint) else read_weights(args.checkpoint)
     runner = BriefRunner.from_cfg(cfg)
-    check_weights(runner.model, weights, args.checkpoint)
+    if weights is None:
+        runner.register_hook(CheckExportedClassesHook())
+    else:
+        check_weights(runner.model, weights, args.checkpoint)
     if args.fuse:
         runner.register_hook(FuseHook())
     if args.compile:
@@ -155,9 +169,13 @@ def apply_options(cfg: 'Config', args: Namespace) -> 'Config':
     from ..engine.tta import use_tta
     from ..evaluation.all_tasks import add_all_tasks
     from ..evaluation.destinations import check_destinations
+    from ..evaluation.exported_model import evaluate_exported
     from ..evaluation.format_only import without_annotations
 
     cfg.load_from = args.checkpoint
+    if is_exported(args.checkpoint):
+        options = dict(engine=args.engine or 'auto', threads=args.threads)
+        evaluate_exported(cfg, args.checkpoint, **options)
     if args.all_tasks:
         add_all_tasks(cfg, args.format_only)
     if args.format_only:

@@ -11,7 +11,7 @@ from functools import wraps
 
 from mmengine.fileio.backends.local_backend import LocalBackend
 
-from ..panoptic.local_files import check_regular
+from kmax_deeplab.local_files import check_regular
 
 
 def apply() -> None:

@@ -18,10 +18,10 @@ from mmdet.datasets.ade20k import ADE_PALETTE
 from numpy.typing import NDArray
 
 from kmax_deeplab.errors import text_of
+from kmax_deeplab.local_files import read_pixels
 
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.files import write_panoptic_png
-from ..panoptic.local_files import read_pixels
 from ..panoptic.segments import segment_info
 from ..void import VOID_ID
 from .image_files import measure

@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kmax_deeplab.atomic_file import remove_temporaries, write_atomically
+from kmax_deeplab.local_files import check_regular
 from kmax_deeplab.paths import place_within, refuse_name, refuse_shared_names
 
 from ..panoptic.faults import Fault, FaultKind
-from ..panoptic.local_files import check_regular
 from ..parallel import Progress
 
 MAX_MEMBER = 2 * 2**30

@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 
 from kmax_deeplab.errors import text_of
+from kmax_deeplab.local_files import read_pixels
 
 from ..panoptic.faults import Fault, FaultKind
-from ..panoptic.local_files import read_pixels
 from ..parallel import Progress, run_parallel
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff')

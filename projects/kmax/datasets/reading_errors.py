@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import cv2
 
-from ..panoptic.local_files import check_image
+from kmax_deeplab.local_files import check_image
 
 
 @contextmanager

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from kmax_deeplab.atomic_file import write_atomically
 from kmax_deeplab.errors import text_of
+from kmax_deeplab.local_files import read_pixels
 from kmax_deeplab.paths import refuse_shared_names
 
-from ..panoptic.local_files import read_pixels
 from . import cityscapes_scripts
 from .export import PendingFolder
 from .file_metric import FileMetric

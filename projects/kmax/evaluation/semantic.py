@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..panoptic.local_files import check_image
+from kmax_deeplab.local_files import check_image
+
 from ..void import IGNORED_LABEL
 
 

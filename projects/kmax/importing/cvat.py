@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from kmax_deeplab.local_files import check_regular
+
 from ..panoptic.faults import Fault, FaultKind
 from ..panoptic.field_types import is_number
 from ..panoptic.json_files import MAX_BYTES
-from ..panoptic.local_files import check_regular
 from . import instances
 from .coco_records import refuse_faults
 from .outlines import Ring, ellipse, rectangle, ring_of, turned

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from kmax_deeplab.errors import text_of
+from kmax_deeplab.local_files import check_image
 from kmax_deeplab.paths import find_name_fault
 
 from ..panoptic.comparison import find_size_faults
 from ..panoptic.faults import Fault, FaultKind
-from ..panoptic.local_files import check_image
 from .image_headers import read_size
 from .painting import Table, find_overlaps
 from .rasters import Size, find_mask_fault, rasterise, reaches_beyond

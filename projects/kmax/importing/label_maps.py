@@ -13,10 +13,10 @@ from PIL import Image
 
 from kmax_deeplab.errors import text_of
 from kmax_deeplab.id_runs import find_runs
+from kmax_deeplab.local_files import check_image, check_size
 
 from ..dataset_preparation.image_files import list_images
 from ..panoptic.faults import Fault, FaultKind
-from ..panoptic.local_files import check_image, check_size
 from ..void import MAX_CLASSES
 from .source import Crop, Label, SourceError
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmax_deeplab.atomic_file import write_atomically
+from kmax_deeplab.local_files import HEADER_BYTES, MAX_BYTES, check_regular, check_size
 from kmax_deeplab.panoptic_png import MAX_ID, write_panoptic_png
 
 from .json_files import read_json
-from .local_files import HEADER_BYTES, MAX_BYTES, check_regular, check_size
 from .png_decoding import decode_colors
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from .local_files import check_regular
+from kmax_deeplab.local_files import check_regular
 
 MAX_BYTES = 2**33
 """Bytes of the largest JSON that is read; as objects it takes several times the memory."""

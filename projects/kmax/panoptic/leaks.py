@@ -9,8 +9,9 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Any
 
+from kmax_deeplab.local_files import MAX_BYTES
+
 from .faults import Fault, FaultKind
-from .local_files import MAX_BYTES
 
 MAX_SIZES = 2000
 """Images of training, and of validation, whose file sizes are asked for."""

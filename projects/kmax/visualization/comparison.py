@@ -12,12 +12,12 @@ from mmdet.visualization.palette import get_palette
 from mmengine.dataset import BaseDataset, Compose, pseudo_collate
 
 from kmax_deeplab.atomic_file import write_atomically
+from kmax_deeplab.local_files import check_image
 from kmax_deeplab.paths import distinct_names, place_within, refuse_replacing
 from kmax_deeplab.pictures.drawing import draw_segments
 from kmax_deeplab.pictures.panels import Panel, compose_sheet, fit
 from kmax_deeplab.pictures.segments import Segments
 
-from ..panoptic.local_files import check_image
 from ..parallel import Progress
 from .cluster_panels import cluster_panels
 from .samples import annotated_segments, read_clusters

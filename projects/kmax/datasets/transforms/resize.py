@@ -1,6 +1,5 @@
 """Resizing with aligned corners, as TensorFlow does it."""
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -8,32 +7,17 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
-from ...resampling import nearest_index
-from ...runtime.values import check_number, check_range, check_size
-from .arrays import take_grid, with_fourth_channel
+from kmax_deeplab.resampling import EXACT_WARP, fit_into, nearest_index, resize_aligned
 
-EXACT_WARP = int(cv2.__version__.partition('.')[0]) >= 5
-"""Earlier ones round positions to 1/32 of a pixel, by which levels change by up to 3."""
+from ...runtime.values import check_number, check_range, check_size
+from .arrays import take_grid
 
 
 def resize_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize an image ``(h, w, 3)``, uint8 or float32, bilinearly with aligned corners.
-
-    Returns ``(height, width, 3)`` float32, not rounded; a view of an array of four channels.
-    """
+    """Do as :func:`~kmax_deeplab.resampling.resize_aligned`, by torch where OpenCV is not exact."""
     if not EXACT_WARP:
         return _interpolate(image, height, width)
-    step_y = (image.shape[0] - 1) / max(height - 1, 1)
-    step_x = (image.shape[1] - 1) / max(width - 1, 1)
-    # cv2.resize aligns the outer edges of the corner pixels; a warp can align their centres.
-    warped = cv2.warpAffine(
-        with_fourth_channel(image).astype(np.float32, copy=False),
-        np.array([[step_x, 0, 0], [0, step_y, 0]]),
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return warped[..., :3]
+    return resize_aligned(image, height, width)
 
 
 def _interpolate(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -87,14 +71,7 @@ class KMaXResize(BaseTransform):
 
     def target_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width to which an image of the given size is resized."""
-        crop_height, crop_width = self.crop_size
-        if crop_height * width >= crop_width * height:
-            height, width = crop_height, width * crop_height // height
-        else:
-            height, width = height * crop_width // width, crop_width
-        if crop_height * width <= crop_width * height:
-            return crop_height, max(width * crop_height // height, 1)
-        return max(height * crop_width // width, 1), crop_width
+        return fit_into((height, width), self.crop_size)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(crop_size={self.crop_size})'

@@ -6,7 +6,8 @@ from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 from mmdet.registry import TRANSFORMS
 
-from ...resampling import pillow_nearest_index
+from kmax_deeplab.resampling import pillow_nearest_index
+
 from ...runtime.values import check_range, check_size
 from .arrays import take_grid
 

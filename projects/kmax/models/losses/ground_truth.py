@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...resampling import nearest_index
+from kmax_deeplab.resampling import nearest_index
+
 from ..structures import KMaXTargets
 
 # The original's floor of the weights in the PQ-style loss.

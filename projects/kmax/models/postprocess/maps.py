@@ -7,7 +7,8 @@ from typing import Any, Self, get_type_hints
 import torch
 from torch import Tensor
 
-from ...resampling import nearest_index
+from kmax_deeplab.resampling import nearest_index
+
 from ...runtime.setting_values import check_kinds
 from ...runtime.values import check_number
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from projects.kmax.panoptic.files import read_panoptic_png, write_panoptic_png
-from projects.kmax.panoptic.local_files import MAX_PIXELS, check_image
+from kmax_deeplab.local_files import MAX_PIXELS, check_image
 
 
 def _chunk(kind, content):

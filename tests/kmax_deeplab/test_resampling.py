@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from projects.kmax.resampling import nearest_index
+from kmax_deeplab.resampling import nearest_index
 
 
 @pytest.mark.parametrize('case', ['0.4', '0.7', '1.3', '1.7'])

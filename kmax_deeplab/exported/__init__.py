@@ -1,0 +1,1 @@
+"""What ``kmax-deeplab export`` writes, read and run without torch and without OpenMMLab."""

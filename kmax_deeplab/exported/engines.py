@@ -1,0 +1,187 @@
+"""The engines that run an exported file, each behind the same three lines."""
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+
+ENGINES = ('auto', 'onnxruntime', 'openvino')
+"""What an engine may be called; pip calls the packages so, too."""
+
+_CPU, _CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
+
+
+class Engine(Protocol):
+    """A loaded file.
+
+    Attributes:
+        name: Of the engine, one of ``ENGINES``.
+        device: Where it runs, in the engine's own words.
+        inputs: The element type of each input.
+    """
+
+    name: str
+    device: str
+    inputs: Mapping[str, np.dtype]
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Return all outputs by name; it may be called from several threads."""
+
+
+class OnnxRuntime:
+    """Runs a file with onnxruntime, on a CPU or with CUDA."""
+
+    name = 'onnxruntime'
+
+    def __init__(self, path: str, device: str | None, threads: int | None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # Its warnings are of nodes, which no user can change.
+        if threads is not None:
+            options.intra_op_num_threads = threads
+            options.inter_op_num_threads = 1
+        providers = self._providers(onnxruntime.get_available_providers(), device)
+        self._session = onnxruntime.InferenceSession(path, options, providers=providers)
+        self.device = self._session.get_providers()[0].removesuffix('ExecutionProvider').lower()
+        if device is not None and self.device != device.partition(':')[0]:
+            raise ValueError(f'onnxruntime cannot use {device} here: it fell back to {self.device}')
+        self.inputs: Mapping[str, np.dtype] = {
+            node.name: np.dtype(_NUMPY_TYPES[node.type]) for node in self._session.get_inputs()
+        }
+        self._outputs = [node.name for node in self._session.get_outputs()]
+
+    @staticmethod
+    def _providers(available: list[str], device: str | None) -> list[Any]:
+        kind, _, index = (device or '').partition(':')
+        if kind in ('', 'cpu'):
+            return [_CUDA, _CPU] if _CUDA in available and not kind else [_CPU]
+        if kind != 'cuda' or not (index.isdecimal() or not index):
+            raise ValueError(f"device is {device!r}, but must be 'cpu', 'cuda' or 'cuda:N' here")
+        if _CUDA not in available:
+            raise ValueError(
+                f'device is {device!r}, and this onnxruntime has no CUDA: pip install '
+                'onnxruntime-gpu, in place of onnxruntime'
+            )
+        return [(_CUDA, dict(device_id=int(index or 0))), _CPU]
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Return all outputs by name."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+
+
+_NUMPY_TYPES = {
+    'tensor(float)': np.float32,
+    'tensor(int64)': np.int64,
+    'tensor(uint8)': np.uint8,
+}
+"""Types of inputs that a file of ours may have, by onnxruntime's names."""
+
+
+class OpenVino:
+    """Runs a file with OpenVINO, on a CPU or another device that it has."""
+
+    name = 'openvino'
+
+    def __init__(self, path: str, device: str | None, threads: int | None) -> None:
+        import openvino
+
+        core = openvino.Core()
+        self.device = (device or 'cpu').upper()
+        known = core.available_devices
+        if self.device.partition('.')[0] not in {name.partition('.')[0] for name in known}:
+            names = ', '.join(name.lower() for name in known)
+            raise ValueError(f'device is {device!r}, but OpenVINO finds only {names} here')
+        # A latency hint, as images come one after another; CPUs else compute in bfloat16 where they
+        # can, whatever the file is written in.
+        settings: dict[str, Any] = dict(PERFORMANCE_HINT='LATENCY')
+        if self.device == 'CPU':
+            settings['INFERENCE_PRECISION_HINT'] = 'f32'
+            if threads is not None:
+                settings['INFERENCE_NUM_THREADS'] = threads
+        self._model = core.compile_model(path, self.device, settings)
+        self.inputs: Mapping[str, np.dtype] = {
+            port.any_name: np.dtype(port.element_type.to_dtype()) for port in self._model.inputs
+        }
+
+    def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
+        """Return all outputs by name."""
+        # Each its own: a request must not be started again while it runs.
+        found = self._model.create_infer_request().infer(dict(inputs))
+        return {port.any_name: values for port, values in found.items()}
+
+
+_ENGINES: dict[str, Callable[[str, str | None, int | None], Engine]] = {
+    'onnxruntime': OnnxRuntime,
+    'openvino': OpenVino,
+}
+
+
+def open_engine(
+    path: str | Path, name: str = 'auto', device: str | None = None, threads: int | None = None
+) -> Engine:
+    """Load a file.
+
+    Args:
+        path: The file, of which it is known that it is one of ours.
+        name: ``'onnxruntime'``, ``'openvino'``, or ``'auto'`` for the one that is installed; of
+            both OpenVINO, unless the device is CUDA's.
+        device: ``'cpu'``, ``'cuda'`` or ``'cuda:1'`` with onnxruntime, what OpenVINO calls its
+            devices with OpenVINO; by default a GPU of CUDA where onnxruntime has one, else the CPU.
+        threads: How many it uses on CPUs; by default as many as there are cores.
+
+    Raises:
+        ValueError: For another engine, device or number, or a file that the engine cannot run.
+        ModuleNotFoundError: If the engine is not installed; says how to install it.
+    """
+    check_settings(name, threads)
+    if name == 'auto':
+        name = _choose(device)
+    elif not _is_installed(name):
+        raise ModuleNotFoundError(f'{name} is not installed here: pip install {name}', name=name)
+    try:
+        return _ENGINES[name](os.fspath(path), device, threads)
+    except ValueError:
+        raise
+    except Exception as error:
+        # Both raise kinds of their own, of several lines.
+        reason = str(error).strip().partition('\n')[0]
+        raise ValueError(f'{name} cannot run {path}: {reason}') from error
+
+
+def check_settings(name: str, threads: int | None) -> None:
+    """Raise a ValueError for an engine that does not exist, or no number of threads."""
+    if name not in ENGINES:
+        raise ValueError(f'engine is {name!r}, but must be one of {", ".join(ENGINES)}')
+    is_number = isinstance(threads, int) and not isinstance(threads, bool)
+    if threads is not None and not (is_number and threads > 0):
+        raise ValueError(f'threads is {threads!r}, but must be a whole number from 1 on')
+
+
+def _choose(device: str | None) -> str:
+    installed = [name for name in _ENGINES if _is_installed(name)]
+    if not installed:
+        raise ModuleNotFoundError(
+            'an exported model needs onnxruntime or openvino, and neither is installed here: '
+            "pip install 'kmax-deeplab[deploy]'",
+            name='onnxruntime',
+        )
+    if len(installed) == 1 or (device or '').startswith('cuda'):
+        return installed[0]
+    return 'openvino' if device is not None or not _has_cuda() else 'onnxruntime'
+
+
+def _has_cuda() -> bool:
+    import onnxruntime
+
+    return _CUDA in onnxruntime.get_available_providers()
+
+
+def _is_installed(name: str) -> bool:
+    return find_spec(name) is not None

@@ -1,0 +1,203 @@
+"""Export a model as one file: ``python tools/export.py CONFIG CHECKPOINT OUT.onnx``.
+
+The file takes the padded image, 8 bits a level, and gives the panoptic map and its segments, or
+with ``--output logits`` what they are merged from. It runs in onnxruntime or OpenVINO, needs
+neither torch nor OpenMMLab, and its metadata hold all that whoever runs it has to know; see
+docs/deployment.md.
+
+Before OUT.onnx appears, it is run beside the model in each of these that is installed. One in full
+precision whose maps differ in more than one pixel of 10,000 is not written.
+"""
+
+import sys
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .arguments import (
+    add_config,
+    add_options_of_config,
+    check_output,
+    existing_file,
+    make_parser,
+)
+from .progress import show_progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..apis import KMaXInferencer
+    from ..deploy.checking import Comparison, PaddedImage
+
+LEAST_SIDE = 64
+DRAWN = 4
+"""Images that are drawn where none are given."""
+
+SHOWN = 20
+"""Images of a folder that are compared, at most."""
+
+
+def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = make_parser(__doc__, prog)
+    add_config(parser)
+    parser.add_argument('checkpoint', type=existing_file, help='its weights')
+    parser.add_argument('out', type=Path, metavar='OUT.onnx', help='file to write')
+    parser.add_argument(
+        '--size',
+        nargs=2,
+        type=int,
+        metavar=('HEIGHT', 'WIDTH'),
+        help="size of the input (default: what the config's test images are padded to)",
+    )
+    parser.add_argument(
+        '--output', choices=('maps', 'logits'), default='maps', help='what it gives (default: maps)'
+    )
+    parser.add_argument(
+        '--images', type=Path, metavar='DIR', help='images to compare on (default: drawn ones)'
+    )
+    parser.add_argument(
+        '--min-equal',
+        type=_share,
+        metavar='SHARE',
+        help='least share of equal pixels, 0 to 1 (default: 0.9999)',
+    )
+    parser.add_argument(
+        '--no-check', action='store_true', help='write the file without having run it'
+    )
+    add_options_of_config(parser)
+    args = parser.parse_args(argv)
+    if args.size is not None and min(args.size) < LEAST_SIDE:
+        parser.error(f'argument --size: {args.size} must be at least {LEAST_SIDE} each')
+    if args.out.suffix != '.onnx':
+        parser.error(f'{args.out} must end in .onnx')
+    if '://' in args.checkpoint:
+        parser.error(f'{args.checkpoint} is an address: download the checkpoint first')
+    if args.no_check and (args.images is not None or args.min_equal is not None):
+        parser.error('--images and --min-equal are for the comparison, which --no-check leaves out')
+    check_output(parser, 'OUT.onnx', args.out)
+    return args
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ArgumentTypeError(f'must be a number from 0 to 1, not {text!r}')
+    return share
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
+    """Export as the command line says."""
+    args = parse_args(argv, prog)
+    import torch
+
+    from kmax_deeplab.atomic_file import write_atomically
+
+    from ..apis import KMaXInferencer
+    from ..deploy.engines import installed_engines
+    from ..deploy.exporting import build_graph, encode_model, refuse_missing_exporter, to_onnx
+    from ..deploy.metadata import describe
+    from ..deploy.pipelines import bring_to_size, fills_longer_side, has_fractions
+    from ..deploy.rules import refuse_rules
+    from .arguments import read_config
+
+    refuse_missing_exporter()
+    engines = [] if args.no_check else installed_engines()
+    if not engines and not args.no_check:
+        raise ModuleNotFoundError(
+            'there is nothing to check the file in: run "pip install onnxruntime", or '
+            '"pip install openvino", or give --no-check'
+        )
+    config = read_config(args, 'model', 'test_dataloader')
+    size = bring_to_size(config, tuple(args.size) if args.size else None)
+    inferencer = KMaXInferencer(config, args.checkpoint, 'cpu')
+    cfg = inferencer.model.panoptic_fusion_head.read_test_cfg()
+    if args.output == 'maps':
+        refuse_rules(cfg)
+    metadata = describe(
+        config,
+        Path(args.checkpoint),
+        inferencer.classes,
+        cfg,
+        size,
+        output=args.output,
+        precision='fp32',
+        merges_at='input',
+    )
+    dtype = torch.float32 if has_fractions(metadata) else torch.uint8
+    images = list(_images(args.images, inferencer, size, dtype)) if engines else []
+    fills = fills_longer_side(metadata['resize'], size)
+    graph = build_graph(inferencer.model, size, args.output, fills)
+    proto = to_onnx(graph, size, args.output, dtype)
+    content = encode_model(proto, metadata)
+    if engines:
+        _check(args, content, inferencer, images, engines)
+    write_atomically(args.out, content, sync=True)
+    print(f'written     {args.out} ({len(content) / 2**20:.1f} MiB)')
+
+
+def _images(
+    folder: Path | None, inferencer: 'KMaXInferencer', size: tuple[int, int], dtype: 'torch.dtype'
+) -> Iterator['PaddedImage']:
+    """Yield the inputs to compare on, as the test pipeline makes them, or drawn ones."""
+    from ..dataset_preparation.image_files import list_images
+    from ..datasets.shapes import draw_scene
+    from ..deploy.checking import PaddedImage
+
+    levels = str(dtype).removeprefix('torch.')
+    if folder is None:
+        for seed in range(DRAWN):
+            scene = draw_scene(seed, size[1], size[0]).image
+            yield PaddedImage.pad(scene[..., ::-1], size, f'drawing {seed}', levels)
+        return
+    for name in list_images(folder)[:SHOWN]:
+        pixels = inferencer.prepare(str(folder / name))['inputs']
+        yield PaddedImage.pad(pixels.numpy().transpose(1, 2, 0)[..., ::-1], size, name, levels)
+
+
+def _check(
+    args: Namespace,
+    content: bytes,
+    inferencer: 'KMaXInferencer',
+    images: list['PaddedImage'],
+    engines: list[str],
+) -> None:
+    """Print how a file compares with its model; a ValueError where it is not the same."""
+    from ..deploy.checking import LEAST_EQUAL, compare
+
+    shown = show_progress(images, 'comparing', len(images))
+    comparisons = compare(content, inferencer.model, shown, engines)
+    for comparison in comparisons:
+        print(_describe(comparison))
+    if not any(comparisons[0].segments):
+        print(
+            f'{args.prog}: warning: the model finds no segment on these images, so that equal maps '
+            'say little: give --images that it knows',
+            file=sys.stderr,
+        )
+    least = LEAST_EQUAL if args.min_equal is None else args.min_equal
+    for comparison in comparisons:
+        if comparison.share < least:
+            raise ValueError(
+                f'in {comparison.engine} only {comparison.share:.4%} of the pixels are as the '
+                f'model predicts them, less than {least:.4%}: {args.out} is not written; '
+                '--min-equal takes another share'
+            )
+
+
+def _describe(comparison: 'Comparison') -> str:
+    count = len(comparison.equal)
+    return (
+        f'{comparison.engine:12}{comparison.share:.4%} of the pixels equal, the same segments on '
+        f'{comparison.same_segments} of {count} images ({sum(comparison.segments)} segments), '
+        f'{_median(comparison.seconds):.2f} s an image, PyTorch '
+        f'{_median(comparison.eager_seconds):.2f} s'
+    )
+
+
+def _median(values: Sequence[Any]) -> float:
+    return sorted(values)[len(values) // 2]

@@ -1,0 +1,111 @@
+"""From a model to the bytes of a file of ONNX."""
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..models import KMaXDeepLab
+from .graph import DeployedModel, build_maps
+from .metadata import KEY, encode
+
+OPSET = 18
+"""Providers on GPUs lack kernels of later ones."""
+
+INPUTS = ('image', 'content')
+OUTPUTS = dict(
+    maps=('panoptic', 'ids', 'labels', 'scores', 'areas'), logits=('cls_logits', 'mask_logits')
+)
+NEEDED = ('onnx', 'onnxscript')
+_VALUES = ('input', 'output', 'initializer')
+
+
+def refuse_missing_exporter() -> None:
+    """Raise a ModuleNotFoundError where the packages that write ONNX are missing."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModuleNotFoundError(
+            f'exporting needs {" and ".join(missing)}, not installed here: '
+            'run "pip install \'kmax-deeplab[export]\'"',
+            name=missing[0],
+        )
+
+
+def build_graph(
+    detector: KMaXDeepLab, size: tuple[int, int], output: str, fills: bool = False
+) -> nn.Module:
+    """Return what is exported.
+
+    Args:
+        detector: The model.
+        size: ``(H, W)`` of the inputs.
+        output: ``'maps'`` or ``'logits'``.
+        fills: Whether every image fills the longer side of the input.
+    """
+    if output == 'maps':
+        return build_maps(detector, size, fills).eval()
+    return DeployedModel(detector).eval()
+
+
+@torch.no_grad()
+def to_onnx(
+    graph: nn.Module, size: tuple[int, int], output: str, dtype: torch.dtype = torch.uint8
+) -> Any:
+    """Return the ``ModelProto`` of a graph of :func:`build_graph`, for images of a type."""
+    example = torch.zeros((1, *size, 3), dtype=dtype), torch.tensor(size)
+    # Embeddings that are gathered once per size must be there before what runs is symbolic.
+    graph(*example)
+    with _quiet():
+        program = torch.export.export(graph, example, strict=False)
+        exported = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS[output]),
+            verbose=False,
+        )
+    assert exported is not None
+    return _without_traces(exported.model_proto)
+
+
+def encode_model(proto: Any, metadata: dict[str, Any]) -> bytes:
+    """Return the bytes of a file with its metadata."""
+    del proto.metadata_props[:]
+    proto.metadata_props.add(key=KEY, value=encode(metadata))
+    return proto.SerializeToString()
+
+
+def _without_traces(proto: Any) -> Any:
+    """Remove what the exporter notes of the code: places on this machine, of no use elsewhere."""
+    parts = [proto.graph, *proto.functions]
+    while parts:
+        part = parts.pop()
+        values = [value for kind in _VALUES for value in getattr(part, kind, ())]
+        for owner in (part, *part.node, *part.value_info, *values):
+            if hasattr(owner, 'metadata_props'):
+                del owner.metadata_props[:]
+                owner.doc_string = ''
+        # Bodies of loops.
+        parts += [held.g for node in part.node for held in node.attribute if held.HasField('g')]
+    proto.doc_string = ''
+    return proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporter, which warns of packages that nothing here needs."""
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logger.setLevel(level)

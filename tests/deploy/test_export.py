@@ -1,0 +1,199 @@
+"""The exported file: the same maps as the model's, what it says of itself, what is refused."""
+
+import hashlib
+import re
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from helpers import files_limited_to
+from mmdet.apis import init_detector
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+
+from projects.kmax.deploy import engines, exporting
+
+SIZE = 65, 97
+CONTENTS = [(64, 96), (65, 50), (40, 97), (65, 97)]
+
+
+@pytest.fixture(scope='module')
+def detector(folder, lively_weights, metadata):
+    config = Config.fromfile(str(folder / 'everything.py'))
+    config.model.data_preprocessor.pad_size = SIZE
+    config.model.test_cfg.update(metadata['thresholds'])
+    return init_detector(config, str(lively_weights), device='cpu')
+
+
+def image_of(seed, content):
+    """Return a padded image, RGB, whose padding is not grey: it must not count."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (6, 8, 3), np.uint8)
+    image = cv2.resize(small, SIZE[::-1], interpolation=cv2.INTER_CUBIC)
+    image[content[0] :] = 200
+    image[:, content[1] :] = 90
+    return image
+
+
+def map_of(detector, image, content):
+    height, width = content
+    inputs = torch.from_numpy(image[:height, :width, ::-1].transpose(2, 0, 1).copy())
+    sample = DetDataSample(metainfo=dict(img_shape=content, ori_shape=content))
+    with torch.no_grad():
+        found = detector.test_step(dict(inputs=[inputs], data_samples=[sample]))[0]
+    return found.pred_panoptic_seg.sem_seg[0].numpy()
+
+
+@pytest.mark.parametrize('engine', engines.ENGINES)
+def test_maps_are_the_model_s(engine, exported, detector):
+    pytest.importorskip(engine, reason=f'{engine} is not installed')
+    run = engines.ENGINES[engine](exported.read_bytes(), 1)
+    void, found_segments = 3, 0
+    for seed, content in enumerate(CONTENTS):
+        image = image_of(seed, content)
+        panoptic, ids, labels, scores, areas = run(image[None], content)
+        expected = map_of(detector, image, content)
+        height, width = content
+        assert panoptic.dtype == np.int32 and panoptic.shape == SIZE
+        np.testing.assert_array_equal(panoptic[:height, :width], expected)
+        assert (panoptic[height:] == void).all() and (panoptic[:, width:] == void).all()
+        values = set(np.unique(expected).tolist()) - {void}
+        assert set(ids[ids >= 0].tolist()) == values
+        for value in values:
+            assert areas[ids == value].sum() == (expected == value).sum()
+            assert set(labels[ids == value].tolist()) == {value % 1000}
+        assert ((0 <= scores) & (scores <= 1)).all()
+        found_segments += len(values)
+    assert found_segments >= 5 * len(CONTENTS)
+
+
+def test_it_says_all_that_whoever_runs_it_has_to_know(metadata, lively_weights):
+    assert (metadata['format'], metadata['format_version']) == ('kmax-deeplab', 1)
+    assert (metadata['output'], metadata['precision']) == ('maps', 'fp32')
+    assert (metadata['rules'], metadata['merges_at']) == ('deeplab2', 'input')
+    assert metadata['size'] == [*SIZE]
+    assert metadata['num_things'] == 2
+    named = [(entry['name'], entry['isthing'], entry['color']) for entry in metadata['classes']]
+    assert named == [
+        ('box', True, [9, 9, 9]),
+        ('ball', True, [0, 9, 9]),
+        ('sky', False, [9, 0, 9]),
+    ]
+    assert metadata['thresholds']['pixel_confidence_threshold'] == 0.34
+    assert (metadata['decoder'], metadata['resize']) == ('cv2', dict(rule='none'))
+    digest = hashlib.sha256(lively_weights.read_bytes()).hexdigest()
+    assert metadata['checkpoint'] == dict(name='lively.pth', sha256=digest)
+    assert metadata['config'] == 'everything.py'
+
+
+def test_any_engine_can_read_it_and_it_tells_nothing_of_this_machine(exported):
+    import onnx
+
+    model = onnx.load(exported)
+    onnx.checker.check_model(model)
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [('', 18)]
+    shapes = {
+        value.name: [side.dim_value for side in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.input, *model.graph.output)
+    }
+    assert shapes == dict(
+        image=[1, *SIZE, 3],
+        content=[2],
+        panoptic=[*SIZE],
+        **dict.fromkeys(('ids', 'labels', 'scores', 'areas'), [8]),
+    )
+    assert {node.domain for node in model.graph.node} == {''}
+    # All but the metadata, whose config is called so.
+    graph = exported.read_bytes().partition(b'{"format"')[0]
+    assert not re.search(rb'\w\.py\b|site-packages|stack_trace', graph)
+
+
+@pytest.mark.parametrize(
+    ('words', 'options', 'message'),
+    [
+        (['--size', 33, 97], [], r'argument --size: \[33, 97\] must be at least 64 each'),
+        (['--min-equal', '1.5'], [], "--min-equal: must be a number from 0 to 1, not '1.5'"),
+        (['--no-check', '--min-equal', '0.5'], [], '--min-equal are for the comparison'),
+        (
+            [],
+            ['model.test_cfg.pixel_confidence_threshold=0.2'],
+            'pixel_confidence_threshold is 0.2: up to 1/3 .* --output logits',
+        ),
+        (
+            [],
+            ['model.data_preprocessor.type=DetDataPreprocessor'],
+            'normalises by DetDataPreprocessor.* set model.data_preprocessor.type',
+        ),
+        (['--images', 'nowhere'], [], 'nowhere is not a folder of images'),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(
+    run_export, tmp_path, capsys, monkeypatch, words, options, message
+):
+    # Before anything is traced.
+    monkeypatch.setattr(exporting, 'to_onnx', None)
+    assert run_export(tmp_path / 'out.onnx', *words, options=options) == 2
+    *_, line = capsys.readouterr().err.splitlines()
+    assert re.search(message, line)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_that_are_no_place_for_it_are_refused(run_export, folder, tmp_path, capsys):
+    (tmp_path / 'folder.onnx').mkdir()
+    (tmp_path / 'file').write_text('kept')
+    for out, message in {
+        tmp_path / 'folder.onnx': 'folder.onnx is a folder; name the file to write',
+        tmp_path / 'file' / 'out.onnx': 'file is no folder',
+        tmp_path / 'out.pth': 'out.pth must end in .onnx',
+    }.items():
+        assert run_export(out) == 2
+        assert message in capsys.readouterr().err
+    assert run_export(tmp_path / 'out.onnx', weights=tmp_path / 'none.pth') == 2
+    assert 'none.pth does not exist' in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['file', 'folder.onnx']
+    assert (tmp_path / 'file').read_text() == 'kept'
+
+
+def test_a_checkpoint_of_another_model_is_refused(run_export, tmp_path, capsys):
+    other = tmp_path / 'other.pth'
+    torch.save(dict(state_dict={'backbone.other': torch.zeros(3)}), other)
+    assert run_export(tmp_path / 'out.onnx', weights=other) == 2
+    assert 'other.pth' in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ['other.pth']
+
+
+def test_missing_packages_are_named_with_how_to_get_them(run_export, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(exporting, 'NEEDED', ('onnx', 'no_such_package'))
+    assert run_export(tmp_path / 'out.onnx') == 2
+    message = 'no_such_package, not installed here: run "pip install \'kmax-deeplab[export]\'"'
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('broken', ['other maps', 'full disk'])
+def test_nothing_is_left_of_a_file_that_is_not_right(
+    broken, exported, run_export, tmp_path, capsys, monkeypatch
+):
+    """What is traced is known; what differs is what the engine makes of it."""
+    import onnx
+
+    monkeypatch.setattr(exporting, 'to_onnx', lambda *_: onnx.load(exported))
+    out = tmp_path / 'out.onnx'
+    if broken == 'other maps':
+        monkeypatch.setitem(engines.ENGINES, 'onnxruntime', _always_void)
+        assert run_export(out) == 2
+        assert re.search(
+            r'in onnxruntime only \d+\.\d+% of the pixels .* less than 99.9900%: .*out.onnx is not '
+            'written; --min-equal takes another share',
+            capsys.readouterr().err,
+        )
+    else:
+        with files_limited_to(2**14):
+            assert run_export(out, '--no-check') == 2
+        assert 'out.onnx: File too large' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def _always_void(content, threads):
+    return lambda image, shown: [np.full(image.shape[1:3], 3, np.int32), *[np.zeros(8)] * 4]
