@@ -68,6 +68,45 @@ def test_maps_are_the_model_s(engine, exported, detector):
     assert found_segments >= 5 * len(CONTENTS)
 
 
+@pytest.mark.slow
+def test_logits_come_in_batches(run_export, tmp_path, detector):
+    pytest.importorskip('onnxscript', reason='exporting needs onnx and onnxscript')
+    pytest.importorskip('onnxruntime', reason='the file is run in onnxruntime')
+    out = tmp_path / 'logits.onnx'
+    assert not run_export(out, '--output', 'logits')
+    content = CONTENTS[0]
+    images = np.stack([image_of(seed, content) for seed in range(3)])
+    cls_logits, mask_logits = engines.ENGINES['onnxruntime'](out.read_bytes(), 1)(images, content)
+    inputs = [torch.from_numpy(image[:64, :96, ::-1].transpose(2, 0, 1).copy()) for image in images]
+    batch = detector.data_preprocessor(dict(inputs=inputs, data_samples=None))
+    with torch.no_grad():
+        expected = detector(batch['inputs'], mode='tensor')
+    np.testing.assert_allclose(cls_logits, expected[0], atol=1e-3)
+    scale = expected[1].std().item()
+    np.testing.assert_allclose(mask_logits / scale, expected[1] / scale, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_half_precision_leaves_the_decisions_in_full(run_export, exported, tmp_path, capsys):
+    pytest.importorskip('onnxscript', reason='exporting needs onnx and onnxscript')
+    pytest.importorskip('onnxruntime', reason='the file is run in onnxruntime')
+    import onnx
+
+    out = tmp_path / 'half.onnx'
+    assert not run_export(out, '--precision', 'fp16')
+    assert '% of the pixels equal' in capsys.readouterr().out
+    tensors = {tensor.name: tensor.data_type for tensor in onnx.load(out).graph.initializer}
+    half = {name for name, kind in tensors.items() if kind == onnx.TensorProto.FLOAT16}
+    full = {name for name, kind in tensors.items() if kind == onnx.TensorProto.FLOAT}
+    for part, kept in dict(
+        backbone=half, pixel_decoder=half, transformer_decoder=full, predictor=full
+    ).items():
+        named = {name for name in half | full if f'.{part}.' in name and name.endswith('weight')}
+        named = {n for n in named if part != 'predictor' or 'transformer_decoder' not in n}
+        assert named and named <= kept
+    assert out.stat().st_size < exported.stat().st_size
+
+
 def test_it_says_all_that_whoever_runs_it_has_to_know(metadata, lively_weights):
     assert (metadata['format'], metadata['format_version']) == ('kmax-deeplab', 1)
     assert (metadata['output'], metadata['precision']) == ('maps', 'fp32')

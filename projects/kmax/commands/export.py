@@ -53,13 +53,19 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         '--output', choices=('maps', 'logits'), default='maps', help='what it gives (default: maps)'
     )
     parser.add_argument(
+        '--precision',
+        choices=('fp32', 'fp16'),
+        default='fp32',
+        help='of the backbone and the pixel decoder; the rest stays fp32 (default: fp32)',
+    )
+    parser.add_argument(
         '--images', type=Path, metavar='DIR', help='images to compare on (default: drawn ones)'
     )
     parser.add_argument(
         '--min-equal',
         type=_share,
         metavar='SHARE',
-        help='least share of equal pixels, 0 to 1 (default: 0.9999)',
+        help='least share of equal pixels, 0 to 1 (default: 0.9999, with --precision fp16 none)',
     )
     parser.add_argument(
         '--no-check', action='store_true', help='write the file without having run it'
@@ -121,12 +127,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         cfg,
         size,
         output=args.output,
-        precision='fp32',
+        precision=args.precision,
         merges_at='input',
     )
     images = list(_images(args.images, inferencer, size)) if engines else []
     fills = fills_longer_side(metadata['resize'], size)
-    graph = build_graph(inferencer.model, size, args.output, fills)
+    graph = build_graph(inferencer.model, size, args.output, fills, args.precision)
     proto = to_onnx(graph, size, args.output)
     content = encode_model(proto, metadata)
     if engines:
@@ -173,7 +179,9 @@ def _check(
             'say little: give --images that it knows',
             file=sys.stderr,
         )
-    least = LEAST_EQUAL if args.min_equal is None else args.min_equal
+    least = args.min_equal
+    if least is None:
+        least = LEAST_EQUAL if args.precision == 'fp32' else 0.0
     for comparison in comparisons:
         if comparison.share < least:
             raise ValueError(

@@ -37,7 +37,11 @@ def refuse_missing_exporter() -> None:
 
 
 def build_graph(
-    detector: KMaXDeepLab, size: tuple[int, int], output: str, fills: bool = False
+    detector: KMaXDeepLab,
+    size: tuple[int, int],
+    output: str,
+    fills: bool = False,
+    precision: str = 'fp32',
 ) -> nn.Module:
     """Return what is exported.
 
@@ -46,20 +50,25 @@ def build_graph(
         size: ``(H, W)`` of the inputs.
         output: ``'maps'`` or ``'logits'``.
         fills: Whether every image fills the longer side of the input.
+        precision: Of :data:`~.graph.PRECISIONS`.
     """
-    if output == 'maps':
-        return build_maps(detector, size, fills).eval()
-    return DeployedModel(detector).eval()
+    network = DeployedModel(detector, precision).eval()
+    return build_maps(network, detector, size, fills).eval() if output == 'maps' else network
 
 
 @torch.no_grad()
 def to_onnx(graph: nn.Module, size: tuple[int, int], output: str) -> Any:
     """Return the ``ModelProto`` of a graph of :func:`build_graph`."""
-    example = torch.zeros((1, *size, 3), dtype=torch.uint8), torch.tensor(size)
+    # Of one image a batch would be taken for a constant; the merge is for one.
+    batch = None if output == 'maps' else torch.export.Dim('batch')
+    images = torch.zeros((1 if batch is None else 2, *size, 3), dtype=torch.uint8)
+    example = images, torch.tensor(size)
     # Embeddings that are gathered once per size must be there before what runs is symbolic.
     graph(*example)
     with _quiet():
-        program = torch.export.export(graph, example, strict=False)
+        program = torch.export.export(
+            graph, example, dynamic_shapes=({0: batch}, None), strict=False
+        )
         exported = torch.onnx.export(
             program,
             dynamo=True,
