@@ -53,6 +53,11 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         '--output', choices=('maps', 'logits'), default='maps', help='what it gives (default: maps)'
     )
     parser.add_argument(
+        '--dynamic',
+        action='store_true',
+        help='take inputs of any size of the form 32k + 1; for --output logits alone',
+    )
+    parser.add_argument(
         '--precision',
         choices=('fp32', 'fp16'),
         default='fp32',
@@ -74,6 +79,11 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     args = parser.parse_args(argv)
     if args.size is not None and min(args.size) < LEAST_SIDE:
         parser.error(f'argument --size: {args.size} must be at least {LEAST_SIDE} each')
+    if args.dynamic and args.output != 'logits':
+        parser.error(
+            '--dynamic is for --output logits: the merge is made of matrices for one size; give '
+            '--size, and a file for each size'
+        )
     if args.out.suffix != '.onnx':
         parser.error(f'{args.out} must end in .onnx')
     if '://' in args.checkpoint:
@@ -129,11 +139,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         output=args.output,
         precision=args.precision,
         merges_at='input',
+        dynamic=args.dynamic,
     )
     images = list(_images(args.images, inferencer, size)) if engines else []
     fills = fills_longer_side(metadata['resize'], size)
     graph = build_graph(inferencer.model, size, args.output, fills, args.precision)
-    proto = to_onnx(graph, size, args.output)
+    proto = to_onnx(graph, size, args.output, args.dynamic)
     content = encode_model(proto, metadata)
     if engines:
         _check(args, content, inferencer, images, engines)

@@ -57,17 +57,25 @@ def build_graph(
 
 
 @torch.no_grad()
-def to_onnx(graph: nn.Module, size: tuple[int, int], output: str) -> Any:
-    """Return the ``ModelProto`` of a graph of :func:`build_graph`."""
+def to_onnx(graph: nn.Module, size: tuple[int, int], output: str, any_size: bool = False) -> Any:
+    """Return the ``ModelProto`` of a graph of :func:`build_graph`.
+
+    Args:
+        graph: What is exported.
+        size: ``(H, W)`` of the inputs.
+        output: ``'maps'`` or ``'logits'``.
+        any_size: Whether logits are given of inputs of any size of the form 32k + 1.
+    """
     # Of one image a batch would be taken for a constant; the merge is for one.
     batch = None if output == 'maps' else torch.export.Dim('batch')
     images = torch.zeros((1 if batch is None else 2, *size, 3), dtype=torch.uint8)
+    sides: dict[int, Any] = dict.fromkeys((1, 2), torch.export.Dim.AUTO) if any_size else {}
     example = images, torch.tensor(size)
     # Embeddings that are gathered once per size must be there before what runs is symbolic.
     graph(*example)
     with _quiet():
         program = torch.export.export(
-            graph, example, dynamic_shapes=({0: batch}, None), strict=False
+            graph, example, dynamic_shapes=({0: batch, **sides}, None), strict=False
         )
         exported = torch.onnx.export(
             program,
