@@ -66,17 +66,17 @@ def to_onnx(graph: nn.Module, size: tuple[int, int], output: str, any_size: bool
         output: ``'maps'`` or ``'logits'``.
         any_size: Whether logits are given of inputs of any size of the form 32k + 1.
     """
-    # Of one image a batch would be taken for a constant; the merge is for one.
-    batch = None if output == 'maps' else torch.export.Dim('batch')
-    images = torch.zeros((1 if batch is None else 2, *size, 3), dtype=torch.uint8)
-    sides: dict[int, Any] = dict.fromkeys((1, 2), torch.export.Dim.AUTO) if any_size else {}
+    # The merge is for one image; a batch of one would be taken for a constant.
+    one = output == 'maps'
+    images = torch.zeros((1 if one else 2, *size, 3), dtype=torch.uint8)
+    sides: dict[int, Any] = {0: torch.export.Dim.STATIC if one else torch.export.Dim('batch')}
+    if any_size:
+        sides |= dict.fromkeys((1, 2), torch.export.Dim.AUTO)
     example = images, torch.tensor(size)
     # Embeddings that are gathered once per size must be there before what runs is symbolic.
     graph(*example)
     with _quiet():
-        program = torch.export.export(
-            graph, example, dynamic_shapes=({0: batch, **sides}, None), strict=False
-        )
+        program = torch.export.export(graph, example, dynamic_shapes=(sides, None), strict=False)
         exported = torch.onnx.export(
             program,
             dynamo=True,
