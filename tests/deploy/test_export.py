@@ -68,6 +68,54 @@ def test_maps_are_the_model_s(engine, exported, detector):
     assert found_segments >= 5 * len(CONTENTS)
 
 
+@pytest.mark.slow
+def test_logits_come_in_batches_and_sizes(run_export, tmp_path, detector):
+    pytest.importorskip('onnxscript', reason='exporting needs onnx and onnxscript')
+    pytest.importorskip('onnxruntime', reason='the file is run in onnxruntime')
+    out = tmp_path / 'logits.onnx'
+    assert not run_export(out, '--output', 'logits', '--dynamic')
+    run = engines.ENGINES['onnxruntime'](out.read_bytes(), 1)
+    content = CONTENTS[0]
+    images = np.stack([image_of(seed, content) for seed in range(3)])
+    cls_logits, mask_logits = run(images, content)
+    inputs = [torch.from_numpy(image[:64, :96, ::-1].transpose(2, 0, 1).copy()) for image in images]
+    batch = detector.data_preprocessor(dict(inputs=inputs, data_samples=None))
+    with torch.no_grad():
+        expected = detector(batch['inputs'], mode='tensor')
+    np.testing.assert_allclose(cls_logits, expected[0], atol=1e-3)
+    scale = expected[1].std().item()
+    np.testing.assert_allclose(mask_logits / scale, expected[1] / scale, atol=1e-3)
+    # Of another size than it was exported at.
+    image = np.random.default_rng(0).integers(0, 256, (129, 161, 3), np.uint8)
+    normalised = torch.from_numpy(image.transpose(2, 0, 1)[None] / np.float32(127.5) - 1)
+    with torch.no_grad():
+        expected = detector(normalised, mode='tensor')
+    found = run(image[None], (129, 161))
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-3)
+    np.testing.assert_allclose(found[1] / scale, expected[1] / scale, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_half_precision_leaves_the_decisions_in_full(run_export, exported, tmp_path, capsys):
+    pytest.importorskip('onnxscript', reason='exporting needs onnx and onnxscript')
+    pytest.importorskip('onnxruntime', reason='the file is run in onnxruntime')
+    import onnx
+
+    out = tmp_path / 'half.onnx'
+    assert not run_export(out, '--precision', 'fp16')
+    assert '% of the pixels equal' in capsys.readouterr().out
+    tensors = {tensor.name: tensor.data_type for tensor in onnx.load(out).graph.initializer}
+    half = {name for name, kind in tensors.items() if kind == onnx.TensorProto.FLOAT16}
+    full = {name for name, kind in tensors.items() if kind == onnx.TensorProto.FLOAT}
+    for part, kept in dict(
+        backbone=half, pixel_decoder=half, transformer_decoder=full, predictor=full
+    ).items():
+        named = {name for name in half | full if f'.{part}.' in name and name.endswith('weight')}
+        named = {n for n in named if part != 'predictor' or 'transformer_decoder' not in n}
+        assert named and named <= kept
+    assert out.stat().st_size < exported.stat().st_size
+
+
 def test_it_says_all_that_whoever_runs_it_has_to_know(metadata, lively_weights):
     assert (metadata['format'], metadata['format_version']) == ('kmax-deeplab', 1)
     assert (metadata['output'], metadata['precision']) == ('maps', 'fp32')
@@ -114,6 +162,7 @@ def test_any_engine_can_read_it_and_it_tells_nothing_of_this_machine(exported):
     [
         (['--size', 33, 97], [], r'argument --size: \[33, 97\] must be at least 64 each'),
         (['--min-equal', '1.5'], [], "--min-equal: must be a number from 0 to 1, not '1.5'"),
+        (['--dynamic'], [], '--dynamic is for --output logits: .* a file for each size'),
         (['--no-check', '--min-equal', '0.5'], [], '--min-equal are for the comparison'),
         (
             [],

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from kmax_deeplab.result import Classes, PanopticResult
+from projects.kmax.deploy.merging import after
 from projects.kmax.deploy.rules import RULES, refuse_rules
 from projects.kmax.models import postprocess
 from projects.kmax.models.postprocess import Frame, ImagePrediction, PostprocessConfig
@@ -19,8 +20,8 @@ THRESHOLDS = dict(
     class_threshold_stuff=0.25,
     class_threshold=0.3,
     overlap_threshold=0.6,
-    thing_area_limit=40,
-    stuff_area_limit=150,
+    thing_area_limit=250,
+    stuff_area_limit=700,
 )
 
 
@@ -103,8 +104,6 @@ def test_images_that_fill_the_longer_side_need_fewer_products(size):
 
 def test_masks_that_block_each_other_in_a_chain_are_decided_in_turn():
     """Each half of a mask is the next one's: every second is pasted, however long the chain is."""
-    from projects.kmax.deploy.merging import after
-
     cfg = PostprocessConfig(overlap_threshold=0.8)
     merge = RULES['deeplab2'](cfg, THINGS, CLASSES, (QUERIES, 5, 5), (65, 65))
     claims = torch.zeros(QUERIES, QUERIES)
@@ -114,6 +113,11 @@ def test_masks_that_block_each_other_in_a_chain_are_decided_in_turn():
     pasted, areas = merge.paste(claims, order, torch.ones(QUERIES, dtype=torch.bool))
     assert pasted.tolist() == [True, False] * (QUERIES // 2)
     assert areas[pasted].tolist() == [10] + [20] * (QUERIES // 2 - 1)
+
+
+def test_of_equal_scores_the_first_query_comes_first():
+    order = after(torch.tensor([0.5, 0.9, 0.5, 0.9]))
+    assert order.sum(1).tolist() == [2, 0, 3, 1]
 
 
 def test_rules_that_more_than_two_masks_may_break_are_refused():

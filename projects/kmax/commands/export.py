@@ -55,13 +55,24 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         '--output', choices=('maps', 'logits'), default='maps', help='what it gives (default: maps)'
     )
     parser.add_argument(
+        '--dynamic',
+        action='store_true',
+        help='take inputs of any size of the form 32k + 1; for --output logits alone',
+    )
+    parser.add_argument(
+        '--precision',
+        choices=('fp32', 'fp16'),
+        default='fp32',
+        help='of the backbone and the pixel decoder; the rest stays fp32 (default: fp32)',
+    )
+    parser.add_argument(
         '--images', type=Path, metavar='DIR', help='images to compare on (default: drawn ones)'
     )
     parser.add_argument(
         '--min-equal',
         type=_share,
         metavar='SHARE',
-        help='least share of equal pixels, 0 to 1 (default: 0.9999)',
+        help='least share of equal pixels, 0 to 1 (default: 0.9999, with --precision fp16 none)',
     )
     parser.add_argument(
         '--no-check', action='store_true', help='write the file without having run it'
@@ -70,6 +81,11 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     args = parser.parse_args(argv)
     if args.size is not None and min(args.size) < LEAST_SIDE:
         parser.error(f'argument --size: {args.size} must be at least {LEAST_SIDE} each')
+    if args.dynamic and args.output != 'logits':
+        parser.error(
+            '--dynamic is for --output logits: the merge is made of matrices for one size; give '
+            '--size, and a file for each size'
+        )
     if args.out.suffix != '.onnx':
         parser.error(f'{args.out} must end in .onnx')
     if '://' in args.checkpoint:
@@ -125,14 +141,15 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         cfg,
         size,
         output=args.output,
-        precision='fp32',
+        precision=args.precision,
         merges_at='input',
+        dynamic=args.dynamic,
     )
     dtype = torch.float32 if has_fractions(metadata) else torch.uint8
     images = list(_images(args.images, inferencer, size, dtype)) if engines else []
     fills = fills_longer_side(metadata['resize'], size)
-    graph = build_graph(inferencer.model, size, args.output, fills)
-    proto = to_onnx(graph, size, args.output, dtype)
+    graph = build_graph(inferencer.model, size, args.output, fills, args.precision)
+    proto = to_onnx(graph, size, args.output, args.dynamic, dtype)
     content = encode_model(proto, metadata)
     if engines:
         _check(args, content, inferencer, images, engines)
@@ -179,7 +196,9 @@ def _check(
             'say little: give --images that it knows',
             file=sys.stderr,
         )
-    least = LEAST_EQUAL if args.min_equal is None else args.min_equal
+    least = args.min_equal
+    if least is None:
+        least = LEAST_EQUAL if args.precision == 'fp32' else 0.0
     for comparison in comparisons:
         if comparison.share < least:
             raise ValueError(

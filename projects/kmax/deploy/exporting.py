@@ -37,7 +37,11 @@ def refuse_missing_exporter() -> None:
 
 
 def build_graph(
-    detector: KMaXDeepLab, size: tuple[int, int], output: str, fills: bool = False
+    detector: KMaXDeepLab,
+    size: tuple[int, int],
+    output: str,
+    fills: bool = False,
+    precision: str = 'fp32',
 ) -> nn.Module:
     """Return what is exported.
 
@@ -46,22 +50,40 @@ def build_graph(
         size: ``(H, W)`` of the inputs.
         output: ``'maps'`` or ``'logits'``.
         fills: Whether every image fills the longer side of the input.
+        precision: Of :data:`~.graph.PRECISIONS`.
     """
-    if output == 'maps':
-        return build_maps(detector, size, fills).eval()
-    return DeployedModel(detector).eval()
+    network = DeployedModel(detector, precision).eval()
+    return build_maps(network, detector, size, fills).eval() if output == 'maps' else network
 
 
 @torch.no_grad()
 def to_onnx(
-    graph: nn.Module, size: tuple[int, int], output: str, dtype: torch.dtype = torch.uint8
+    graph: nn.Module,
+    size: tuple[int, int],
+    output: str,
+    any_size: bool = False,
+    dtype: torch.dtype = torch.uint8,
 ) -> Any:
-    """Return the ``ModelProto`` of a graph of :func:`build_graph`, for images of a type."""
-    example = torch.zeros((1, *size, 3), dtype=dtype), torch.tensor(size)
+    """Return the ``ModelProto`` of a graph of :func:`build_graph`.
+
+    Args:
+        graph: What is exported.
+        size: ``(H, W)`` of the inputs.
+        output: ``'maps'`` or ``'logits'``.
+        any_size: Whether logits are given of inputs of any size of the form 32k + 1.
+        dtype: Type of the images.
+    """
+    # The merge is for one image; a batch of one would be taken for a constant.
+    one = output == 'maps'
+    images = torch.zeros((1 if one else 2, *size, 3), dtype=dtype)
+    sides: dict[int, Any] = {0: torch.export.Dim.STATIC if one else torch.export.Dim('batch')}
+    if any_size:
+        sides |= dict.fromkeys((1, 2), torch.export.Dim.AUTO)
+    example = images, torch.tensor(size)
     # Embeddings that are gathered once per size must be there before what runs is symbolic.
     graph(*example)
     with _quiet():
-        program = torch.export.export(graph, example, strict=False)
+        program = torch.export.export(graph, example, dynamic_shapes=(sides, None), strict=False)
         exported = torch.onnx.export(
             program,
             dynamo=True,

@@ -9,20 +9,31 @@ from ..models import KMaXDeepLab
 from .merging import Merge, MergedMaps
 from .rules import RULES
 
+PRECISIONS = dict(fp32=torch.float32, fp16=torch.float16)
+"""In which most of the network computes."""
+
 
 class DeployedModel(nn.Module):
     """From the padded image to logits: a folded model, with its normalisation.
 
+    In half precision the backbone and the pixel decoder are, which most of the time goes to. The
+    rest stays in float32: pixels are assigned by the largest of logits, of which rounded ones tie,
+    thousands of values are summed for a centre, and softmax over the queries decides by thresholds.
+
     Args:
         detector: The model, in evaluation mode.
+        precision: ``'fp32'``, or ``'fp16'`` for half precision.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, detector: KMaXDeepLab) -> None:
+    def __init__(self, detector: KMaXDeepLab, precision: str = 'fp32') -> None:
         super().__init__()
         self.model: Any = detector.fold()
+        self.dtype = PRECISIONS[precision]
+        for part in (self.model.backbone, self.model.panoptic_head.pixel_decoder):
+            part.to(self.dtype)
         preprocessor: Any = detector.data_preprocessor
         self.register_buffer('mean', preprocessor.mean.view(1, 3, 1, 1).clone())
         self.register_buffer('std', preprocessor.std.view(1, 3, 1, 1).clone())
@@ -44,7 +55,12 @@ class DeployedModel(nn.Module):
         pixels = (image.permute(0, 3, 1, 2).to(self.mean) - self.mean) / self.std
         # What is padded is 0 once normalised, whatever the padding holds.
         pixels = torch.where(rows[:, None] & columns, pixels, 0.0)
-        return self.model.panoptic_head.predict(self.model.extract_feat(pixels))
+        head = self.model.panoptic_head
+        stages = head.pixel_decoder(self.model.extract_feat(pixels.to(self.dtype)))
+        stages = [stage.to(self.mean) for stage in stages]
+        class_feature, mask_feature, _ = head.transformer_decoder(stages, with_aux=False)
+        prediction = head.predictor(stages[-1], class_feature, mask_feature)
+        return prediction.cls_logits, prediction.mask_logits
 
 
 class DeployedMaps(nn.Module):
@@ -67,9 +83,10 @@ class DeployedMaps(nn.Module):
 
 
 @torch.no_grad()
-def build_maps(detector: KMaXDeepLab, size: tuple[int, int], fills: bool = False) -> DeployedMaps:
+def build_maps(
+    network: DeployedModel, detector: KMaXDeepLab, size: tuple[int, int], fills: bool = False
+) -> DeployedMaps:
     """Return what makes maps of inputs of one size ``(H, W)``; ``fills`` as in :class:`Merge`."""
-    network = DeployedModel(detector)
     image = torch.zeros((1, *size, 3), dtype=torch.uint8)
     cls_logits, mask_logits = network(image, torch.tensor(size))
     fusion: Any = detector.panoptic_fusion_head

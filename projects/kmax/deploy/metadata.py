@@ -36,6 +36,7 @@ def describe(
     output: str,
     precision: str,
     merges_at: str,
+    dynamic: bool,
 ) -> dict[str, Any]:
     """Return the metadata of a file.
 
@@ -48,6 +49,7 @@ def describe(
         output: ``'maps'`` or ``'logits'``.
         precision: In which the network computes.
         merges_at: ``'input'`` or ``'output'``: at whose size masks are merged.
+        dynamic: Whether inputs may have other sizes of the form 32k + 1.
     """
     entries = classes.categories()
     return dict(
@@ -67,6 +69,7 @@ def describe(
         ],
         num_things=classes.num_things,
         size=list(size),
+        dynamic=dynamic,
         **describe_pipeline(config),
         merges_at=merges_at,
         thresholds={name: value for name, value in asdict(cfg).items() if name not in SWITCHES},

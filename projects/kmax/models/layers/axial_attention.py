@@ -140,18 +140,23 @@ class FoldedAxialAttention1d(nn.Module):
 
     def _gather_tables(self, length: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings by pairs of positions, as the products take them, gathered once per size."""
+        if not isinstance(length, int):
+            # The size is open in an exported graph.
+            return self._make_tables(length, like)
         key = length, like.dtype, like.device
         if key not in self._tables:
-            index = relative_positions(length, like.device)
-            query, key_, value = (
-                table.weight.to(like)[index]
-                for table in (self.query_rpe, self.key_rpe, self.value_rpe)
-            )
+            tables = self._make_tables(length, like)
             if len(self._tables) == MAX_SIZES:
                 self._tables.clear()
-            by_query, by_key = query.transpose(1, 2), key_.permute(1, 2, 0)
-            self._tables[key] = by_query.contiguous(), by_key.contiguous(), value
+            self._tables[key] = tables
         return self._tables[key]
+
+    def _make_tables(self, length: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        index = relative_positions(length, like.device)
+        query, key, value = (
+            table.weight.to(like)[index] for table in (self.query_rpe, self.key_rpe, self.value_rpe)
+        )
+        return query.transpose(1, 2).contiguous(), key.permute(1, 2, 0).contiguous(), value
 
 
 def _split_heads(
