@@ -1,10 +1,11 @@
-"""One model in PyTorch and as an exported file: from the path of an image to the map of its size."""
+"""One model in PyTorch and as an exported file: from the path of an image to its map."""
 
 import copy
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,9 @@ def refuse_missing(names: Sequence[str]) -> None:
     there = installed_engines()
     for name in names:
         if name in EXPORTED and name not in there:
-            raise ModuleNotFoundError(f'{name} is not installed here: pip install {name}', name=name)
+            raise ModuleNotFoundError(
+                f'{name} is not installed here: pip install {name}', name=name
+            )
     if set(names) & set(EXPORTED):
         refuse_missing_exporter()
     if 'compiled' in names:
@@ -182,8 +185,7 @@ def run_engines(
                 for name in names
             }
             found.append(_measure(contenders, work, eager, count, runs, warmup, progress))
-        # What reads a file must be gone before it is.
-        del contenders
+    # Freed memory is kept from the first time on.
     for later in found[1:]:
         for name, figures in later.figures.items():
             figures['peak_mib'] = found[0].figures[name]['peak_mib']
@@ -246,7 +248,7 @@ def export(inferencer: KMaXInferencer, work: Work, folder: Path) -> None:
         dtype = torch.float32 if has_fractions(metadata) else torch.uint8
         fills = fills_longer_side(metadata['resize'], work.size)
         graph = build_graph(inferencer.model, work.size, output, fills)
-        content = encode_model(to_onnx(graph, work.size, output, dtype), metadata)
+        content = encode_model(to_onnx(graph, work.size, output, dtype=dtype), metadata)
         write_atomically(folder / f'{output}.onnx', content)
 
 
@@ -283,12 +285,15 @@ def _of_file(
     loaded: list[Engine] = []
 
     def merge_seconds(path: str) -> float:
-        if not loaded:
+        first = not loaded
+        if first:
             loaded.append(open_engine(folder / 'logits.onnx', name, 'cpu', threads))
         image = pad(eager, path, size, model.engine.inputs['image'])
         inputs = dict(image=image.pixels, content=np.array(image.content, np.int64))
         timings = alternate(
-            dict(maps=lambda: model.engine.run(inputs), logits=lambda: loaded[0].run(inputs)), 1
+            dict(maps=lambda: model.engine.run(inputs), logits=lambda: loaded[0].run(inputs)),
+            count=1,
+            warmup=int(first),
         )
         return max(timings['maps'].median - timings['logits'].median, 0.0)
 
@@ -317,7 +322,7 @@ def _measure(
         progress(f'memory of {name}')
         if not contender.keeps_memory:
             contender.predict(work.images[0])
-        peaks[name] = measure_peak(lambda run=contender.predict: run(work.images[0]), 'cpu')  # type: ignore[misc]
+        peaks[name] = measure_peak(partial(contender.predict, work.images[0]), 'cpu')
     keep_freed_memory()
     progress('comparing maps')
     comparisons = _compare(contenders, work, eager)

@@ -112,7 +112,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         '--images',
         type=Path,
         metavar='DIR',
-        help='images for --engines, the first %s at most (default: drawn ones)' % MOST_IMAGES,
+        help=f'images for --engines, the first {MOST_IMAGES} at most (default: drawn ones)',
     )
     parser.add_argument('--runs', type=int, default=10, help='measured runs (default: 10)')
     parser.add_argument('--warmup', type=int, default=1, help='runs before those (default: 1)')
