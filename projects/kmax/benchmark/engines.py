@@ -40,7 +40,7 @@ from .measuring import alternate, measure_peak
 from .run import STAGE_RUNS
 from .stages import MERGE, StageClock
 
-IN_TORCH: dict[str, dict[str, bool]] = dict(
+IN_TORCH: dict[str, dict[str, Any]] = dict(
     eager={}, folded=dict(fuse=True), compiled=dict(fuse=True, compile=True)
 )
 """How the inferencer is built for engines that are no others than PyTorch."""
