@@ -11,7 +11,7 @@ PACKAGE = ROOT / 'projects' / 'kmax'
 ROOMS = (
     *('runtime', 'panoptic', 'panoptic_format', 'datasets', 'models', 'evaluation'),
     *('visualization', 'engine', 'converters', 'released', 'inspection', 'report'),
-    *('dataset_preparation', 'importing', 'pseudo_labels', 'benchmark', 'apis', 'deploy', 'app'),
+    *('dataset_preparation', 'importing', 'pseudo_labels', 'apis', 'deploy', 'benchmark', 'app'),
     *('integrations', 'commands', 'compat', '__init__'),
 )
 

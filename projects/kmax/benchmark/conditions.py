@@ -7,6 +7,12 @@ from dataclasses import dataclass, replace
 DTYPES = ('float32', 'bfloat16', 'float16')
 """Names of the precisions, as torch has them."""
 
+EAGER = 'eager'
+EXPORTED = ('onnxruntime', 'openvino')
+ENGINES = (EAGER, 'folded', 'compiled', *EXPORTED)
+"""What may run a model: PyTorch with the model as it is, with its batch norms folded, and that
+compiled; and what runs an exported file."""
+
 
 @dataclass(frozen=True)
 class Conditions:

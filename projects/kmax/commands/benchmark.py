@@ -2,15 +2,18 @@
 
 Beside it, in the same process and in turns, another panoptic model of mmdet with ``--peer``. Random
 weights do where no checkpoint is given; the segments that are merged are drawn in any case.
+
+With ``--engines`` the model runs in PyTorch and as an exported file instead, in turns, from image
+files to maps of their size, which are compared; see docs/deployment.md.
 """
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..benchmark.conditions import DTYPES, Conditions
+from ..benchmark.conditions import DTYPES, ENGINES, Conditions
 from .arguments import (
     add_compile,
     add_config,
@@ -29,6 +32,15 @@ if TYPE_CHECKING:
 
 PICTURES = ('.png', '.svg', '.pdf')
 SIZE = ('HEIGHT', 'WIDTH')
+
+MOST_IMAGES = 20
+"""Images of a folder that engines are compared on."""
+
+NOT_OF_ENGINES = (
+    *('peer', 'output_size', 'batch', 'segments', 'dtype', 'fuse', 'compile', 'train'),
+    *('end_to_end', 'picture'),
+)
+"""Options that say what --engines measures otherwise."""
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
@@ -67,7 +79,13 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         default=Conditions.segments,
         help='segments of each image, to merge or to learn (default: %(default)s)',
     )
-    parser.add_argument('--threads', type=int, help='threads of the processor')
+    parser.add_argument(
+        '--threads',
+        nargs='+',
+        type=int,
+        metavar='N',
+        help='threads of the processor; several numbers with --engines',
+    )
     parser.add_argument(
         '--dtype',
         choices=list(DTYPES),
@@ -84,6 +102,18 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         action='store_true',
         help='measure from images of 8 bits to panoptic maps on the host',
     )
+    parser.add_argument(
+        '--engines',
+        nargs='+',
+        choices=ENGINES,
+        help='measure these, and eager, beside each other: from image files to maps of their size',
+    )
+    parser.add_argument(
+        '--images',
+        type=Path,
+        metavar='DIR',
+        help=f'images for --engines, the first {MOST_IMAGES} at most (default: drawn ones)',
+    )
     parser.add_argument('--runs', type=int, default=10, help='measured runs (default: 10)')
     parser.add_argument('--warmup', type=int, default=1, help='runs before those (default: 1)')
     parser.add_argument('--json', type=Path, metavar='FILE', help='file to write all figures to')
@@ -95,8 +125,9 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     for option, size, least in (('--size', args.size, 64), ('--output-size', args.output_size, 1)):
         if size is not None and min(size) < least:
             parser.error(f'argument {option}: {tuple(size)} must be at least {least} each')
-    if args.threads is not None and args.threads < 1:
-        parser.error(f'--threads must be at least 1, got {args.threads}')
+    if args.threads is not None and min(args.threads) < 1:
+        parser.error(f'--threads must be at least 1, got {min(args.threads)}')
+    check_engines(parser, args)
     if args.train and (args.fuse or args.end_to_end):
         parser.error(f'--{"fuse" if args.fuse else "end-to-end"} is for prediction, not --train')
     if args.peer_weights is not None and args.peer is None:
@@ -106,6 +137,23 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     check_output(parser, '--json', args.json)
     check_output(parser, '--picture', args.picture)
     return args
+
+
+def check_engines(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse options that do not go with ``--engines``, or need them."""
+    if args.engines is None:
+        if args.images is not None:
+            parser.error('--images needs --engines: else images are drawn')
+        if args.threads is not None and len(args.threads) > 1:
+            parser.error('--threads takes several numbers with --engines only')
+        return
+    for name in NOT_OF_ENGINES:
+        if getattr(args, name) != parser.get_default(name):
+            parser.error(f'--{name.replace("_", "-")} does not go with --engines')
+    if args.weights is not None and '://' in args.weights:
+        parser.error(f'--weights {args.weights} is an address: download the checkpoint first')
+    if not args.device.startswith('cpu'):
+        parser.error('--engines compares on the processor: add --device cpu')
 
 
 def peer_config(name: str) -> str:
@@ -147,7 +195,7 @@ def benchmark(args: Namespace) -> None:
     from ..engine.model_cost import input_size
 
     if args.threads is not None:
-        torch.set_num_threads(args.threads)
+        torch.set_num_threads(args.threads[0])
     cfg = read_config(args, 'model')
     peer = read_peer(args.peer) if args.peer is not None else None
     conditions = Conditions(
@@ -182,6 +230,41 @@ def benchmark(args: Namespace) -> None:
         draw(found, args.picture)
 
 
+def benchmark_engines(args: Namespace) -> None:
+    """Measure engines as the command line says."""
+    import os
+
+    import torch
+    from mmengine.logging import MMLogger
+
+    from ..benchmark.engine_report import content, table, write_json
+    from ..benchmark.engines import refuse_missing, run_engines
+    from ..benchmark.run import describe_machine
+    from ..dataset_preparation.image_files import list_images
+    from ..engine.model_cost import input_size
+
+    refuse_missing(args.engines)
+    cfg = read_config(args, 'model', 'test_dataloader')
+    images = []
+    if args.images is not None:
+        images = [str(args.images / name) for name in list_images(args.images)[:MOST_IMAGES]]
+    size = tuple(args.size or input_size(cfg))
+    conditions = Conditions(size=size, output=size, device='cpu')
+    load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else None
+    MMLogger.get_instance('benchmark', log_level='WARNING')
+    threads = list(dict.fromkeys(args.threads or [torch.get_num_threads()]))
+    found = run_engines(
+        *(cfg, args.weights, args.engines, threads, conditions),
+        *(images, args.runs, args.warmup, show),
+    )
+    show('')
+    machine = describe_machine(conditions, load)
+    figures = content(found, size, Path(cfg.filename).stem, machine)
+    print(table(figures))
+    if args.json is not None:
+        write_json(figures, args.json)
+
+
 def show(line: str) -> None:
     """Show how far it is, in a line that is overwritten, where somebody looks."""
     if sys.stderr.isatty():
@@ -190,4 +273,8 @@ def show(line: str) -> None:
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Measure."""
-    benchmark(parse_args(argv, prog))
+    args = parse_args(argv, prog)
+    if args.engines is None:
+        benchmark(args)
+    else:
+        benchmark_engines(args)
