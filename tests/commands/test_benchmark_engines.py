@@ -77,6 +77,7 @@ def photos(tmp_path):
     return tmp_path / 'photos'
 
 
+@pytest.mark.slow
 def test_files_beside_pytorch(run, photos, folder):
     for package in ('onnxscript', 'onnxruntime', 'openvino'):
         pytest.importorskip(package, reason=f'{package} is not installed')
