@@ -244,6 +244,7 @@ def export(inferencer: KMaXInferencer, work: Work, folder: Path) -> None:
             output=output,
             precision='fp32',
             merges_at='input',
+            dynamic=False,
         )
         dtype = torch.float32 if has_fractions(metadata) else torch.uint8
         fills = fills_longer_side(metadata['resize'], work.size)
