@@ -116,11 +116,8 @@ def test_bad_input_is_one_line(kind, tmp_path, capsys, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
-def test_without_a_compiler(tmp_path, capsys, monkeypatch):
-    torch.compiler.reset()
-    monkeypatch.setenv('CXX', str(tmp_path / 'none'))
-    monkeypatch.setattr('torch._inductor.config.cpp.cxx', (str(tmp_path / 'none'),))
-    monkeypatch.setattr('torch._inductor.config.force_disable_caches', True)
+@pytest.mark.usefixtures('no_compiler')
+def test_without_a_compiler(capsys):
     with pytest.raises(SystemExit) as end:
         cli.main([str(word) for word in ('benchmark', *SMALL, '--compile')])
     err = capsys.readouterr().err

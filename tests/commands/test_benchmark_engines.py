@@ -216,11 +216,8 @@ def test_without_the_exporter(stop, monkeypatch):
     assert "pip install 'kmax-deeplab[export]'" in err and err.count('\n') == 1
 
 
-def test_without_a_compiler(stop, tmp_path, monkeypatch):
-    torch.compiler.reset()
-    monkeypatch.setenv('CXX', str(tmp_path / 'none'))
-    monkeypatch.setattr('torch._inductor.config.cpp.cxx', (str(tmp_path / 'none'),))
-    monkeypatch.setattr('torch._inductor.config.force_disable_caches', True)
+@pytest.mark.usefixtures('no_compiler')
+def test_without_a_compiler(stop):
     code, err = stop('--engines', 'compiled')
     assert code == 2
     assert 'torch.compile does not work here, which --compile needs' in err

@@ -180,6 +180,7 @@ def test_any_engine_can_read_it_and_it_tells_nothing_of_this_machine(exported):
 def test_what_cannot_be_exported_is_refused(
     run_export, tmp_path, capsys, monkeypatch, words, options, message
 ):
+    pytest.importorskip('onnxscript', reason='exporting needs onnx and onnxscript')
     # Before anything is traced.
     monkeypatch.setattr(exporting, 'to_onnx', None)
     assert run_export(tmp_path / 'out.onnx', *words, options=options) == 2
@@ -205,6 +206,7 @@ def test_files_that_are_no_place_for_it_are_refused(run_export, folder, tmp_path
 
 
 def test_a_checkpoint_of_another_model_is_refused(run_export, tmp_path, capsys):
+    pytest.importorskip('onnxscript', reason='exporting needs onnx and onnxscript')
     other = tmp_path / 'other.pth'
     torch.save(dict(state_dict={'backbone.other': torch.zeros(3)}), other)
     assert run_export(tmp_path / 'out.onnx', weights=other) == 2
