@@ -10,8 +10,6 @@ model = dict(
     panoptic_head=dict(
         num_things_classes=5,
         num_stuff_classes=5,
-        # Scenes have 8 segments, at most 12.
-        transformer_decoder=dict(num_queries=16),
         criterion=dict(
             # The original's: drawn shapes need no help to be found.
             min_weight=1e-5,
@@ -22,4 +20,4 @@ model = dict(
 )
 # Four times the usual rate of small models: things are found many iterations earlier.
 optim_wrapper = dict(optimizer=dict(lr=8e-3))
-train_cfg = dict(max_iters=1600, val_interval=800)
+train_cfg = dict(max_iters=2000, val_interval=1000)

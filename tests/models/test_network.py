@@ -28,8 +28,8 @@ def test_any_size_works_without_rebuilding(model, size):
     with torch.no_grad():
         output = model.panoptic_head(model.extract_feat(torch.randn(2, 3, *size)))
     strided = tuple(math.ceil(n / 4) for n in size)
-    assert output.cls_logits.shape == (2, 16, 11)
-    assert output.mask_logits.shape == (2, 16, *strided)
+    assert output.cls_logits.shape == (2, 32, 11)
+    assert output.mask_logits.shape == (2, 32, *strided)
     assert output.semantic_logits.shape[-2:] == strided
     assert all(value.isfinite().all() for value in (output.cls_logits, output.mask_logits))
     norms = output.pixel_feature.norm(dim=1)

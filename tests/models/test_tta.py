@@ -86,8 +86,6 @@ def test_padding_is_that_of_the_first_view():
 @pytest.fixture(scope='module')
 def model(nano_model):
     config = nano_model()
-    # Enough to find more than one class by chance.
-    config.panoptic_head.transformer_decoder.num_queries = 32
     thresholds = [name for name in vars(PostprocessConfig()) if 'threshold' in name]
     config.test_cfg.update(dict.fromkeys(thresholds, 0.2), instance_on=True, overlap_threshold=0.1)
     model = build_model(dict(type='KMaXTTAModel', module=config))
