@@ -164,8 +164,13 @@ def check_settings(name: str, threads: int | None) -> None:
         raise ValueError(f'threads is {threads!r}, but must be a whole number from 1 on')
 
 
+def installed_engines() -> list[str]:
+    """Return the names of the engines that are installed here."""
+    return [name for name in _ENGINES if _is_installed(name)]
+
+
 def _choose(device: str | None) -> str:
-    installed = [name for name in _ENGINES if _is_installed(name)]
+    installed = installed_engines()
     if not installed:
         raise ModuleNotFoundError(
             'an exported model needs onnxruntime or openvino, and neither is installed here: '

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -12,7 +13,8 @@ from mmdet.apis import init_detector
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 
-from projects.kmax.deploy import engines, exporting
+from kmax_deeplab.exported.engines import ENGINES, open_engine
+from projects.kmax.deploy import checking, exporting
 
 SIZE = 65, 97
 CONTENTS = [(64, 96), (65, 50), (40, 97), (65, 97)]
@@ -36,6 +38,17 @@ def image_of(seed, content):
     return image
 
 
+def runs(path, engine):
+    """Return a function from a padded image and its content to the outputs in their order."""
+    loaded = open_engine(path, engine, 'cpu', 1)
+
+    def run(image, content):
+        found = loaded.run(dict(image=image, content=np.array(content, np.int64)))
+        return list(found.values())
+
+    return run
+
+
 def map_of(detector, image, content):
     height, width = content
     inputs = torch.from_numpy(image[:height, :width, ::-1].transpose(2, 0, 1).copy())
@@ -45,10 +58,10 @@ def map_of(detector, image, content):
     return found.pred_panoptic_seg.sem_seg[0].numpy()
 
 
-@pytest.mark.parametrize('engine', engines.ENGINES)
+@pytest.mark.parametrize('engine', ENGINES[1:])
 def test_maps_are_the_model_s(engine, exported, detector):
     pytest.importorskip(engine, reason=f'{engine} is not installed')
-    run = engines.ENGINES[engine](exported.read_bytes(), 1)
+    run = runs(exported, engine)
     void, found_segments = 3, 0
     for seed, content in enumerate(CONTENTS):
         image = image_of(seed, content)
@@ -74,7 +87,7 @@ def test_logits_come_in_batches_and_sizes(run_export, tmp_path, detector):
     pytest.importorskip('onnxruntime', reason='the file is run in onnxruntime')
     out = tmp_path / 'logits.onnx'
     assert not run_export(out, '--output', 'logits', '--dynamic')
-    run = engines.ENGINES['onnxruntime'](out.read_bytes(), 1)
+    run = runs(out, 'onnxruntime')
     content = CONTENTS[0]
     images = np.stack([image_of(seed, content) for seed in range(3)])
     cls_logits, mask_logits = run(images, content)
@@ -232,7 +245,7 @@ def test_nothing_is_left_of_a_file_that_is_not_right(
     monkeypatch.setattr(exporting, 'to_onnx', lambda *_: onnx.load(exported))
     out = tmp_path / 'out.onnx'
     if broken == 'other maps':
-        monkeypatch.setitem(engines.ENGINES, 'onnxruntime', _always_void)
+        monkeypatch.setattr(checking, 'open_engine', _always_void)
         assert run_export(out) == 2
         assert re.search(
             r'in onnxruntime only \d+\.\d+% of the pixels .* less than 99.9900%: .*out.onnx is not '
@@ -246,5 +259,6 @@ def test_nothing_is_left_of_a_file_that_is_not_right(
     assert not list(tmp_path.iterdir())
 
 
-def _always_void(content, threads):
-    return lambda image, shown: [np.full(image.shape[1:3], 3, np.int32), *[np.zeros(8)] * 4]
+def _always_void(*_):
+    """Return an engine that finds nothing."""
+    return SimpleNamespace(run=lambda inputs: dict(panoptic=np.full(SIZE, 3, np.int32)))

@@ -17,8 +17,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.config import Config
 from numpy.typing import NDArray
 
-from kmax_deeplab.atomic_file import write_atomically
-from kmax_deeplab.exported.engines import Engine, open_engine
+from kmax_deeplab.exported.engines import Engine, installed_engines, open_engine
 from kmax_deeplab.result import PanopticResult
 from kmax_deeplab.runtime import PanopticModel, bring_out
 
@@ -26,10 +25,9 @@ from ..apis import KMaXInferencer
 from ..classes import numbered_classes
 from ..datasets.shapes import draw_scene
 from ..deploy.checking import LEAST_EQUAL, Comparison, PaddedImage, expect
-from ..deploy.engines import installed_engines
-from ..deploy.exporting import build_graph, encode_model, refuse_missing_exporter, to_onnx
+from ..deploy.exporting import export_model, refuse_missing_exporter
 from ..deploy.metadata import describe
-from ..deploy.pipelines import bring_to_size, fills_longer_side, has_fractions
+from ..deploy.pipelines import bring_to_size
 from ..deploy.rules import refuse_rules
 from ..engine.compilation import check_compiler
 from ..models import KMaXDeepLab
@@ -243,14 +241,9 @@ def export(inferencer: KMaXInferencer, work: Work, folder: Path) -> None:
             work.size,
             output=output,
             precision='fp32',
-            merges_at='input',
             dynamic=False,
         )
-        dtype = torch.float32 if has_fractions(metadata) else torch.uint8
-        fills = fills_longer_side(metadata['resize'], work.size)
-        graph = build_graph(inferencer.model, work.size, output, fills)
-        content = encode_model(to_onnx(graph, work.size, output, dtype=dtype), metadata)
-        write_atomically(folder / f'{output}.onnx', content)
+        (folder / f'{output}.onnx').write_bytes(export_model(inferencer.model, metadata))
 
 
 def values_of(result: PanopticResult, void: int) -> NDArray[np.int32]:
@@ -289,8 +282,8 @@ def _of_file(
         first = not loaded
         if first:
             loaded.append(open_engine(folder / 'logits.onnx', name, 'cpu', threads))
-        image = pad(eager, path, size, model.engine.inputs['image'])
-        inputs = dict(image=image.pixels, content=np.array(image.content, np.int64))
+        image = PaddedImage.prepare(eager, path, size, model.engine.inputs['image'])
+        inputs = image.inputs
         timings = alternate(
             dict(maps=lambda: model.engine.run(inputs), logits=lambda: loaded[0].run(inputs)),
             count=1,
@@ -299,14 +292,6 @@ def _of_file(
         return max(timings['maps'].median - timings['logits'].median, 0.0)
 
     return Contender(lambda path: model.observe(path).result(), merge_seconds, True)
-
-
-def pad(
-    inferencer: KMaXInferencer, path: str, size: tuple[int, int], dtype: Any = np.float32
-) -> PaddedImage:
-    """Return an image as the network sees it, padded."""
-    pixels = inferencer.prepare(path)['inputs'].numpy()
-    return PaddedImage.pad(pixels.transpose(1, 2, 0)[..., ::-1], size, path, dtype)
 
 
 def _measure(
@@ -375,7 +360,8 @@ def _compare(
     for path in work.images:
         results = {name: each.predict(path) for name, each in contenders.items()}
         in_torch = values_of(results[EAGER], void)
-        at_input = bring_out(expect(eager.model, pad(eager, path, work.size)), in_torch.shape)
+        padded = PaddedImage.prepare(eager, path, work.size)
+        at_input = bring_out(expect(eager.model, padded), in_torch.shape)
         for name, result in results.items():
             expected = in_torch if name in IN_TORCH else at_input
             comparisons[name].add(values_of(result, void), expected, void)

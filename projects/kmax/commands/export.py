@@ -25,8 +25,6 @@ from .arguments import (
 from .progress import show_progress
 
 if TYPE_CHECKING:
-    import torch
-
     from ..apis import KMaXInferencer
     from ..deploy.checking import Comparison, PaddedImage
 
@@ -109,15 +107,13 @@ def _share(text: str) -> float:
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Export as the command line says."""
     args = parse_args(argv, prog)
-    import torch
-
     from kmax_deeplab.atomic_file import write_atomically
+    from kmax_deeplab.exported.engines import installed_engines
 
     from ..apis import KMaXInferencer
-    from ..deploy.engines import installed_engines
-    from ..deploy.exporting import build_graph, encode_model, refuse_missing_exporter, to_onnx
+    from ..deploy.exporting import export_model, refuse_missing_exporter
     from ..deploy.metadata import describe
-    from ..deploy.pipelines import bring_to_size, fills_longer_side, has_fractions
+    from ..deploy.pipelines import bring_to_size, has_fractions
     from ..deploy.rules import refuse_rules
     from .arguments import read_config
 
@@ -142,15 +138,11 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         size,
         output=args.output,
         precision=args.precision,
-        merges_at='input',
         dynamic=args.dynamic,
     )
-    dtype = torch.float32 if has_fractions(metadata) else torch.uint8
-    images = list(_images(args.images, inferencer, size, dtype)) if engines else []
-    fills = fills_longer_side(metadata['resize'], size)
-    graph = build_graph(inferencer.model, size, args.output, fills, args.precision)
-    proto = to_onnx(graph, size, args.output, args.dynamic, dtype)
-    content = encode_model(proto, metadata)
+    levels = 'float32' if has_fractions(metadata) else 'uint8'
+    images = list(_images(args.images, inferencer, size, levels)) if engines else []
+    content = export_model(inferencer.model, metadata)
     if engines:
         _check(args, content, inferencer, images, engines)
     write_atomically(args.out, content, sync=True)
@@ -158,22 +150,20 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
 
 
 def _images(
-    folder: Path | None, inferencer: 'KMaXInferencer', size: tuple[int, int], dtype: 'torch.dtype'
+    folder: Path | None, inferencer: 'KMaXInferencer', size: tuple[int, int], levels: str
 ) -> Iterator['PaddedImage']:
     """Yield the inputs to compare on, as the test pipeline makes them, or drawn ones."""
     from ..dataset_preparation.image_files import list_images
     from ..datasets.shapes import draw_scene
     from ..deploy.checking import PaddedImage
 
-    levels = str(dtype).removeprefix('torch.')
     if folder is None:
         for seed in range(DRAWN):
             scene = draw_scene(seed, size[1], size[0]).image
             yield PaddedImage.pad(scene[..., ::-1], size, f'drawing {seed}', levels)
         return
     for name in list_images(folder)[:SHOWN]:
-        pixels = inferencer.prepare(str(folder / name))['inputs']
-        yield PaddedImage.pad(pixels.numpy().transpose(1, 2, 0)[..., ::-1], size, name, levels)
+        yield PaddedImage.prepare(inferencer, str(folder / name), size, levels)
 
 
 def _check(

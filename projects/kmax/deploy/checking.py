@@ -1,8 +1,10 @@
 """Compares an exported file with the model it was made of, pixel by pixel."""
 
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,10 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from numpy.typing import DTypeLike, NDArray
 
+from kmax_deeplab.exported.engines import Arrays, open_engine
+
+from ..apis import KMaXInferencer
 from ..models import KMaXDeepLab
-from .engines import ENGINES
 
 LEAST_EQUAL = 0.9999
 """Share of equal pixels below which a file in float32 is not what it was made of."""
@@ -41,6 +45,23 @@ class PaddedImage:
         pixels = np.zeros((1, *size, 3), dtype)
         pixels[0, :height, :width] = image if pixels.dtype.kind == 'f' else np.rint(image)
         return cls(pixels, (height, width), name)
+
+    @classmethod
+    def prepare(
+        cls,
+        inferencer: KMaXInferencer,
+        path: str,
+        size: Sequence[int],
+        dtype: DTypeLike = np.float32,
+    ) -> 'PaddedImage':
+        """Pad the image of a file as the test pipeline of an inferencer makes it."""
+        pixels = inferencer.prepare(path)['inputs'].numpy()
+        return cls.pad(pixels.transpose(1, 2, 0)[..., ::-1], size, path, dtype)
+
+    @property
+    def inputs(self) -> Arrays:
+        """What a file takes."""
+        return dict(image=self.pixels, content=np.array(self.content, np.int64))
 
 
 @dataclass
@@ -109,7 +130,10 @@ def compare(
         engines: Names of installed ones.
     """
     threads = torch.get_num_threads()
-    runs = {name: ENGINES[name](content, threads) for name in engines}
+    with tempfile.TemporaryDirectory(prefix='kmax-export-') as folder:
+        path = Path(folder, 'model.onnx')
+        path.write_bytes(content)
+        runs = {name: open_engine(path, name, 'cpu', threads) for name in engines}
     comparisons = {name: Comparison(name) for name in engines}
     void = detector.panoptic_head.num_classes
     for image in images:
@@ -118,7 +142,7 @@ def compare(
         eager_seconds = time.perf_counter() - started
         for name, run in runs.items():
             started = time.perf_counter()
-            outputs = run(image.pixels, image.content)
+            outputs = run.run(image.inputs)
             comparison = comparisons[name]
             comparison.seconds.append(time.perf_counter() - started)
             comparison.eager_seconds.append(eager_seconds)
@@ -135,11 +159,11 @@ def expect(detector: KMaXDeepLab, image: PaddedImage) -> NDArray[np.int32]:
         return detector.test_step(data)[0].pred_panoptic_seg.sem_seg[0].numpy()
 
 
-def _map_of(outputs: list[NDArray], detector: KMaXDeepLab, image: PaddedImage) -> NDArray:
+def _map_of(outputs: Arrays, detector: KMaXDeepLab, image: PaddedImage) -> NDArray:
     height, width = image.content
-    if len(outputs) != 2:
-        return outputs[0][:height, :width]
-    logits = map(torch.from_numpy, outputs)
+    if 'panoptic' in outputs:
+        return outputs['panoptic'][:height, :width]
+    logits = (torch.from_numpy(outputs[name]) for name in ('cls_logits', 'mask_logits'))
     sample = _sample(image)
     sample.set_metainfo(dict(batch_input_shape=image.pixels.shape[1:3]))
     found = detector.panoptic_fusion_head.predict(*logits, [sample])

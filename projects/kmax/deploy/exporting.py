@@ -10,9 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from kmax_deeplab.exported.contract import KEY
+
 from ..models import KMaXDeepLab
 from .graph import DeployedModel, build_maps
-from .metadata import KEY, encode
+from .metadata import encode
+from .pipelines import fills_longer_side, has_fractions
 
 OPSET = 18
 """Providers on GPUs lack kernels of later ones."""
@@ -34,6 +37,16 @@ def refuse_missing_exporter() -> None:
             'run "pip install \'kmax-deeplab[export]\'"',
             name=missing[0],
         )
+
+
+def export_model(detector: KMaXDeepLab, metadata: dict[str, Any]) -> bytes:
+    """Return the bytes of a file that is what its metadata say, of :func:`~.metadata.describe`."""
+    height, width = metadata['size']
+    size, output = (height, width), metadata['output']
+    fills = fills_longer_side(metadata['resize'], size)
+    graph = build_graph(detector, size, output, fills, metadata['precision'])
+    dtype = torch.float32 if has_fractions(metadata) else torch.uint8
+    return encode_model(to_onnx(graph, size, output, metadata['dynamic'], dtype), metadata)
 
 
 def build_graph(

@@ -11,16 +11,12 @@ from typing import Any
 from mmengine.config import Config
 
 import kmax_deeplab
+from kmax_deeplab.exported.contract import FORMAT, FORMAT_VERSION
 from kmax_deeplab.result import Classes
 
 from ..models.postprocess import PostprocessConfig
 from .pipelines import describe_pipeline
 
-KEY = 'kmax'
-"""Of the metadata entry, which holds JSON."""
-
-FORMAT = 'kmax-deeplab'
-FORMAT_VERSION = 1
 LICENSE = 'code: Apache-2.0; weights: as those of the checkpoint'
 PACKAGES = ('torch', 'onnx', 'onnxscript')
 SWITCHES = ('panoptic_on', 'semantic_on', 'instance_on', 'postprocess', 'max_per_image')
@@ -35,7 +31,6 @@ def describe(
     *,
     output: str,
     precision: str,
-    merges_at: str,
     dynamic: bool,
 ) -> dict[str, Any]:
     """Return the metadata of a file.
@@ -48,7 +43,6 @@ def describe(
         size: ``(H, W)`` of the input.
         output: ``'maps'`` or ``'logits'``.
         precision: In which the network computes.
-        merges_at: ``'input'`` or ``'output'``: at whose size masks are merged.
         dynamic: Whether inputs may have other sizes of the form 32k + 1.
     """
     entries = classes.categories()
@@ -71,7 +65,7 @@ def describe(
         size=list(size),
         dynamic=dynamic,
         **describe_pipeline(config),
-        merges_at=merges_at,
+        merges_at='input',
         thresholds={name: value for name, value in asdict(cfg).items() if name not in SWITCHES},
         config=Path(config.filename).name,
         checkpoint=dict(name=checkpoint.name, sha256=_sha256(checkpoint)),

@@ -8,9 +8,6 @@ from mmengine.config import Config
 
 from ..engine.model_cost import input_size
 
-LEAST_SIDE = 64
-"""Pixels of an input's side, as the network takes them."""
-
 IGNORED = ('LoadPanopticIds', 'LoadAnnotations', 'LoadPanopticAnnotations')
 PACKING = ('PackKMaXInputs', 'PackDetInputs')
 
