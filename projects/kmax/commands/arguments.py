@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from kmax_deeplab.runtime import PanopticModel
 
+LEAST_SIDE = 64
+"""Pixels of a side of the network's input."""
+
 ENGINES = ('auto', 'onnxruntime', 'openvino')
 """Those of ``kmax_deeplab.exported.engines``."""
 
@@ -351,3 +354,20 @@ def load_config(args: Namespace, *needed: str) -> 'Config':
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
     return cfg
+
+
+def add_input_size(parser: ArgumentParser) -> None:
+    """Add ``--size`` of the network's input."""
+    parser.add_argument(
+        '--size',
+        nargs=2,
+        type=int,
+        metavar=('HEIGHT', 'WIDTH'),
+        help="size of the input (default: what the config's test images are padded to)",
+    )
+
+
+def check_input_size(parser: ArgumentParser, args: Namespace) -> None:
+    """Refuse a ``--size`` that no network takes."""
+    if args.size is not None and min(args.size) < LEAST_SIDE:
+        parser.error(f'argument --size: {args.size} must be at least {LEAST_SIDE} each')

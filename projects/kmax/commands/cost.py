@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .arguments import check_least, config_file, make_parser
+from .arguments import add_input_size, check_input_size, check_least, config_file, make_parser
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -36,20 +36,13 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     """Parse the command line."""
     parser = make_parser(__doc__, prog)
     parser.add_argument('configs', nargs='+', type=config_file, help='config files')
-    parser.add_argument(
-        '--size',
-        nargs=2,
-        type=int,
-        metavar=('HEIGHT', 'WIDTH'),
-        help="size of the input (default: what the config's test images are padded to)",
-    )
+    add_input_size(parser)
     parser.add_argument(
         '--train', action='store_true', help='estimate the peak memory of a step of a training'
     )
     _add_options_of_training(parser)
     args = parser.parse_args(argv)
-    if args.size is not None and min(args.size) < 64:
-        parser.error(f'argument --size: {args.size} must be at least 64 each')
+    check_input_size(parser, args)
     _check_options_of_training(parser, args)
     return args
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from .arguments import (
     add_config,
+    add_input_size,
     add_options_of_config,
+    check_input_size,
     check_output,
     existing_file,
     make_parser,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from ..apis import KMaXInferencer
     from ..deploy.checking import Comparison, PaddedImage
 
-LEAST_SIDE = 64
 DRAWN = 4
 """Images that are drawn where none are given."""
 
@@ -42,13 +43,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     add_config(parser)
     parser.add_argument('checkpoint', type=existing_file, help='its weights')
     parser.add_argument('out', type=Path, metavar='OUT.onnx', help='file to write')
-    parser.add_argument(
-        '--size',
-        nargs=2,
-        type=int,
-        metavar=('HEIGHT', 'WIDTH'),
-        help="size of the input (default: what the config's test images are padded to)",
-    )
+    add_input_size(parser)
     parser.add_argument(
         '--output', choices=('maps', 'logits'), default='maps', help='what it gives (default: maps)'
     )
@@ -77,8 +72,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     )
     add_options_of_config(parser)
     args = parser.parse_args(argv)
-    if args.size is not None and min(args.size) < LEAST_SIDE:
-        parser.error(f'argument --size: {args.size} must be at least {LEAST_SIDE} each')
+    check_input_size(parser, args)
     if args.dynamic and args.output != 'logits':
         parser.error(
             '--dynamic is for --output logits: the merge is made of matrices for one size; give '
