@@ -22,21 +22,16 @@ int main(int argc, char** argv) try {
   Ort::Env env;
   Ort::Session session(env, argv[1], Ort::SessionOptions{});
   auto info = session.GetInputTypeInfo(0);
-  auto type = info.GetTensorTypeAndShapeInfo();
-  std::vector<int64_t> shape = type.GetShape(), content{height, width}, two{2};  // 1, H, W, 3
+  std::vector<int64_t> shape = info.GetTensorTypeAndShapeInfo().GetShape();  // 1, H, W, 3
+  std::vector<int64_t> content{height, width}, two{2};
   if (height > shape[1] || width > shape[2]) throw std::runtime_error("the image is too large");
   std::vector<uint8_t> padded(3 * shape[1] * shape[2]);
   for (int64_t y = 0; y < height; y++)
     std::copy_n(&image[3 * width * y], 3 * width, &padded[3 * shape[2] * y]);
-  // Levels are fractions where the test pipeline of the model does not round what it resizes.
-  bool fractions = type.GetElementType() == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
-  std::vector<float> levels(padded.begin(), padded.end());
   auto cpu = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
-  auto make = [&](auto& all) {
-    return Ort::Value::CreateTensor(cpu, all.data(), all.size(), shape.data(), shape.size());
-  };
-  Ort::Value inputs[]{fractions ? make(levels) : make(padded),
-                      Ort::Value::CreateTensor(cpu, content.data(), 2, two.data(), 1)};
+  Ort::Value inputs[]{
+      Ort::Value::CreateTensor(cpu, padded.data(), padded.size(), shape.data(), shape.size()),
+      Ort::Value::CreateTensor(cpu, content.data(), 2, two.data(), 1)};
   const char *names[]{"image", "content"}, *wanted[]{"panoptic"};
   auto found = session.Run(Ort::RunOptions{}, names, inputs, 2, wanted, 1);
   const int32_t* panoptic = found[0].GetTensorData<int32_t>();

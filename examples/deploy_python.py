@@ -25,16 +25,16 @@ if rule == 'aligned':  # The centres of the corner pixels stay where they are; n
     levels = cv2.warpAffine(image.astype(np.float32), np.c_[step, [0, 0]], (w, h), **how)
 else:
     levels = np.array(Image.fromarray(image).resize((w, h), Image.Resampling.BILINEAR))
-padded = np.zeros((1, *about['size'], 3), 'f4' if 'float' in session.get_inputs()[0].type else 'u1')
+padded = np.zeros((1, *about['size'], 3), np.float32)
 padded[0, :h, :w] = levels
-inputs = dict(image=padded, content=np.array([h, w]), output=np.array([height, width]))
-inputs = {node.name: inputs[node.name] for node in session.get_inputs()}
+rounded = np.rint(padded)
+inputs = dict(image=rounded.astype(np.uint8), content=np.array([h, w]))
+inputs |= dict(residual=padded - rounded) if rule == 'aligned' else {}
 panoptic, ids, labels, scores, areas = session.run(None, inputs)
-if about['merges_at'] == 'input':  # Label + 1000 * instance; void's label is after the classes.
-    panoptic = cv2.resize(panoptic[:h, :w], (width, height), interpolation=cv2.INTER_NEAREST)
+panoptic = cv2.resize(panoptic[:h, :w], (width, height), interpolation=cv2.INTER_NEAREST)
 for value, label, score in zip(ids[ids >= 0], labels[ids >= 0], scores[ids >= 0], strict=True):
     print(f'{about["classes"][label]["name"]:20} {score:.2f} {(panoptic == value).mean():7.2%}')
 colors = np.array([entry['color'] for entry in about['classes']])
-known = panoptic % 1000 < len(colors)
+known = panoptic % 1000 < len(colors)  # Label + 1000 * instance; void has the last label.
 image[known] = (image[known] * 2.0 + 3 * colors[panoptic[known] % 1000]) // 5
 Image.fromarray(image).save(drawing)

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .exported.contract import read_contract
-from .exported.engines import open_engine
+from .exported.engines import Arrays, open_engine
+from .exported.levels import RESIDUAL, split_levels
 from .exported.reading import read_image
 from .given_images import to_rgb
 from .resampling import nearest_index
@@ -155,8 +156,8 @@ class PanopticModel:
                 "'bgr' as OpenCV reads files"
             )
 
-    def _input(self, resized: np.ndarray) -> NDArray[Any]:
-        """Return the padded image ``(1, H, W, 3)``, RGB, of a BGR one ``(h, w, 3)``."""
+    def _input(self, resized: np.ndarray) -> Arrays:
+        """Pad a BGR image ``(h, w, 3)``, and return it as the file takes it, RGB."""
         height, width = resized.shape[:2]
         padded = self.contract.size
         if height > padded[0] or width > padded[1]:
@@ -165,15 +166,14 @@ class PanopticModel:
                 f'{self.file}, which is {padded[0]}x{padded[1]}: resize it to fit, or export with '
                 'another --size'
             )
-        dtype = self.engine.inputs['image']
-        if dtype == np.uint8 and resized.dtype != np.uint8:
-            resized = np.rint(resized)
-        canvas = np.full((1, *padded, 3), GREY, dtype)
+        if RESIDUAL not in self.engine.inputs and resized.dtype != np.uint8:
+            resized = np.rint(resized).astype(np.uint8)
+        canvas = np.full((1, *padded, 3), GREY, resized.dtype)
         canvas[0, :height, :width] = resized[..., ::-1]
-        return canvas
+        return split_levels(canvas)
 
-    def _run(self, image: NDArray[Any], content: Size, output: Size) -> dict[str, NDArray[Any]]:
-        inputs = dict(image=image, content=np.array(content, np.int64))
+    def _run(self, levels: Arrays, content: Size, output: Size) -> dict[str, NDArray[Any]]:
+        inputs = dict(levels, content=np.array(content, np.int64))
         if 'output' in self.engine.inputs:
             inputs['output'] = np.array(output, np.int64)
         return self.engine.run(inputs)

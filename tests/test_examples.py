@@ -51,9 +51,9 @@ def test_examples_are_short(name, most):
     assert len(lines) <= most and max(map(len, lines)) <= 100
 
 
-@pytest.mark.parametrize('element_type', ['uint8', 'float32'])
-def test_python(element_type, exported, image, tmp_path):
-    file = exported(element_type=element_type)
+@pytest.mark.parametrize('fractions', [False, True])
+def test_python(fractions, exported, image, tmp_path):
+    file = exported(fractions=fractions)
     words = (EXAMPLES / 'deploy_python.py', file, image, tmp_path / 'drawing.png')
     printed = run(sys.executable, *words)
     found = {line.split()[0]: line.split()[1:] for line in printed.splitlines()}
@@ -67,7 +67,7 @@ def test_python(element_type, exported, image, tmp_path):
 
 def test_python_resizes_as_the_package(exported, image, tmp_path):
     resize = dict(ALIGNED, size=[64, 96])
-    file = exported((65, 97), element_type='float32', resize=resize)
+    file = exported((65, 97), fractions=True, resize=resize)
     run(sys.executable, EXAMPLES / 'deploy_python.py', file, image, tmp_path / 'drawing.png')
     result = PanopticModel(file, 'onnxruntime')(image)
     drawn = np.asarray(Image.open(tmp_path / 'drawing.png')) != np.asarray(Image.open(image))
@@ -85,8 +85,8 @@ def find_headers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('element_type', ['uint8', 'float32'])
-def test_cpp(element_type, exported, image, tmp_path):
+@pytest.mark.parametrize('fractions', [False, True])
+def test_cpp(fractions, exported, image, tmp_path):
     """With the library of Python's package, which comes without headers."""
     headers = find_headers()
     import onnxruntime
@@ -98,6 +98,6 @@ def test_cpp(element_type, exported, image, tmp_path):
     source, program = EXAMPLES / 'deploy.cpp', tmp_path / 'deploy'
     run('g++', '-std=c++17', source, '-I', headers, *link, '-o', program)
     drawing = tmp_path / 'drawing.ppm'
-    printed = run(program, exported(element_type=element_type), image, drawing)
+    printed = run(program, exported(fractions=fractions), image, drawing)
     assert printed == '2 600\n3 1300\n1000 400\n2001 100\n'
     assert np.array_equal(np.asarray(Image.open(drawing)), painted(image))

@@ -1,13 +1,15 @@
 """The engines that run an exported file, each behind the same three lines."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .levels import RESIDUAL
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -23,15 +25,18 @@ class Engine(Protocol):
     Attributes:
         name: Of the engine, one of ``ENGINES``.
         device: Where it runs, in the engine's own words.
-        inputs: The element type of each input.
+        inputs: Names of what it takes.
     """
 
     name: str
     device: str
-    inputs: Mapping[str, np.dtype]
+    inputs: Collection[str]
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """Return all outputs by name; it may be called from several threads."""
+        """Return all outputs by name; it may be called from several threads.
+
+        ``RESIDUAL`` may be left out.
+        """
 
 
 class OnnxRuntime:
@@ -52,9 +57,8 @@ class OnnxRuntime:
         self.device = self._session.get_providers()[0].removesuffix('ExecutionProvider').lower()
         if device is not None and self.device != device.partition(':')[0]:
             raise ValueError(f'onnxruntime cannot use {device} here: it fell back to {self.device}')
-        self.inputs: Mapping[str, np.dtype] = {
-            node.name: np.dtype(_NUMPY_TYPES[node.type]) for node in self._session.get_inputs()
-        }
+        nodes = self._session.get_inputs() + self._session.get_overridable_initializers()
+        self.inputs: Collection[str] = frozenset(node.name for node in nodes)
         self._outputs = [node.name for node in self._session.get_outputs()]
 
     @staticmethod
@@ -74,14 +78,6 @@ class OnnxRuntime:
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return all outputs by name."""
         return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
-
-
-_NUMPY_TYPES = {
-    'tensor(float)': np.float32,
-    'tensor(int64)': np.int64,
-    'tensor(uint8)': np.uint8,
-}
-"""Types of inputs that a file of ours may have, by onnxruntime's names."""
 
 
 class OpenVino:
@@ -105,16 +101,32 @@ class OpenVino:
             settings['INFERENCE_PRECISION_HINT'] = 'f32'
             if threads is not None:
                 settings['INFERENCE_NUM_THREADS'] = threads
-        self._model = core.compile_model(path, self.device, settings)
-        self.inputs: Mapping[str, np.dtype] = {
-            port.any_name: np.dtype(port.element_type.to_dtype()) for port in self._model.inputs
-        }
+        model = core.read_model(path)
+        _open_input(model, RESIDUAL)
+        self._model = core.compile_model(model, self.device, settings)
+        self.inputs: Collection[str] = frozenset(port.any_name for port in self._model.inputs)
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return all outputs by name."""
+        given = dict(inputs)
+        if RESIDUAL in self.inputs and RESIDUAL not in given:
+            given[RESIDUAL] = np.zeros(inputs['image'].shape, np.float32)
         # Each its own: a request must not be started again while it runs.
-        found = self._model.create_infer_request().infer(dict(inputs))
+        found = self._model.create_infer_request().infer(given)
         return {port.any_name: values for port, values in found.items()}
+
+
+def _open_input(model: Any, name: str) -> None:
+    """Make a constant of an input ``(1, H, W, 3)`` again: OpenVINO leaves no default open."""
+    from openvino import opset13
+
+    image = model.input('image')
+    for node in model.get_ordered_ops():
+        if node.get_friendly_name() == name and node.get_type_name() == 'Constant':
+            parameter = opset13.parameter(image.get_partial_shape(), np.float32, name)
+            parameter.output(0).get_tensor().set_names({name})
+            node.output(0).replace(parameter.output(0))
+            model.add_parameters([parameter])
 
 
 _ENGINES: dict[str, Callable[[str, str | None, int | None], Engine]] = {

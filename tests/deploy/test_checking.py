@@ -46,3 +46,12 @@ def test_levels_are_rounded_and_padded():
     assert (image.pixels.shape, image.content) == ((1, 4, 5, 3), (2, 3))
     assert (image.pixels[0, :2, :3] == 10).all()
     assert image.pixels.sum() == 10 * 2 * 3 * 3
+    assert image.inputs.keys() == {'image', 'content'}
+
+
+def test_fractions_are_kept_beside_the_rounded_levels():
+    levels = np.array([[[0.25, 9.5, 254.75]]], np.float32)
+    inputs = PaddedImage.pad(levels, (2, 2), 'image', fractions=True).inputs
+    assert inputs['image'].dtype == np.uint8 and inputs['residual'].dtype == np.float32
+    assert np.array_equal((inputs['image'] + inputs['residual'])[0, :1, :1], levels)
+    assert inputs['image'].sum() == 0 + 10 + 255

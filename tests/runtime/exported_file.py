@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from kmax_deeplab.exported.levels import RESIDUAL
+
 CLASSES = [
     dict(name='box', isthing=True, color=[220, 20, 60], category_id=2),
     dict(name='ball', isthing=True, color=[0, 0, 142], category_id=3),
@@ -40,20 +42,19 @@ def contract(size, **changes):
     return {**fields, **changes}
 
 
-def write_file(path, size, element_type='uint8', metadata=None, **changes):
+def write_file(path, size, fractions=False, metadata=None, **changes):
     """Write a file whose map holds ``VALUES`` of the levels of red, and return its path.
 
     Args:
         path: The file.
         size: (H, W) of its input.
-        element_type: Of the input.
+        fractions: Whether it takes what rounding took from the levels, too; it truncates the sum.
         metadata: All of the file's, in place of a contract.
         **changes: Of the contract.
     """
     onnx = pytest.importorskip('onnx', reason='onnx, which writes the files of tests, is absent')
     from onnx import TensorProto, helper, numpy_helper
 
-    types = dict(uint8=TensorProto.UINT8, float32=TensorProto.FLOAT)
     constants = dict(
         values=np.array(VALUES, np.int32),
         zero=np.array(0, np.int64),
@@ -63,7 +64,9 @@ def write_file(path, size, element_type='uint8', metadata=None, **changes):
         scores=np.array(SCORES, np.float32),
     )
     nodes = [
-        helper.make_node('Gather', ['image', 'zero'], ['red'], axis=3),
+        helper.make_node('Cast', ['image'], ['rounded'], to=TensorProto.FLOAT),
+        helper.make_node('Add', ['rounded', RESIDUAL], ['levels_']),
+        helper.make_node('Gather', ['levels_', 'zero'], ['red'], axis=3),
         helper.make_node('Cast', ['red'], ['index'], to=TensorProto.INT64),
         helper.make_node('Min', ['index', 'last'], ['level']),
         helper.make_node('Squeeze', ['level', 'first'], ['flat']),
@@ -75,12 +78,15 @@ def write_file(path, size, element_type='uint8', metadata=None, **changes):
         f'{k}_' if k in ('ids', 'labels', 'scores') else k: v for k, v in constants.items()
     }
     constants['first'] = np.array([0], np.int64)
+    constants[RESIDUAL] = np.zeros((1, 1, 1, 3), np.float32)
+    any_size = (1, 'rows', 'columns', 3)
     graph = helper.make_graph(
         nodes,
         'colours',
         [
-            helper.make_tensor_value_info('image', types[element_type], (1, *size, 3)),
+            helper.make_tensor_value_info('image', TensorProto.UINT8, (1, *size, 3)),
             helper.make_tensor_value_info('content', TensorProto.INT64, (2,)),
+            *([helper.make_tensor_value_info(RESIDUAL, TensorProto.FLOAT, any_size)] * fractions),
         ],
         [
             helper.make_tensor_value_info('panoptic', TensorProto.INT32, tuple(size)),

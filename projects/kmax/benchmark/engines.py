@@ -18,6 +18,7 @@ from mmengine.config import Config
 from numpy.typing import NDArray
 
 from kmax_deeplab.exported.engines import Engine, installed_engines, open_engine
+from kmax_deeplab.exported.levels import RESIDUAL
 from kmax_deeplab.result import PanopticResult
 from kmax_deeplab.runtime import PanopticModel, bring_out
 
@@ -282,7 +283,7 @@ def _of_file(
         first = not loaded
         if first:
             loaded.append(open_engine(folder / 'logits.onnx', name, 'cpu', threads))
-        image = PaddedImage.prepare(eager, path, size, model.engine.inputs['image'])
+        image = PaddedImage.prepare(eager, path, size, RESIDUAL in model.engine.inputs)
         inputs = image.inputs
         timings = alternate(
             dict(maps=lambda: model.engine.run(inputs), logits=lambda: loaded[0].run(inputs)),

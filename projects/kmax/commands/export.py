@@ -134,8 +134,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         precision=args.precision,
         dynamic=args.dynamic,
     )
-    levels = 'float32' if has_fractions(metadata) else 'uint8'
-    images = list(_images(args.images, inferencer, size, levels)) if engines else []
+    fractions = has_fractions(metadata)
+    images = list(_images(args.images, inferencer, size, fractions)) if engines else []
     content = export_model(inferencer.model, metadata)
     if engines:
         _check(args, content, inferencer, images, engines)
@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
 
 
 def _images(
-    folder: Path | None, inferencer: 'KMaXInferencer', size: tuple[int, int], levels: str
+    folder: Path | None, inferencer: 'KMaXInferencer', size: tuple[int, int], fractions: bool
 ) -> Iterator['PaddedImage']:
     """Yield the inputs to compare on, as the test pipeline makes them, or drawn ones."""
     from ..dataset_preparation.image_files import list_images
@@ -154,10 +154,10 @@ def _images(
     if folder is None:
         for seed in range(DRAWN):
             scene = draw_scene(seed, size[1], size[0]).image
-            yield PaddedImage.pad(scene[..., ::-1], size, f'drawing {seed}', levels)
+            yield PaddedImage.pad(scene[..., ::-1], size, f'drawing {seed}', fractions)
         return
     for name in list_images(folder)[:SHOWN]:
-        yield PaddedImage.prepare(inferencer, str(folder / name), size, levels)
+        yield PaddedImage.prepare(inferencer, str(folder / name), size, fractions)
 
 
 def _check(

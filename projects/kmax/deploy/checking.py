@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from kmax_deeplab.exported.engines import Arrays, open_engine
+from kmax_deeplab.exported.levels import split_levels
 
 from ..apis import KMaXInferencer
 from ..models import KMaXDeepLab
@@ -27,7 +28,7 @@ class PaddedImage:
     """An input of the network.
 
     Attributes:
-        pixels: ``(1, H, W, 3)`` of the type of the file's input, RGB.
+        pixels: ``(1, H, W, 3)``, RGB, in float32 where levels may be fractions, else in uint8.
         content: Rows and columns that show the image.
         name: What messages call it.
     """
@@ -38,30 +39,26 @@ class PaddedImage:
 
     @classmethod
     def pad(
-        cls, image: NDArray, size: Sequence[int], name: str, dtype: DTypeLike = np.uint8
+        cls, image: NDArray, size: Sequence[int], name: str, fractions: bool = False
     ) -> 'PaddedImage':
-        """Pad an RGB image ``(h, w, 3)``, whose levels may be fractions, to ``size``."""
+        """Pad an RGB image ``(h, w, 3)`` to ``size``, rounded unless levels may be fractions."""
         height, width = image.shape[:2]
-        pixels = np.zeros((1, *size, 3), dtype)
-        pixels[0, :height, :width] = image if pixels.dtype.kind == 'f' else np.rint(image)
+        pixels = np.zeros((1, *size, 3), np.float32 if fractions else np.uint8)
+        pixels[0, :height, :width] = image if fractions else np.rint(image)
         return cls(pixels, (height, width), name)
 
     @classmethod
     def prepare(
-        cls,
-        inferencer: KMaXInferencer,
-        path: str,
-        size: Sequence[int],
-        dtype: DTypeLike = np.float32,
+        cls, inferencer: KMaXInferencer, path: str, size: Sequence[int], fractions: bool = True
     ) -> 'PaddedImage':
         """Pad the image of a file as the test pipeline of an inferencer makes it."""
         pixels = inferencer.prepare(path)['inputs'].numpy()
-        return cls.pad(pixels.transpose(1, 2, 0)[..., ::-1], size, path, dtype)
+        return cls.pad(pixels.transpose(1, 2, 0)[..., ::-1], size, path, fractions)
 
     @property
     def inputs(self) -> Arrays:
         """What a file takes."""
-        return dict(image=self.pixels, content=np.array(self.content, np.int64))
+        return dict(split_levels(self.pixels), content=np.array(self.content, np.int64))
 
 
 @dataclass

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kmax_deeplab.exported.contract import KEY
+from kmax_deeplab.exported.levels import RESIDUAL
 
 from ..models import KMaXDeepLab
 from .graph import DeployedModel, build_maps
@@ -20,7 +22,7 @@ from .pipelines import fills_longer_side, has_fractions
 OPSET = 18
 """Providers on GPUs lack kernels of later ones."""
 
-INPUTS = ('image', 'content')
+INPUTS = ('image', 'content', RESIDUAL)
 OUTPUTS = dict(
     maps=('panoptic', 'ids', 'labels', 'scores', 'areas'), logits=('cls_logits', 'mask_logits')
 )
@@ -45,8 +47,8 @@ def export_model(detector: KMaXDeepLab, metadata: dict[str, Any]) -> bytes:
     size, output = (height, width), metadata['output']
     fills = fills_longer_side(metadata['resize'], size)
     graph = build_graph(detector, size, output, fills, metadata['precision'])
-    dtype = torch.float32 if has_fractions(metadata) else torch.uint8
-    return encode_model(to_onnx(graph, size, output, metadata['dynamic'], dtype), metadata)
+    proto = to_onnx(graph, size, output, metadata['dynamic'], has_fractions(metadata))
+    return encode_model(proto, metadata)
 
 
 def build_graph(
@@ -75,7 +77,7 @@ def to_onnx(
     size: tuple[int, int],
     output: str,
     any_size: bool = False,
-    dtype: torch.dtype = torch.uint8,
+    fractions: bool = False,
 ) -> Any:
     """Return the ``ModelProto`` of a graph of :func:`build_graph`.
 
@@ -84,29 +86,46 @@ def to_onnx(
         size: ``(H, W)`` of the inputs.
         output: ``'maps'`` or ``'logits'``.
         any_size: Whether logits are given of inputs of any size of the form 32k + 1.
-        dtype: Type of the images.
+        fractions: Whether what rounding took from the images may be given, too.
     """
     # The merge is for one image; a batch of one would be taken for a constant.
     one = output == 'maps'
-    images = torch.zeros((1 if one else 2, *size, 3), dtype=dtype)
+    images = torch.zeros((1 if one else 2, *size, 3), dtype=torch.uint8)
     sides: dict[int, Any] = {0: torch.export.Dim.STATIC if one else torch.export.Dim('batch')}
     if any_size:
         sides |= dict.fromkeys((1, 2), torch.export.Dim.AUTO)
-    example = images, torch.tensor(size)
+    example: tuple[Tensor, ...] = images, torch.tensor(size)
+    shapes: tuple[Any, ...] = sides, None
+    if fractions:
+        example, shapes = (*example, images.float()), (*shapes, sides)
     # Embeddings that are gathered once per size must be there before what runs is symbolic.
     graph(*example)
     with _quiet():
-        program = torch.export.export(graph, example, dynamic_shapes=(sides, None), strict=False)
+        program = torch.export.export(graph, example, dynamic_shapes=shapes, strict=False)
         exported = torch.onnx.export(
             program,
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(INPUTS),
+            input_names=list(INPUTS[: len(example)]),
             output_names=list(OUTPUTS[output]),
             verbose=False,
         )
     assert exported is not None
-    return _without_traces(exported.model_proto)
+    proto = _without_traces(exported.model_proto)
+    if fractions:
+        _make_optional(proto.graph, RESIDUAL)
+    return proto
+
+
+def _make_optional(graph: Any, name: str) -> None:
+    """Let an input ``(B, H, W, 3)`` be 0 where it is not given."""
+    from onnx import numpy_helper
+
+    dims = next(value for value in graph.input if value.name == name).type.tensor_type.shape.dim
+    for dim, symbol in zip(dims, ('images', 'rows', 'columns'), strict=False):
+        # A default is one pixel, which is added to all of them.
+        dim.dim_param = symbol
+    graph.initializer.append(numpy_helper.from_array(np.zeros((1, 1, 1, 3), np.float32), name))
 
 
 def encode_model(proto: Any, metadata: dict[str, Any]) -> bytes:

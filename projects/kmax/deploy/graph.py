@@ -38,12 +38,15 @@ class DeployedModel(nn.Module):
         self.register_buffer('mean', preprocessor.mean.view(1, 3, 1, 1).clone())
         self.register_buffer('std', preprocessor.std.view(1, 3, 1, 1).clone())
 
-    def forward(self, image: Tensor, content: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, image: Tensor, content: Tensor, residual: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """Predict.
 
         Args:
             image: ``(B, H, W, 3)`` of levels 0 to 255, RGB.
             content: ``(2,)`` int64: rows and columns, from the upper left, that show the image.
+            residual: ``(B, H, W, 3)`` float32: what rounding took from the levels.
 
         Returns:
             Class ``(B, N, K + 1)`` and mask logits ``(B, N, h, w)``.
@@ -52,7 +55,10 @@ class DeployedModel(nn.Module):
             torch.arange(image.shape[axis], device=image.device) < content[axis - 1]
             for axis in (1, 2)
         )
-        pixels = (image.permute(0, 3, 1, 2).to(self.mean) - self.mean) / self.std
+        levels = image.to(self.mean)
+        if residual is not None:
+            levels = levels + residual
+        pixels = (levels.permute(0, 3, 1, 2) - self.mean) / self.std
         # What is padded is 0 once normalised, whatever the padding holds.
         pixels = torch.where(rows[:, None] & columns, pixels, 0.0)
         head = self.model.panoptic_head
@@ -76,9 +82,9 @@ class DeployedMaps(nn.Module):
         self.network = network
         self.merge = merge
 
-    def forward(self, image: Tensor, content: Tensor) -> MergedMaps:
+    def forward(self, image: Tensor, content: Tensor, residual: Tensor | None = None) -> MergedMaps:
         """Predict one image ``(1, H, W, 3)``; see :class:`DeployedModel`."""
-        cls_logits, mask_logits = self.network(image, content)
+        cls_logits, mask_logits = self.network(image, content, residual)
         return self.merge(cls_logits[0], mask_logits[0], content)
 
 
