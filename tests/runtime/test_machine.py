@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from mmengine.config import Config
 
@@ -31,3 +33,12 @@ def test_cpu_processes_average_their_norm_statistics(gpu, monkeypatch):
     cfg = Config(dict(launcher='pytorch', sync_bn='torch', custom_hooks=[dict(type='Mine')]))
     adapt_to_machine(cfg)
     assert [hook.type for hook in cfg.custom_hooks] == ['Mine', 'AverageNormStatisticsHook']
+
+
+@pytest.mark.parametrize('written, expected', [('1073741824', 2**30), ('max', None)])
+def test_a_container_has_no_more_memory_than_its_limit(tmp_path, monkeypatch, written, expected):
+    whole = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    limit = tmp_path / 'memory.max'
+    limit.write_text(f'{written}\n')
+    monkeypatch.setattr(machine, 'CGROUP_LIMITS', (str(limit), str(tmp_path / 'absent')))
+    assert machine.host_memory() == (expected or whole)

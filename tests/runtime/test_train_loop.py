@@ -146,6 +146,14 @@ def test_early_stopping_ends_a_training(train, monkeypatch):
     assert train(**stopping()).iter == 8
 
 
+def test_early_stopping_keeps_what_it_ends_with(train, monkeypatch):
+    """Between two checkpoints too."""
+    scored(monkeypatch, [5, 6, 6, 5, 4])
+    runner = train(**stopping(), default_hooks__checkpoint__interval=6)
+    place = Path(runner.work_dir, 'last_checkpoint').read_text()
+    assert Path(place).name == 'iter_8.pth' and Path(place).is_file()
+
+
 @pytest.mark.parametrize('broken_at', [4, 6])
 def test_early_stopping_continues_too(train, monkeypatch, broken_at):
     scored(monkeypatch, [5, 6, 6, 5, 4])

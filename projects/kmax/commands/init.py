@@ -3,7 +3,6 @@
 The data are a folder as docs/custom_dataset.md describes it.
 """
 
-import os
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from math import isfinite
@@ -67,15 +66,12 @@ def this_machine() -> 'Machine':
 
     from ..engine.starting_config import Machine
     from ..engine.training_memory import GIB
+    from ..runtime.machine import host_memory
 
     if torch.cuda.is_available():
         return Machine(torch.cuda.get_device_properties(0).total_memory / GIB, has_gpu=True)
-    try:
-        # Other programs and the data workers need the other half.
-        held = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2
-    except (AttributeError, ValueError):
-        raise ValueError('this system does not tell its memory: give --memory') from None
-    return Machine(held / GIB, has_gpu=False)
+    # Other programs and the data workers need the other half.
+    return Machine(host_memory() / 2 / GIB, has_gpu=False)
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,12 @@ from torch import distributed
 
 from .installed import check_tracking, use_no_workers
 from .malloc import keep_freed_memory
+
+CGROUP_LIMITS = (
+    '/sys/fs/cgroup/memory.max',
+    '/sys/fs/cgroup/memory/memory.limit_in_bytes',
+)
+"""Where a container is told how much memory it may use, in versions 2 and 1 of Linux's cgroups."""
 
 RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 """Where launchers tell a process its number."""
@@ -67,6 +74,20 @@ def meet(launcher: str, **options: Any) -> None:
             'tools/dist_run.sh or torchrun, with a PORT that is free, as it '
             f'sets RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT ({error})'
         ) from error
+
+
+def host_memory() -> int:
+    """Return the bytes of memory of this machine, or of the container that this process is in.
+
+    Raises:
+        ValueError: If the system does not tell.
+    """
+    try:
+        held = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    except (AttributeError, ValueError):
+        raise ValueError('this system does not tell its memory: give --memory') from None
+    limits = (Path(path).read_text().strip() for path in CGROUP_LIMITS if Path(path).is_file())
+    return min([held, *(int(limit) for limit in limits if limit.isdecimal())])
 
 
 def leads(cfg: Config) -> bool:

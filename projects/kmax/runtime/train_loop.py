@@ -102,6 +102,9 @@ class ResumableTrainLoop(IterBasedTrainLoop):
             if self._must_stop():
                 self._stop()
             self._validate_if_due()
+        if self._iter < self._max_iters:
+            # It was stopped early, between two checkpoints maybe.
+            self._save()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
 
@@ -112,19 +115,11 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         return last is not None and last <= self._iter < self._max_iters
 
     def _stop(self) -> NoReturn:
-        """Save a checkpoint, unless one has just been, and end the process as the signal says."""
+        """Save a checkpoint and end the process as the signal says."""
         number = self._signals.received or signal.SIGTERM
-        hook = next((hook for hook in self.runner.hooks if isinstance(hook, CheckpointHook)), None)
+        hook = self._save()
         place = 'no checkpoint was saved, as default_hooks has no checkpoint hook'
         if hook is not None:
-            # mmengine counts an iteration when its hooks have run.
-            self._iter -= 1
-            if self._iter >= 0 and not saves_after_iter(hook, self.runner):
-                for other in self.runner.hooks:
-                    if isinstance(other, AverageNormStatisticsHook):
-                        other.after_train_epoch(self.runner)
-                hook._save_checkpoint(self.runner)
-            self._iter += 1
             place = f'saved {hook.last_ckpt}; start it with --resume to go on'
         self.runner.logger.warning(
             f'{number.name}: stopped after iteration {self._iter} of {self._max_iters}, {place}'
@@ -132,6 +127,21 @@ class ResumableTrainLoop(IterBasedTrainLoop):
         # One that ended now would have its launcher end the one that is saving.
         barrier()
         raise SystemExit(128 + number)
+
+    def _save(self) -> CheckpointHook | None:
+        """Save a checkpoint, unless one has just been, and return the hook that did."""
+        hook = next((hook for hook in self.runner.hooks if isinstance(hook, CheckpointHook)), None)
+        if hook is None:
+            return None
+        # mmengine counts an iteration when its hooks have run.
+        self._iter -= 1
+        if self._iter >= 0 and not saves_after_iter(hook, self.runner):
+            for other in self.runner.hooks:
+                if isinstance(other, AverageNormStatisticsHook):
+                    other.after_train_epoch(self.runner)
+            hook._save_checkpoint(self.runner)
+        self._iter += 1
+        return hook
 
     def _batches(self) -> Iterator[Any]:
         # Started only now: a resumed run has its iteration, and its seed from the checkpoint.
