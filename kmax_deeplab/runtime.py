@@ -36,6 +36,11 @@ ChannelOrder = Literal['bgr', 'rgb']
 GREY = 127
 """Of the padding, which the graph replaces by what the network was trained with."""
 
+INPUTS = dict(input={'image', 'content'}, output={'image', 'content', 'output'})
+"""Of a graph, by where it merges."""
+
+OUTPUTS = {'panoptic', 'ids', 'labels', 'scores', 'areas'}
+
 
 class PanopticModel:
     """Finds the segments of images with an exported file, as ``KMaXInferencer`` does with weights.
@@ -59,8 +64,9 @@ class PanopticModel:
 
     Raises:
         OSError: If there is no such file, or it cannot be read.
-        ValueError: For a file of another origin or format version, without post-processing, or that
-            the engine cannot run; for another engine, device or number of threads.
+        ValueError: For a file of another origin or format version, without post-processing, whose
+            metadata are not those of its graph, or that the engine cannot run; for another engine,
+            device or number of threads.
         ModuleNotFoundError: If the engine is not installed; says how to install it.
     """
 
@@ -76,6 +82,7 @@ class PanopticModel:
         self.contract = read_contract(file)
         self.classes = self.contract.classes
         self.engine = open_engine(file, engine, device, threads)
+        self._check_graph()
 
     def input_side(self) -> int:
         """Return the shorter side of the network's input in pixels."""
@@ -146,6 +153,19 @@ class PanopticModel:
         rerun = run if self.contract.merges_at == 'output' else None
         found = run(pixels.shape[:2])
         return ObservedByFile(found, resized.shape[:2], to_rgb(pixels), path, self.classes, rerun)
+
+    def _check_graph(self) -> None:
+        """Refuse a file of which somebody changed the graph or the metadata, but not both."""
+        wanted = INPUTS[self.contract.merges_at]
+        if (
+            set(self.engine.inputs) - {RESIDUAL} != wanted
+            or self.engine.image_shape != (1, *self.contract.size, 3)
+            or not set(self.engine.outputs) >= OUTPUTS
+        ):
+            raise ValueError(
+                f'the graph of {self.file} does not take and give what its metadata say: export it '
+                'again'
+            )
 
     def _check_order(self, image: Any, channel_order: str | None) -> None:
         if channel_order not in (None, 'bgr', 'rgb'):

@@ -1,18 +1,16 @@
 """What an exported file says of itself: all that who runs it must know."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shorten
 from typing import Any
 
 from ..result import Classes
-from .onnx_file import read_metadata
+from .onnx_file import ENTRY, read_metadata
 from .reading import DECODERS
 from .resizing import OPENCV, PILLOW, FitAligned, Rescale, Resize, keep
-
-KEY = 'kmax'
-"""Of the metadata of the ONNX file, under which the contract is, as JSON."""
 
 FORMAT = 'kmax-deeplab'
 FORMAT_VERSION = 1
@@ -48,10 +46,10 @@ def read_contract(path: str | Path) -> Contract:
         ValueError: If it is of another origin or format version, holds logits only, or a field is
             missing or has a value that is not known.
     """
-    text = read_metadata(path).get(KEY)
+    text = read_metadata(path).get(ENTRY)
     try:
         fields = json.loads(text or 'null')
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict) or fields.get('format') != FORMAT:
         raise ValueError(
@@ -64,63 +62,125 @@ def read_contract(path: str | Path) -> Contract:
             f'{path} has format version {version!r}, and this kmax-deeplab reads '
             f'{FORMAT_VERSION}: export it again, or use the kmax-deeplab that wrote it'
         )
-    if fields.get('output') != 'maps':
+    if fields.get('output') == 'logits':
         raise ValueError(
-            f'{path} holds {fields.get("output")}, of which no segments are made here: export it '
-            'with --output maps'
+            f'{path} holds logits, of which no segments are made here: export it with --output maps'
         )
     try:
+        _one_of(fields, 'output', ('maps',))
         return _parse(fields)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f'lacks {error}' if isinstance(error, KeyError) else str(error)
-        raise ValueError(f'the metadata of {path} {reason}: export it again') from error
+    except ValueError as error:
+        raise ValueError(f'the metadata of {path} {error}: export it again') from error
 
 
 def _parse(fields: Mapping[str, Any]) -> Contract:
+    classes = _field(fields, 'classes', _is_list_of_objects, 'a list of objects, one at least')
     return Contract(
-        classes=_read_classes(fields),
-        size=_size(fields, 'size'),
+        classes=_read_classes(classes, _field(fields, 'num_things', *_up_to(len(classes)))),
+        size=_size(fields),
         decoder=_one_of(fields, 'decoder', DECODERS),
-        resize=read_resize(fields['resize']),
+        resize=read_resize(_field(fields, 'resize', _is_object, 'an object')),
         merges_at=_one_of(fields, 'merges_at', ('input', 'output')),
         fields=fields,
     )
 
 
-def _read_classes(fields: Mapping[str, Any]) -> Classes:
-    classes = fields['classes']
-    ids = [entry['category_id'] for entry in classes]
-    colors = [entry['color'] for entry in classes]
+def _read_classes(classes: list[Any], num_things: int) -> Classes:
+    names = [_field(entry, 'name', _is_text, 'a text') for entry in classes]
+    ids = [_field(entry, 'category_id', _is_id, 'a whole number or null') for entry in classes]
+    colors = [_field(entry, 'color', _is_color, 'three levels or null') for entry in classes]
     return Classes(
-        names=tuple(entry['name'] for entry in classes),
-        num_things=fields['num_things'],
+        names=tuple(names),
+        num_things=num_things,
         category_ids=None if None in ids else ids,
         palette=None if None in colors else [(red, green, blue) for red, green, blue in colors],
     )
 
 
 def read_resize(how: Mapping[str, Any]) -> Resize:
-    """Return what resizes as the metadata describe it."""
+    """Return what resizes as the metadata describe it.
+
+    Raises:
+        ValueError: Where a field is missing or has a value that is not known; says which, to be
+            read after what names the metadata.
+    """
     rule = _one_of(how, 'rule', ('none', 'aligned', 'fit'))
     if rule == 'none':
         return keep
-    size = _size(how, 'size')
+    size = _size(how)
     if rule == 'aligned':
         return FitAligned(size)
     backend = _one_of(how, 'backend', _FILTERS)
     interpolation = _one_of(how, 'interpolation', _FILTERS[backend])
-    return Rescale(size, how['keep_ratio'], backend, interpolation)
+    keep_ratio = _field(how, 'keep_ratio', _is_bool, 'true or false')
+    return Rescale(size, keep_ratio, backend, interpolation)
 
 
-def _size(fields: Mapping[str, Any], name: str) -> tuple[int, int]:
-    height, width = fields[name]
-    return int(height), int(width)
+def _size(fields: Mapping[str, Any]) -> tuple[int, int]:
+    height, width = _field(fields, 'size', _is_size, 'a height and a width in pixels')
+    return height, width
 
 
 def _one_of(fields: Mapping[str, Any], name: str, known: Collection[str]) -> str:
-    if fields[name] not in known:
-        raise ValueError(f'has {name} {fields[name]!r}, but it must be one of {", ".join(known)}')
+    # What is no text may have no hash.
+    return _field(
+        fields, name, lambda value: _is_text(value) and value in known, f'one of {", ".join(known)}'
+    )
+
+
+def _field(
+    fields: Mapping[str, Any], name: str, is_right: Callable[[Any], bool], expected: str
+) -> Any:
+    """Return a field of the metadata; a ValueError says which is missing or wrong."""
+    if name not in fields:
+        raise ValueError(f'lacks {name}')
+    if not is_right(fields[name]):
+        raise ValueError(f'has {name} {shorten(fields[name])}, but it must be {expected}')
     return fields[name]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_object, value))
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_id(value: Any) -> bool:
+    return value is None or _is_whole(value)
+
+
+def _is_size(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(_is_whole(side) and side > 0 for side in value)
+    )
+
+
+def _is_color(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(_is_whole(level) and 0 <= level <= 255 for level in value)
+    )
+
+
+def _up_to(most: int) -> tuple[Callable[[Any], bool], str]:
+    return lambda value: _is_whole(value) and 0 <= value <= most, f'a whole number from 0 to {most}'
 
 
 _FILTERS: Mapping[str, Collection[str]] = {'cv2': OPENCV, 'pillow': PILLOW}

@@ -26,11 +26,15 @@ class Engine(Protocol):
         name: Of the engine, one of ``ENGINES``.
         device: Where it runs, in the engine's own words.
         inputs: Names of what it takes.
+        outputs: Names of what it gives, and maybe of more.
+        image_shape: Of the input ``image``; what is no number may be any.
     """
 
     name: str
     device: str
     inputs: Collection[str]
+    outputs: Collection[str]
+    image_shape: tuple[Any, ...]
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return all outputs by name; it may be called from several threads.
@@ -59,14 +63,16 @@ class OnnxRuntime:
             raise ValueError(f'onnxruntime cannot use {device} here: it fell back to {self.device}')
         nodes = self._session.get_inputs() + self._session.get_overridable_initializers()
         self.inputs: Collection[str] = frozenset(node.name for node in nodes)
-        self._outputs = [node.name for node in self._session.get_outputs()]
+        self.outputs: Collection[str] = [node.name for node in self._session.get_outputs()]
+        shapes = {node.name: tuple(node.shape) for node in nodes}
+        self.image_shape: tuple[Any, ...] = shapes.get('image', ())
 
     @staticmethod
     def _providers(available: list[str], device: str | None) -> list[Any]:
         kind, _, index = (device or '').partition(':')
-        if kind in ('', 'cpu'):
-            return [_CUDA, _CPU] if _CUDA in available and not kind else [_CPU]
-        if kind != 'cuda' or not (index.isdecimal() or not index):
+        if device in (None, 'cpu'):
+            return [_CUDA, _CPU] if _CUDA in available and device is None else [_CPU]
+        if kind != 'cuda' or not (index.isdecimal() or device == kind):
             raise ValueError(f"device is {device!r}, but must be 'cpu', 'cuda' or 'cuda:N' here")
         if _CUDA not in available:
             raise ValueError(
@@ -77,7 +83,7 @@ class OnnxRuntime:
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return all outputs by name."""
-        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+        return dict(zip(self.outputs, self._session.run(self.outputs, inputs), strict=True))
 
 
 class OpenVino:
@@ -105,6 +111,14 @@ class OpenVino:
         _open_input(model, RESIDUAL)
         self._model = core.compile_model(model, self.device, settings)
         self.inputs: Collection[str] = frozenset(port.any_name for port in self._model.inputs)
+        # An output may have names of the graph's inner values besides its own.
+        self.outputs: Collection[str] = [
+            name for port in self._model.outputs for name in port.names
+        ]
+        self.image_shape: tuple[Any, ...] = tuple(
+            side.get_length() if side.is_static else None
+            for side in self._model.input('image').partial_shape
+        )
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return all outputs by name."""
@@ -113,7 +127,7 @@ class OpenVino:
             given[RESIDUAL] = np.zeros(inputs['image'].shape, np.float32)
         # Each its own: a request must not be started again while it runs.
         found = self._model.create_infer_request().infer(given)
-        return {port.any_name: values for port, values in found.items()}
+        return {name: values for port, values in found.items() for name in port.names}
 
 
 def _open_input(model: Any, name: str) -> None:
@@ -152,7 +166,7 @@ def open_engine(
         ValueError: For another engine, device or number, or a file that the engine cannot run.
         ModuleNotFoundError: If the engine is not installed; says how to install it.
     """
-    check_settings(name, threads)
+    check_settings(name, threads, device)
     if name == 'auto':
         name = _choose(device)
     elif not _is_installed(name):
@@ -162,18 +176,22 @@ def open_engine(
     except ValueError:
         raise
     except Exception as error:
-        # Both raise kinds of their own, of several lines.
-        reason = str(error).strip().partition('\n')[0]
+        # Both raise kinds of their own, of several lines; OpenVINO's begin with where it was.
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reasons = [line for line in lines if not line.startswith('Exception from')]
+        reason = (reasons or lines or [type(error).__name__])[0]
         raise ValueError(f'{name} cannot run {path}: {reason}') from error
 
 
-def check_settings(name: str, threads: int | None) -> None:
-    """Raise a ValueError for an engine that does not exist, or no number of threads."""
+def check_settings(name: str, threads: int | None, device: str | None = None) -> None:
+    """Raise a ValueError for an engine that does not exist, no number of threads, or no name."""
     if name not in ENGINES:
         raise ValueError(f'engine is {name!r}, but must be one of {", ".join(ENGINES)}')
     is_number = isinstance(threads, int) and not isinstance(threads, bool)
     if threads is not None and not (is_number and threads > 0):
         raise ValueError(f'threads is {threads!r}, but must be a whole number from 1 on')
+    if device is not None and not (isinstance(device, str) and device):
+        raise ValueError(f"device is {device!r}, but must be a name such as 'cpu'")
 
 
 def installed_engines() -> list[str]:

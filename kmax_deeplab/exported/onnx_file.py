@@ -11,6 +11,9 @@ from ..local_files import check_regular
 METADATA_PROPS = 14
 """Number of the field of ``ModelProto`` that holds pairs of a key and a value."""
 
+ENTRY = 'kmax'
+"""Of the metadata, under which the contract is, as JSON."""
+
 KEY, VALUE = 1, 2
 _VARINT, _EIGHT_BYTES, _SIZED, _FOUR_BYTES = 0, 1, 2, 5
 _WIDTHS = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
@@ -32,6 +35,14 @@ def read_metadata(path: str | Path) -> dict[str, str]:
             return dict(_read_pair(entry) for entry in entries)
         except (EOFError, UnicodeDecodeError) as error:
             raise ValueError(f'{path} is truncated, or no ONNX file') from error
+
+
+def is_exported_file(path: str | Path) -> bool:
+    """Tell whether a file is one of ``kmax-deeplab export``, of whatever format version."""
+    try:
+        return ENTRY in read_metadata(path)
+    except (OSError, ValueError):
+        return False
 
 
 def _read_pair(entry: bytes) -> tuple[str, str]:

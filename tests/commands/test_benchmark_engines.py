@@ -220,7 +220,7 @@ def test_without_the_exporter(stop, monkeypatch):
 def test_without_a_compiler(stop):
     code, err = stop('--engines', 'compiled')
     assert code == 2
-    assert 'torch.compile does not work here, which --compile needs' in err
+    assert 'torch.compile does not work here, which --engines compiled needs' in err
     assert err.count('\n') == 1
 
 

@@ -15,6 +15,7 @@ from mmengine.config import Config
 
 from kmax_deeplab.exported.engines import ENGINES, open_engine
 from projects.kmax.deploy import checking, exporting
+from projects.kmax.deploy.exporting import OUTPUTS
 
 SIZE = 65, 97
 CONTENTS = [(64, 96), (65, 50), (40, 97), (65, 97)]
@@ -44,7 +45,7 @@ def runs(path, engine):
 
     def run(image, content):
         found = loaded.run(dict(image=image, content=np.array(content, np.int64)))
-        return list(found.values())
+        return [found[name] for name in OUTPUTS['maps' if 'panoptic' in found else 'logits']]
 
     return run
 

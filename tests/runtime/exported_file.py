@@ -50,7 +50,7 @@ def write_file(path, size, fractions=False, metadata=None, **changes):
         size: (H, W) of its input.
         fractions: Whether it takes what rounding took from the levels, too; it truncates the sum.
         metadata: All of the file's, in place of a contract.
-        **changes: Of the contract.
+        **changes: Of the contract; a file that merges at the output's size is given that, too.
     """
     onnx = pytest.importorskip('onnx', reason='onnx, which writes the files of tests, is absent')
     from onnx import TensorProto, helper, numpy_helper
@@ -79,15 +79,18 @@ def write_file(path, size, fractions=False, metadata=None, **changes):
     }
     constants['first'] = np.array([0], np.int64)
     constants[RESIDUAL] = np.zeros((1, 1, 1, 3), np.float32)
-    any_size = (1, 'rows', 'columns', 3)
+    inputs = dict(
+        image=(TensorProto.UINT8, (1, *size, 3)),
+        content=(TensorProto.INT64, (2,)),
+    )
+    if fractions:
+        inputs[RESIDUAL] = TensorProto.FLOAT, (1, 'rows', 'columns', 3)
+    if changes.get('merges_at') == 'output':
+        inputs['output'] = TensorProto.INT64, (2,)
     graph = helper.make_graph(
         nodes,
         'colours',
-        [
-            helper.make_tensor_value_info('image', TensorProto.UINT8, (1, *size, 3)),
-            helper.make_tensor_value_info('content', TensorProto.INT64, (2,)),
-            *([helper.make_tensor_value_info(RESIDUAL, TensorProto.FLOAT, any_size)] * fractions),
-        ],
+        [helper.make_tensor_value_info(name, *given) for name, given in inputs.items()],
         [
             helper.make_tensor_value_info('panoptic', TensorProto.INT32, tuple(size)),
             helper.make_tensor_value_info('ids', TensorProto.INT32, (4,)),

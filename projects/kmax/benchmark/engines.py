@@ -114,7 +114,7 @@ def refuse_missing(names: Sequence[str]) -> None:
     if set(names) & set(EXPORTED):
         refuse_missing_exporter()
     if 'compiled' in names:
-        check_compiler('cpu')
+        check_compiler('cpu', option='--engines compiled')
 
 
 def run_engines(

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from .arguments import (
     locate,
     make_parser,
 )
+from .stopping import cleaning_up
 
 if TYPE_CHECKING:
     from ..app.visits import Model
@@ -83,10 +83,8 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     if find_spec('gradio') is None:
         raise ModuleNotFoundError("the page needs gradio: pip install 'kmax-deeplab[app]'")
     _check_address(args.host, args.port)
-    # As Ctrl-C does: what is kept on the disk is removed first.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Uploads are gone when the program ends. Read by Gradio.
-    with tempfile.TemporaryDirectory(prefix='kmax-app-') as folder:
+    with cleaning_up(), tempfile.TemporaryDirectory(prefix='kmax-app-') as folder:
         os.environ['GRADIO_TEMP_DIR'] = folder
         models = _load_models(args)
         from ..app.page import Page, launch

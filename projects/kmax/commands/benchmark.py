@@ -18,7 +18,9 @@ from .arguments import (
     add_compile,
     add_config,
     add_device,
+    add_input_size,
     add_options_of_config,
+    check_input_size,
     check_least,
     check_output,
     config_file,
@@ -26,12 +28,12 @@ from .arguments import (
     make_parser,
     read_config,
 )
+from .stopping import cleaning_up
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 PICTURES = ('.png', '.svg', '.pdf')
-SIZE = ('HEIGHT', 'WIDTH')
 
 MOST_IMAGES = 20
 """Images of a folder that engines are compared on."""
@@ -57,18 +59,12 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     parser.add_argument(
         '--peer-weights', type=existing_file, metavar='FILE', help="the peer's checkpoint"
     )
-    parser.add_argument(
-        '--size',
-        nargs=2,
-        type=int,
-        metavar=SIZE,
-        help="size of the padded input (default: what the config's test images are padded to)",
-    )
+    add_input_size(parser)
     parser.add_argument(
         '--output-size',
         nargs=2,
         type=int,
-        metavar=SIZE,
+        metavar=('HEIGHT', 'WIDTH'),
         default=Conditions.output,
         help='size of the panoptic maps (default: 480 640)',
     )
@@ -122,9 +118,9 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     add_options_of_config(parser)
     args = parser.parse_args(argv)
     check_least(parser, args, batch=1, segments=1, runs=1, warmup=0)
-    for option, size, least in (('--size', args.size, 64), ('--output-size', args.output_size, 1)):
-        if size is not None and min(size) < least:
-            parser.error(f'argument {option}: {tuple(size)} must be at least {least} each')
+    check_input_size(parser, args)
+    if min(args.output_size) < 1:
+        parser.error(f'argument --output-size: {args.output_size} must be at least 1 each')
     if args.threads is not None and min(args.threads) < 1:
         parser.error(f'--threads must be at least 1, got {min(args.threads)}')
     check_engines(parser, args)
@@ -253,10 +249,11 @@ def benchmark_engines(args: Namespace) -> None:
     load = os.getloadavg()[0] if hasattr(os, 'getloadavg') else None
     MMLogger.get_instance('benchmark', log_level='WARNING')
     threads = list(dict.fromkeys(args.threads or [torch.get_num_threads()]))
-    found = run_engines(
-        *(cfg, args.weights, args.engines, threads, conditions),
-        *(images, args.runs, args.warmup, show),
-    )
+    with cleaning_up():
+        found = run_engines(
+            *(cfg, args.weights, args.engines, threads, conditions),
+            *(images, args.runs, args.warmup, show),
+        )
     show('')
     machine = describe_machine(conditions, load)
     figures = content(found, size, Path(cfg.filename).stem, machine)

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kmax_deeplab.exported.onnx_file import is_exported_file
+
 from .arguments import (
     add_config,
     add_input_size,
@@ -25,6 +27,7 @@ from .arguments import (
     make_parser,
 )
 from .progress import show_progress
+from .stopping import cleaning_up
 
 if TYPE_CHECKING:
     from ..apis import KMaXInferencer
@@ -85,6 +88,8 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     if args.no_check and (args.images is not None or args.min_equal is not None):
         parser.error('--images and --min-equal are for the comparison, which --no-check leaves out')
     check_output(parser, 'OUT.onnx', args.out)
+    if args.out.is_file() and not is_exported_file(args.out):
+        parser.error(f'{args.out} is no earlier export, which would replace it: give another name')
     return args
 
 
@@ -136,10 +141,11 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     )
     fractions = has_fractions(metadata)
     images = list(_images(args.images, inferencer, size, fractions)) if engines else []
-    content = export_model(inferencer.model, metadata)
-    if engines:
-        _check(args, content, inferencer, images, engines)
-    write_atomically(args.out, content, sync=True)
+    with cleaning_up():
+        content = export_model(inferencer.model, metadata)
+        if engines:
+            _check(args, content, inferencer, images, engines)
+        write_atomically(args.out, content, sync=True)
     print(f'written     {args.out} ({len(content) / 2**20:.1f} MiB)')
 
 
@@ -148,13 +154,14 @@ def _images(
 ) -> Iterator['PaddedImage']:
     """Yield the inputs to compare on, as the test pipeline makes them, or drawn ones."""
     from ..dataset_preparation.image_files import list_images
-    from ..datasets.shapes import draw_scene
+    from ..datasets.shapes import MIN_SIDE, draw_scene
     from ..deploy.checking import PaddedImage
 
     if folder is None:
         for seed in range(DRAWN):
-            scene = draw_scene(seed, size[1], size[0]).image
-            yield PaddedImage.pad(scene[..., ::-1], size, f'drawing {seed}', fractions)
+            scene = draw_scene(seed, *(max(side, MIN_SIDE) for side in reversed(size))).image
+            fitting = scene[: size[0], : size[1], ::-1]
+            yield PaddedImage.pad(fitting, size, f'drawing {seed}', fractions)
         return
     for name in list_images(folder)[:SHOWN]:
         yield PaddedImage.prepare(inferencer, str(folder / name), size, fractions)
@@ -194,9 +201,12 @@ def _check(
 
 def _describe(comparison: 'Comparison') -> str:
     count = len(comparison.equal)
+    segments = f'{sum(comparison.segments)} segments'
+    if comparison.renumbered:
+        segments += f', on {comparison.renumbered} images with the numbers of others'
     return (
         f'{comparison.engine:12}{comparison.share:.4%} of the pixels equal, the same segments on '
-        f'{comparison.same_segments} of {count} images ({sum(comparison.segments)} segments), '
+        f'{comparison.same_segments} of {count} images ({segments}), '
         f'{_median(comparison.seconds):.2f} s an image, PyTorch '
         f'{_median(comparison.eager_seconds):.2f} s'
     )

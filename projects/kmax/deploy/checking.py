@@ -41,8 +41,17 @@ class PaddedImage:
     def pad(
         cls, image: NDArray, size: Sequence[int], name: str, fractions: bool = False
     ) -> 'PaddedImage':
-        """Pad an RGB image ``(h, w, 3)`` to ``size``, rounded unless levels may be fractions."""
+        """Pad an RGB image ``(h, w, 3)`` to ``size``, rounded unless levels may be fractions.
+
+        Raises:
+            ValueError: If the image is larger; names it.
+        """
         height, width = image.shape[:2]
+        if height > size[0] or width > size[1]:
+            raise ValueError(
+                f'{name} is {height}x{width} (height x width) as the test pipeline makes it, more '
+                f'than the input of {size[0]}x{size[1]}: give --size'
+            )
         pixels = np.zeros((1, *size, 3), np.float32 if fractions else np.uint8)
         pixels[0, :height, :width] = image if fractions else np.rint(image)
         return cls(pixels, (height, width), name)
@@ -70,6 +79,7 @@ class Comparison:
         equal: Of each image the share of pixels that are equal.
         segments: Of each image how many segments PyTorch finds.
         same_segments: On how many images the values that occur are the same.
+        renumbered: On how many images instances have the numbers of others.
         seconds: Of each image.
         eager_seconds: Of each image in PyTorch.
     """
@@ -78,6 +88,7 @@ class Comparison:
     equal: list[float] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
     same_segments: int = 0
+    renumbered: int = 0
     seconds: list[float] = field(default_factory=list)
     eager_seconds: list[float] = field(default_factory=list)
 
@@ -88,7 +99,8 @@ class Comparison:
 
     def add(self, found: NDArray, expected: NDArray, void: int) -> None:
         """Compare the maps ``(h, w)`` of one image, however instances are numbered."""
-        found = number_alike(found, expected)
+        given, found = found, number_alike(found, expected)
+        self.renumbered += not np.array_equal(found, given)
         self.equal.append(float((found == expected).mean()))
         values = set(np.unique(expected).tolist())
         self.segments.append(len(values - {void}))

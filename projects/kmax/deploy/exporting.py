@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kmax_deeplab.exported.contract import KEY
 from kmax_deeplab.exported.levels import RESIDUAL
+from kmax_deeplab.exported.onnx_file import ENTRY
 
 from ..models import KMaXDeepLab
 from .graph import DeployedModel, build_maps
@@ -131,7 +131,7 @@ def _make_optional(graph: Any, name: str) -> None:
 def encode_model(proto: Any, metadata: dict[str, Any]) -> bytes:
     """Return the bytes of a file with its metadata."""
     del proto.metadata_props[:]
-    proto.metadata_props.add(key=KEY, value=encode(metadata))
+    proto.metadata_props.add(key=ENTRY, value=encode(metadata))
     return proto.SerializeToString()
 
 
@@ -153,13 +153,15 @@ def _without_traces(proto: Any) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter, which warns of packages that nothing here needs."""
-    logger = logging.getLogger('torch.onnx')
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Silence the exporter, which warns of packages that nothing here needs, and of its steps."""
+    loggers = [logging.getLogger(name) for name in ('torch.onnx', 'onnxscript', 'onnx_ir')]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mmdet.registry import MODELS
 from mmdet.utils import get_test_pipeline_cfg
 from mmengine.config import Config
 
 from ..engine.model_cost import input_size
+from ..models import KMaXDeepLab
 
 IGNORED = ('LoadPanopticIds', 'LoadAnnotations', 'LoadPanopticAnnotations')
 PACKING = ('PackKMaXInputs', 'PackDetInputs')
@@ -20,9 +22,15 @@ def bring_to_size(config: Config, size: tuple[int, int] | None) -> tuple[int, in
         size: ``(H, W)``; by default what test images are padded to.
 
     Raises:
-        ValueError: If the config names no size and none is given, or its images are not padded as
-            the graph expects it.
+        ValueError: If the config is of another model, names no size and none is given, or its
+            images are not padded as the graph expects it.
     """
+    kind = MODELS.get(config.model['type'])
+    if kind is not None and not issubclass(kind, KMaXDeepLab):
+        raise ValueError(
+            f'{config.filename} is the config of {kind.__name__}, which is not exported: give one '
+            'of KMaXDeepLab'
+        )
     preprocessor = config.model.data_preprocessor
     if preprocessor['type'].rpartition('.')[2] != 'KMaXDataPreprocessor':
         raise ValueError(

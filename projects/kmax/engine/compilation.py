@@ -53,8 +53,14 @@ def compile_model(model: Any, backend: str = 'inductor') -> None:
             parts[name].compile(backend=backend, dynamic=None)
 
 
-def check_compiler(device: Any, backend: str = 'inductor') -> None:
-    """Raise a RuntimeError that says why if ``torch.compile`` does not work on a device here."""
+def check_compiler(device: Any, backend: str = 'inductor', option: str = '--compile') -> None:
+    """Raise a RuntimeError that says why if ``torch.compile`` does not work on a device here.
+
+    Args:
+        device: Where the model is.
+        backend: Of ``torch.compile``.
+        option: What asks for it, as messages call it.
+    """
     try:
         with torch.no_grad():
             value = torch.zeros(1, device=device)
@@ -63,6 +69,6 @@ def check_compiler(device: Any, backend: str = 'inductor') -> None:
     except Exception as error:
         reason = str(error).strip().partition('\n')[0]
         raise RuntimeError(
-            f'torch.compile does not work here, which --compile needs: {reason} (it takes a C++ '
+            f'torch.compile does not work here, which {option} needs: {reason} (it takes a C++ '
             'compiler, such as g++, or the one that CXX names)'
         ) from error

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 import pytest
-from exported_file import ALIGNED, FIT, contract, write_file
+from exported_file import ALIGNED, CLASSES, FIT, contract, write_file
 from helpers import run_python
 from PIL import Image
 
@@ -105,7 +105,6 @@ def test_a_file_that_merges_at_the_size_of_the_output(exported, levels, monkeypa
         )
 
     monkeypatch.setattr(model.engine, 'run', run)
-    monkeypatch.setattr(model.engine, 'inputs', {'image', 'content', 'output'})
     observed = model.observe(levels, 'rgb')
     assert observed.result().segments_info[0]['area'] == 40 * 60
     assert observed.at(levels[:7]).result().id_map.shape == (7, 60)
@@ -189,7 +188,33 @@ OTHERS = {
         dict(resize=dict(FIT, size=[65, 97], interpolation='x')),
         "has interpolation 'x', but it must be one of nearest, bilinear",
     ),
-    'size': (dict(size=[65]), 'the metadata of .*: export it again'),
+    'a field of another type': (
+        dict(size=[65]),
+        r'metadata of .* has size \[65\], but it must be a height and a width .*: export it again',
+    ),
+    'a size that is none': (dict(size=[0, 97]), r'has size \[0, 97\], but'),
+    'no class': (dict(classes=[]), r'has classes \[\], but it must be a list of objects'),
+    'a class without a name': (
+        dict(classes=[dict(CLASSES[0], name=None)] * 3),
+        'has name None, but it must be a text',
+    ),
+    'a colour': (
+        dict(classes=[dict(CLASSES[0], color=[1, 2, 256])] * 3),
+        r'has color \[1, 2, 256\], but it must be three levels or null',
+    ),
+    'an id': (
+        dict(classes=[dict(CLASSES[0], category_id='1')] * 3),
+        "has category_id '1', but it must be a whole number or null",
+    ),
+    'more things than classes': (
+        dict(num_things=4),
+        'has num_things 4, but it must be a whole number from 0 to 3',
+    ),
+    'a switch': (
+        dict(resize=dict(FIT, size=[65, 97], keep_ratio='no')),
+        "has keep_ratio 'no', but it must be true or false",
+    ),
+    'JSON without end': (dict(metadata=dict(kmax='[' * 10**5)), 'was not written by kmax-deeplab'),
 }
 
 
@@ -204,8 +229,19 @@ def test_a_field_that_is_missing(exported):
     fields = contract((65, 97))
     del fields['merges_at']
     file = exported(metadata=dict(kmax=json.dumps(fields)))
-    with pytest.raises(ValueError, match="metadata of .* lacks 'merges_at': export it again"):
+    with pytest.raises(ValueError, match='metadata of .* lacks merges_at: export it again'):
         PanopticModel(file, 'onnxruntime')
+
+
+@pytest.mark.parametrize('engine', ENGINES)
+@pytest.mark.parametrize('changes', [dict(size=[97, 65]), dict(merges_at='output')])
+def test_metadata_of_another_graph(engine, changes, tmp_path):
+    """They would give maps of another size, or the engine an error of its own."""
+    pytest.importorskip(engine, reason=f'{engine} is absent')
+    metadata = dict(kmax=json.dumps({**contract((65, 97)), **changes}))
+    file = write_file(tmp_path / 'model.onnx', (65, 97), metadata=metadata)
+    with pytest.raises(ValueError, match=r'graph of .*model\.onnx does not take and give what its'):
+        PanopticModel(file, engine)
 
 
 def test_no_file_at_all(exported, tmp_path):
@@ -238,8 +274,9 @@ def test_engines_that_are_not_there(exported, monkeypatch):
         PanopticModel(file, 'tensorrt')
     with pytest.raises(ValueError, match='threads is 0, but must be a whole number from 1 on'):
         PanopticModel(file, threads=0)
-    with pytest.raises(ValueError, match="device is 'tpu', but"):
-        PanopticModel(file, 'onnxruntime', device='tpu')
+    for device in ('tpu', 'cpu:1', 'cuda:', ''):
+        with pytest.raises(ValueError, match=f'device is {device!r}, but'):
+            PanopticModel(file, 'onnxruntime', device=device)
     monkeypatch.setattr(engines, 'find_spec', lambda name: None)
     for engine in ENGINES:
         with pytest.raises(ModuleNotFoundError, match=f'{engine} is not .*: pip install {engine}'):
