@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from projects.kmax.commands import export
 from projects.kmax.deploy.checking import Comparison, PaddedImage, number_alike
 
 VOID = 5
@@ -18,6 +19,16 @@ def test_numbers_of_instances_do_not_count():
     comparison = compared([[2001, 1001, 1001, 3, VOID]], [[1001, 2001, 2001, 3, VOID]])
     assert comparison.share == 1
     assert (comparison.segments, comparison.same_segments) == ([3], 1)
+    comparison.add(np.array([[3, VOID]]), np.array([[3, VOID]]), VOID)
+    assert comparison.renumbered == 1
+    line = describe(comparison, seconds=0.5)
+    assert 'same segments on 2 of 2 images (4 segments, on 1 images with the numbers of' in line
+
+
+def describe(comparison, seconds):
+    """Return the line of the command, as if it had taken as many seconds."""
+    comparison.seconds = comparison.eager_seconds = [seconds]
+    return export._describe(comparison)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +66,8 @@ def test_fractions_are_kept_beside_the_rounded_levels():
     assert inputs['image'].dtype == np.uint8 and inputs['residual'].dtype == np.float32
     assert np.array_equal((inputs['image'] + inputs['residual'])[0, :1, :1], levels)
     assert inputs['image'].sum() == 0 + 10 + 255
+
+
+def test_larger_images_are_refused_by_name():
+    with pytest.raises(ValueError, match='photo is 6x3 .* more than the input of 4x5: give --size'):
+        PaddedImage.pad(np.zeros((6, 3, 3), np.uint8), (4, 5), 'photo')

@@ -17,6 +17,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmengine.config import Config
 from numpy.typing import NDArray
 
+from kmax_deeplab.atomic_file import write_atomically
 from kmax_deeplab.exported.engines import Engine, installed_engines, open_engine
 from kmax_deeplab.exported.levels import RESIDUAL
 from kmax_deeplab.result import PanopticResult
@@ -24,6 +25,7 @@ from kmax_deeplab.runtime import PanopticModel, bring_out
 
 from ..apis import KMaXInferencer
 from ..classes import numbered_classes
+from ..converters.checkpoint import save_checkpoint
 from ..datasets.shapes import draw_scene
 from ..deploy.checking import LEAST_EQUAL, Comparison, PaddedImage, expect
 from ..deploy.exporting import export_model, refuse_missing_exporter
@@ -197,6 +199,7 @@ def make_weights(config: Config, conditions: Conditions, path: Path) -> Path:
 
     Raises:
         ValueError: If the config is of another model.
+        OSError: If they cannot be written, as on a full disk.
     """
     model = Contestant.build('random', config, conditions).model
     if not isinstance(model, KMaXDeepLab):
@@ -207,7 +210,7 @@ def make_weights(config: Config, conditions: Conditions, path: Path) -> Path:
     head: Any = model.panoptic_head
     head.predictor.mask_bn.weight *= SURE
     meta = dict(dataset_meta=numbered_classes(head.num_classes))
-    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    save_checkpoint(path, model.state_dict(), meta)
     thresholds = ('class_threshold', 'class_threshold_thing', 'class_threshold_stuff')
     config.model.test_cfg.update(dict.fromkeys(thresholds, 0.0))
     return path
@@ -219,7 +222,7 @@ def draw_images(folder: Path) -> list[str]:
     for seed, (height, width) in enumerate(DRAWN):
         _, content = cv2.imencode('.jpg', draw_scene(seed, width, height).image)
         path = folder / f'{seed}.jpg'
-        path.write_bytes(content.tobytes())
+        write_atomically(path, content.tobytes())
         paths.append(str(path))
     return paths
 
@@ -244,7 +247,7 @@ def export(inferencer: KMaXInferencer, work: Work, folder: Path) -> None:
             precision='fp32',
             dynamic=False,
         )
-        (folder / f'{output}.onnx').write_bytes(export_model(inferencer.model, metadata))
+        write_atomically(folder / f'{output}.onnx', export_model(inferencer.model, metadata))
 
 
 def values_of(result: PanopticResult, void: int) -> NDArray[np.int32]:

@@ -13,6 +13,7 @@ from mmdet.evaluation.functional import INSTANCE_OFFSET
 from mmdet.structures import DetDataSample
 from numpy.typing import NDArray
 
+from kmax_deeplab.atomic_file import write_atomically
 from kmax_deeplab.exported.engines import Arrays, open_engine
 from kmax_deeplab.exported.levels import split_levels
 
@@ -141,7 +142,7 @@ def compare(
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory(prefix='kmax-export-') as folder:
         path = Path(folder, 'model.onnx')
-        path.write_bytes(content)
+        write_atomically(path, content)
         runs = {name: open_engine(path, name, 'cpu', threads) for name in engines}
     comparisons = {name: Comparison(name) for name in engines}
     void = detector.panoptic_head.num_classes
