@@ -52,14 +52,12 @@ kinds(
     AREA,
     [
         ('rules that no graph holds', (), 'pixel_confidence_threshold is 0.0: up to 1/3 .*raise'),
-        ('other rules', ('--cfg-options', 'model.test_cfg.postprocess=x'), "postprocess is 'x'"),
         (
             'a class more than the checkpoint has',
             (*HELD, 'model.panoptic_head.num_stuff_classes=3'),
             r'weights\.pth is not one of the model in the config: .* weights have other shapes',
         ),
         ('an input of no size', ('--size', 0, 97), r'--size: \[0, 97\] must be at least 64 each'),
-        ('a folder of images that is missing', ('--images', 'x', *HELD), 'x is not a folder of'),
         ('a folder without images', ('--images', 'empty', *HELD), 'empty holds no image'),
     ],
     export,
@@ -102,7 +100,7 @@ def export_to_full_disk(place):
     )
     env = dict(TMPDIR=str(place.path('tmp')))
     weights = '--weights', 'weights.pth'
-    for words in ((*EXPORT, *HELD), (*BENCHMARK, *weights, *HELD), (*BENCHMARK, *HELD)):
+    for words in ((*EXPORT, *HELD), (*BENCHMARK, *weights, *HELD)):
         place.command(*words, before=on_full_disk, env=env).refused(
             r'(\.jpg|\.onnx|\.pth).*File too large'
         )
@@ -119,7 +117,6 @@ kinds(
     [
         ('engines with rules that no graph holds', ('--weights', 'weights.pth'), 'threshold is 0'),
         ('an engine that is not known', ('--engines', 'tensorrt'), "invalid choice: 'tensorrt'"),
-        ('engines for images that are missing', ('--images', 'x'), 'x is not a folder of images'),
         ('engines for a folder of none', ('--images', 'empty'), 'empty holds no image'),
         ('engines with a checkpoint that is none', ('--weights', 'config.py'), 'cannot be read'),
         ('engines with no thread', ('--threads', 1, 0), '--threads must be at least 1, got 0'),
@@ -150,8 +147,7 @@ def no_engines(place):
 
 def run_file(place, changes, message):
     write_file(place.path(MODEL), SIZE, **changes)
-    for words in (PREDICT, ('test', 'config.py', MODEL, '--engine', 'onnxruntime')):
-        place.command(*words).refused(message, leaves='work_dirs')
+    place.command(*PREDICT).refused(message)
 
 
 kinds(
@@ -175,7 +171,7 @@ kinds(
 @kind(AREA, 'a file without an end')
 def truncated(place):
     whole = write_file(place.path(MODEL), SIZE).read_bytes()
-    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+    for size in (0, len(whole) - 1):
         place.path(MODEL).write_bytes(whole[:size])
         place.command(*PREDICT).refused(r'model\.onnx (is truncated|was not written by)')
 
@@ -208,15 +204,6 @@ kinds(
     ],
     set_option,
 )
-
-
-@kind(AREA, 'a file for data of other classes')
-def other_classes(place):
-    write_file(place.path(MODEL), SIZE)
-    place.command('test', 'config.py', MODEL, '--engine', 'onnxruntime').refused(
-        r'model\.onnx has the classes box, ball, sky, but .* has car, person, road, sky',
-        leaves='work_dirs',
-    )
 
 
 @kind(AREA, 'images of every kind for a file')
