@@ -3,7 +3,7 @@
 import importlib.util
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,11 +11,13 @@ import torch
 from torch import nn
 
 from kmax_deeplab.exported.contract import KEY
+from kmax_deeplab.exported.engines import Arrays
 
 from ..models import KMaXDeepLab
 from .graph import DeployedModel, build_maps
 from .metadata import encode
 from .pipelines import fills_longer_side, has_fractions
+from .quantizing import quantize
 
 OPSET = 18
 """Providers on GPUs lack kernels of later ones."""
@@ -39,14 +41,25 @@ def refuse_missing_exporter() -> None:
         )
 
 
-def export_model(detector: KMaXDeepLab, metadata: dict[str, Any]) -> bytes:
-    """Return the bytes of a file that is what its metadata say, of :func:`~.metadata.describe`."""
+def export_model(
+    detector: KMaXDeepLab, metadata: dict[str, Any], inputs: Iterable[Arrays] = ()
+) -> bytes:
+    """Return the bytes of a file that is what its metadata say.
+
+    Args:
+        detector: The model.
+        metadata: Of :func:`~.metadata.describe`.
+        inputs: Of the file, to calibrate on with the precision ``'int8'``.
+    """
     height, width = metadata['size']
     size, output = (height, width), metadata['output']
     fills = fills_longer_side(metadata['resize'], size)
     graph = build_graph(detector, size, output, fills, metadata['precision'])
     dtype = torch.float32 if has_fractions(metadata) else torch.uint8
-    return encode_model(to_onnx(graph, size, output, metadata['dynamic'], dtype), metadata)
+    proto = to_onnx(graph, size, output, metadata['dynamic'], dtype)
+    if metadata['precision'] == 'int8':
+        proto = quantize(proto, inputs)
+    return encode_model(proto, metadata)
 
 
 def build_graph(
@@ -77,7 +90,7 @@ def to_onnx(
     any_size: bool = False,
     dtype: torch.dtype = torch.uint8,
 ) -> Any:
-    """Return the ``ModelProto`` of a graph of :func:`build_graph`.
+    """Return the ``ModelProto`` of a graph of :func:`build_graph`, with the exporter's notes.
 
     Args:
         graph: What is exported.
@@ -106,17 +119,18 @@ def to_onnx(
             verbose=False,
         )
     assert exported is not None
-    return _without_traces(exported.model_proto)
+    return exported.model_proto
 
 
 def encode_model(proto: Any, metadata: dict[str, Any]) -> bytes:
-    """Return the bytes of a file with its metadata."""
+    """Return the bytes of a file with its metadata, and without the exporter's notes."""
+    _remove_traces(proto)
     del proto.metadata_props[:]
     proto.metadata_props.add(key=KEY, value=encode(metadata))
     return proto.SerializeToString()
 
 
-def _without_traces(proto: Any) -> Any:
+def _remove_traces(proto: Any) -> None:
     """Remove what the exporter notes of the code: places on this machine, of no use elsewhere."""
     parts = [proto.graph, *proto.functions]
     while parts:
@@ -129,7 +143,6 @@ def _without_traces(proto: Any) -> Any:
         # Bodies of loops.
         parts += [held.g for node in part.node for held in node.attribute if held.HasField('g')]
     proto.doc_string = ''
-    return proto
 
 
 @contextmanager

@@ -1,0 +1,125 @@
+"""Most of an exported graph in integers of 8 bits, by what images make of it."""
+
+import ast
+import importlib.util
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kmax_deeplab.exported.engines import Arrays
+
+PARTS = ('backbone', 'pixel_decoder')
+"""Modules whose layers are quantised; what decides which pixel is whose stays in float32."""
+
+PREPARED = {'onnx.quant.pre_process': 'onnxruntime.quant'}
+"""Says that the graph is folded and its shapes are known, which onnxruntime else warns of."""
+
+_SCOPES, _CLASSES = 'pkg.torch.onnx.name_scopes', 'pkg.torch.onnx.class_hierarchy'
+_LINEAR = 'torch.nn.modules.linear.Linear'
+
+
+def refuse_missing_quantizer() -> None:
+    """Raise a ModuleNotFoundError where the package that quantises is missing."""
+    if importlib.util.find_spec('onnxruntime') is None:
+        raise ModuleNotFoundError(
+            '--precision int8 needs onnxruntime, not installed here: run "pip install onnxruntime"',
+            name='onnxruntime',
+        )
+
+
+def quantize(proto: Any, inputs: Iterable[Arrays]) -> Any:
+    """Return a ``ModelProto`` whose backbone and pixel decoder compute in 8 bits.
+
+    Weights are signed and have a scale per output channel, activations are unsigned and have one
+    per tensor, from the least to the largest value that they take. All is written as pairs of
+    ``QuantizeLinear`` and ``DequantizeLinear``, which each engine fuses with what is between them.
+
+    Args:
+        proto: Of :func:`~.exporting.to_onnx`, with what the exporter notes of modules; is changed.
+        inputs: What the file takes, of images like those that it is for.
+
+    Raises:
+        OSError: If the folder for temporary files has no place for some copies of the model.
+    """
+    from onnx import helper, load
+    from onnxruntime.quantization import QuantType, quantize_static
+
+    fuse_gelu(proto)
+    nodes = choose_nodes(proto)
+    helper.set_model_props(proto, PREPARED)
+    with tempfile.TemporaryDirectory(prefix='kmax-int8-') as folder:
+        # As a file: onnxruntime moves the weights out of a proto that it is given.
+        source, target = Path(folder, 'float.onnx'), Path(folder, 'int8.onnx')
+        source.write_bytes(proto.SerializeToString())
+        quantize_static(
+            source,
+            target,
+            _Reader(inputs),
+            op_types_to_quantize=sorted({node.op_type for node in nodes}),
+            nodes_to_quantize=[node.name for node in nodes],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            extra_options=dict(QDQOpTypePerChannelSupportToAxis=dict(MatMul=1)),
+        )
+        return load(target)
+
+
+class _Reader:
+    """Gives onnxruntime one input after another."""
+
+    def __init__(self, inputs: Iterable[Arrays]) -> None:
+        self._inputs = iter(inputs)
+
+    def get_next(self) -> Arrays | None:
+        return next(self._inputs, None)
+
+
+def choose_nodes(proto: Any) -> list[Any]:
+    """Return the nodes to quantise of a graph with what the exporter notes of modules.
+
+    They are the convolutions and linear layers of :data:`PARTS`, and what else would leave the
+    integers between two of them: ReLU, the sum before it, and max pooling.
+    """
+    readers: dict[str, list[str]] = {}
+    for node in proto.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node.op_type)
+
+    def is_chosen(node: Any) -> bool:
+        if node.op_type == 'MatMul':
+            return _notes(node, _CLASSES)[-2:-1] == [_LINEAR]
+        if node.op_type == 'Add':
+            return readers.get(node.output[0]) == ['Relu']
+        return node.op_type in ('Conv', 'Relu', 'MaxPool')
+
+    return [node for node in proto.graph.node if _part_of(node) in PARTS and is_chosen(node)]
+
+
+def fuse_gelu(proto: Any) -> None:
+    """Write GELU as onnxruntime knows it: ``(x * (1 + erf)) * 0.5``, not ``x * (0.5 * (1 + erf))``.
+
+    Halving is exact, so that the values are the same. Five operations on floats between two
+    convolutions on integers would take longer than these.
+    """
+    makers = {name: node for node in proto.graph.node for name in node.output}
+    for node in proto.graph.node:
+        half = makers.get(node.input[1]) if node.op_type == 'Mul' else None
+        if half is None or half.op_type != 'Mul' or half.input[1] not in makers:
+            continue
+        one_more = makers[half.input[1]]
+        erf = makers.get(one_more.input[0])
+        if one_more.op_type == 'Add' and erf is not None and erf.op_type == 'Erf':
+            node.input[0], half.input[0] = half.input[0], node.input[0]
+
+
+def _part_of(node: Any) -> str | None:
+    """Return which of :data:`PARTS` a node belongs to."""
+    names = {name for scope in _notes(node, _SCOPES) for name in scope.split('.')}
+    return next((part for part in PARTS if part in names), None)
+
+
+def _notes(node: Any, key: str) -> list[str]:
+    noted = {entry.key: entry.value for entry in node.metadata_props}
+    return ast.literal_eval(noted.get(key, '[]'))
