@@ -42,7 +42,8 @@ def quantize(proto: Any, inputs: Iterable[Arrays]) -> Any:
     Raises:
         OSError: If the folder for temporary files has no place for some copies of the model.
     """
-    from onnx import helper, load
+    import onnx_ir
+    from onnx import helper
     from onnxruntime.quantization import QuantType, quantize_static
 
     fuse_gelu(proto)
@@ -63,7 +64,10 @@ def quantize(proto: Any, inputs: Iterable[Arrays]) -> Any:
             weight_type=QuantType.QInt8,
             extra_options=dict(QDQOpTypePerChannelSupportToAxis=dict(MatMul=1)),
         )
-        return load(target)
+        model = onnx_ir.load(target)
+        # Onnxruntime sorts the nodes without looking at what bodies of loops read.
+        model.graph.sort()
+        return onnx_ir.to_proto(model)
 
 
 class _Reader:
@@ -79,22 +83,16 @@ class _Reader:
 def choose_nodes(proto: Any) -> list[Any]:
     """Return the nodes to quantise of a graph with what the exporter notes of modules.
 
-    They are the convolutions and linear layers of :data:`PARTS`, and what else would leave the
-    integers between two of them: ReLU, the sum before it, and max pooling.
+    They are the convolutions and linear layers of :data:`PARTS`, and ReLU: what it cuts off needs
+    no integers.
     """
-    readers: dict[str, list[str]] = {}
-    for node in proto.graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node.op_type)
 
     def is_chosen(node: Any) -> bool:
-        if node.op_type == 'MatMul':
-            return _notes(node, _CLASSES)[-2:-1] == [_LINEAR]
-        if node.op_type == 'Add':
-            return readers.get(node.output[0]) == ['Relu']
-        return node.op_type in ('Conv', 'Relu', 'MaxPool')
+        # Others multiply activations, or tables of relative positions.
+        is_linear = node.op_type == 'MatMul' and _notes(node, _CLASSES)[-2:-1] == [_LINEAR]
+        return is_linear or node.op_type in ('Conv', 'Relu')
 
-    return [node for node in proto.graph.node if _part_of(node) in PARTS and is_chosen(node)]
+    return [node for node in proto.graph.node if is_chosen(node) and _is_quantised(node)]
 
 
 def fuse_gelu(proto: Any) -> None:
@@ -114,10 +112,9 @@ def fuse_gelu(proto: Any) -> None:
             node.input[0], half.input[0] = half.input[0], node.input[0]
 
 
-def _part_of(node: Any) -> str | None:
-    """Return which of :data:`PARTS` a node belongs to."""
-    names = {name for scope in _notes(node, _SCOPES) for name in scope.split('.')}
-    return next((part for part in PARTS if part in names), None)
+def _is_quantised(node: Any) -> bool:
+    """Tell whether a node belongs to one of :data:`PARTS`."""
+    return any(part in scope.split('.') for scope in _notes(node, _SCOPES) for part in PARTS)
 
 
 def _notes(node: Any, key: str) -> list[str]:
