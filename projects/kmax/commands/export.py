@@ -30,6 +30,8 @@ from .arguments import (
 from .progress import show_progress
 
 if TYPE_CHECKING:
+    from kmax_deeplab.exported.engines import Arrays
+
     from ..apis import KMaXInferencer
     from ..deploy.checking import Comparison, PaddedImage
 
@@ -121,7 +123,6 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     from kmax_deeplab.exported.engines import installed_engines
 
     from ..apis import KMaXInferencer
-    from ..deploy.checking import PaddedImage
     from ..deploy.exporting import export_model, refuse_missing_exporter
     from ..deploy.metadata import describe
     from ..deploy.pipelines import bring_to_size, has_fractions
@@ -146,7 +147,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         refuse_rules(cfg)
     calibration = [] if args.calibrate is None else _spread(args.calibrate)
     for path in calibration:
-        # A damaged one ends it here, not after minutes.
+        # A damaged one ends it here, not after the model is traced.
         inferencer.read(path)
     metadata = describe(
         config,
@@ -161,10 +162,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     )
     levels = 'float32' if has_fractions(metadata) else 'uint8'
     images = list(_images(args.images, inferencer, size, levels)) if engines else []
-    prepared = (PaddedImage.prepare(inferencer, path, size, levels) for path in calibration)
-    inputs = (image.inputs for image in prepared)
-    if calibration:
-        inputs = show_progress(inputs, 'calibrating', len(calibration))
+    inputs = _inputs(calibration, inferencer, size, levels)
     content = export_model(inferencer.model, metadata, inputs)
     if engines:
         _check(args, content, inferencer, images, engines)
@@ -179,6 +177,16 @@ def _spread(folder: Path) -> list[str]:
     names = list_images(folder)
     count = min(len(names), CALIBRATED)
     return [str(folder / names[place * len(names) // count]) for place in range(count)]
+
+
+def _inputs(
+    paths: list[str], inferencer: 'KMaXInferencer', size: tuple[int, int], levels: str
+) -> Iterator['Arrays']:
+    """Yield what a file takes of each image, which may be many to hold at once."""
+    from ..deploy.checking import PaddedImage
+
+    for path in show_progress(paths, 'calibrating', len(paths)):
+        yield PaddedImage.prepare(inferencer, path, size, levels).inputs
 
 
 def _images(
