@@ -7,6 +7,7 @@ import tempfile
 import cv2
 import numpy as np
 import pytest
+from helpers import files_limited_to
 
 from projects.kmax.deploy import exporting, quantizing
 
@@ -95,6 +96,17 @@ def test_layers_of_the_backbone_are_quantised_and_no_others(graph, tmp_path, mon
     for image, values in zip(images(4), expected, strict=True):
         error = run(found, image) - values
         assert 0 < np.abs(error).mean() < 0.02 * values.std()
+
+
+def test_no_room_for_temporary_files_is_told(graph, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    with (
+        files_limited_to(2**9),
+        pytest.raises(OSError, match='File too large; int8 .* TMPDIR') as e,
+    ):
+        quantizing.quantize(graph, images(1))
+    assert e.value.filename == str(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_quantised_is_known_by_its_module(graph):

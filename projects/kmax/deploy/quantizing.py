@@ -1,6 +1,7 @@
 """Most of an exported graph in integers of 8 bits, by what images make of it."""
 
 import ast
+import errno
 import importlib.util
 import tempfile
 from collections.abc import Iterable
@@ -14,6 +15,9 @@ PARTS = ('backbone', 'pixel_decoder')
 
 PREPARED = {'onnx.quant.pre_process': 'onnxruntime.quant'}
 """Says that the graph is folded and its shapes are known, which onnxruntime else warns of."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of errors that say that a file has no more room."""
 
 _SCOPES, _CLASSES = 'pkg.torch.onnx.name_scopes', 'pkg.torch.onnx.class_hierarchy'
 _LINEAR = 'torch.nn.modules.linear.Linear'
@@ -42,32 +46,44 @@ def quantize(proto: Any, inputs: Iterable[Arrays]) -> Any:
     Raises:
         OSError: If the folder for temporary files has no place for some copies of the model.
     """
-    import onnx_ir
     from onnx import helper
-    from onnxruntime.quantization import QuantType, quantize_static
 
     fuse_gelu(proto)
     nodes = choose_nodes(proto)
     helper.set_model_props(proto, PREPARED)
     with tempfile.TemporaryDirectory(prefix='kmax-int8-') as folder:
-        # As a file: onnxruntime moves the weights out of a proto that it is given.
-        source, target = Path(folder, 'float.onnx'), Path(folder, 'int8.onnx')
-        source.write_bytes(proto.SerializeToString())
-        quantize_static(
-            source,
-            target,
-            _Reader(inputs),
-            op_types_to_quantize=sorted({node.op_type for node in nodes}),
-            nodes_to_quantize=[node.name for node in nodes],
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            extra_options=dict(QDQOpTypePerChannelSupportToAxis=dict(MatMul=1)),
-        )
-        model = onnx_ir.load(target)
-        # Onnxruntime sorts the nodes without looking at what bodies of loops read.
-        model.graph.sort()
-        return onnx_ir.to_proto(model)
+        try:
+            return _quantize_in(Path(folder), proto, nodes, inputs)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            reason = f'{error.strerror}; int8 needs room for copies of the model, where TMPDIR says'
+            raise OSError(error.errno, reason, tempfile.gettempdir()) from error
+
+
+def _quantize_in(folder: Path, proto: Any, nodes: list[Any], inputs: Iterable[Arrays]) -> Any:
+    """Quantise nodes by onnxruntime, which goes from file to file."""
+    import onnx_ir
+    from onnxruntime.quantization import QuantType, quantize_static
+
+    # It would move the weights out of a proto that it is given.
+    source, target = folder / 'float.onnx', folder / 'int8.onnx'
+    source.write_bytes(proto.SerializeToString())
+    quantize_static(
+        source,
+        target,
+        _Reader(inputs),
+        op_types_to_quantize=sorted({node.op_type for node in nodes}),
+        nodes_to_quantize=[node.name for node in nodes],
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        extra_options=dict(QDQOpTypePerChannelSupportToAxis=dict(MatMul=1)),
+    )
+    model = onnx_ir.load(target)
+    # Its nodes are sorted without a look at what bodies of loops read.
+    model.graph.sort()
+    return onnx_ir.to_proto(model)
 
 
 class _Reader:
