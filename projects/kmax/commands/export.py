@@ -7,6 +7,9 @@ docs/deployment.md.
 
 Before OUT.onnx appears, it is run beside the model in each of these that is installed. One in full
 precision whose maps differ in more than one pixel of 10,000 is not written.
+
+With ``--precision int8`` the ranges of integers are those that values take on the images of
+``--calibrate``: give some of the training set, not those that the file is judged by.
 """
 
 import sys
@@ -30,6 +33,8 @@ from .progress import show_progress
 from .stopping import cleaning_up
 
 if TYPE_CHECKING:
+    from kmax_deeplab.exported.engines import Arrays
+
     from ..apis import KMaXInferencer
     from ..deploy.checking import Comparison, PaddedImage
 
@@ -38,6 +43,9 @@ DRAWN = 4
 
 SHOWN = 20
 """Images of a folder that are compared, at most."""
+
+CALIBRATED = 64
+"""Images of a folder that int8 is calibrated on, at most."""
 
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
@@ -57,9 +65,15 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
     )
     parser.add_argument(
         '--precision',
-        choices=('fp32', 'fp16'),
+        choices=('fp32', 'fp16', 'int8'),
         default='fp32',
         help='of the backbone and the pixel decoder; the rest stays fp32 (default: fp32)',
+    )
+    parser.add_argument(
+        '--calibrate',
+        type=Path,
+        metavar='DIR',
+        help=f'images for --precision int8, {CALIBRATED} of them at most, evenly spread',
     )
     parser.add_argument(
         '--images', type=Path, metavar='DIR', help='images to compare on (default: drawn ones)'
@@ -68,7 +82,7 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         '--min-equal',
         type=_share,
         metavar='SHARE',
-        help='least share of equal pixels, 0 to 1 (default: 0.9999, with --precision fp16 none)',
+        help='least share of equal pixels, 0 to 1 (default: 0.9999, with fp16 and int8 none)',
     )
     parser.add_argument(
         '--no-check', action='store_true', help='write the file without having run it'
@@ -81,6 +95,10 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
             '--dynamic is for --output logits: the merge is made of matrices for one size; give '
             '--size, and a file for each size'
         )
+    if args.precision == 'int8' and args.calibrate is None:
+        parser.error('--precision int8 needs --calibrate DIR: images like those that it is for')
+    if args.precision != 'int8' and args.calibrate is not None:
+        parser.error(f'--calibrate is for --precision int8, not {args.precision}')
     if args.out.suffix != '.onnx':
         parser.error(f'{args.out} must end in .onnx')
     if '://' in args.checkpoint:
@@ -113,10 +131,13 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     from ..deploy.exporting import export_model, refuse_missing_exporter
     from ..deploy.metadata import describe
     from ..deploy.pipelines import bring_to_size, has_fractions
+    from ..deploy.quantizing import refuse_missing_quantizer
     from ..deploy.rules import refuse_rules
     from .arguments import read_config
 
     refuse_missing_exporter()
+    if args.precision == 'int8':
+        refuse_missing_quantizer()
     engines = [] if args.no_check else installed_engines()
     if not engines and not args.no_check:
         raise ModuleNotFoundError(
@@ -129,6 +150,10 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     cfg = inferencer.model.panoptic_fusion_head.read_test_cfg()
     if args.output == 'maps':
         refuse_rules(cfg)
+    calibration = [] if args.calibrate is None else _spread(args.calibrate)
+    for path in calibration:
+        # A damaged one ends it here, not after the model is traced.
+        inferencer.read(path)
     metadata = describe(
         config,
         Path(args.checkpoint),
@@ -138,15 +163,36 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
         output=args.output,
         precision=args.precision,
         dynamic=args.dynamic,
+        calibrated_on=len(calibration) or None,
     )
     fractions = has_fractions(metadata)
     images = list(_images(args.images, inferencer, size, fractions)) if engines else []
+    inputs = _inputs(calibration, inferencer, size, fractions)
     with cleaning_up():
-        content = export_model(inferencer.model, metadata)
+        content = export_model(inferencer.model, metadata, inputs)
         if engines:
             _check(args, content, inferencer, images, engines)
         write_atomically(args.out, content, sync=True)
     print(f'written     {args.out} ({len(content) / 2**20:.1f} MiB)')
+
+
+def _spread(folder: Path) -> list[str]:
+    """Return paths of up to ``CALIBRATED`` images from all of a folder: neighbours are alike."""
+    from ..dataset_preparation.image_files import list_images
+
+    names = list_images(folder)
+    count = min(len(names), CALIBRATED)
+    return [str(folder / names[place * len(names) // count]) for place in range(count)]
+
+
+def _inputs(
+    paths: list[str], inferencer: 'KMaXInferencer', size: tuple[int, int], fractions: bool
+) -> Iterator['Arrays']:
+    """Yield what a file takes of each image, which may be many to hold at once."""
+    from ..deploy.checking import PaddedImage
+
+    for path in show_progress(paths, 'calibrating', len(paths)):
+        yield PaddedImage.prepare(inferencer, path, size, fractions).inputs
 
 
 def _images(

@@ -3,14 +3,14 @@
 import importlib.util
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kmax_deeplab.exported.engines import Arrays
 from kmax_deeplab.exported.levels import RESIDUAL
 from kmax_deeplab.exported.onnx_file import ENTRY
 
@@ -18,6 +18,8 @@ from ..models import KMaXDeepLab
 from .graph import DeployedModel, build_maps
 from .metadata import encode
 from .pipelines import fills_longer_side, has_fractions
+from .protos import fuse_gelu, make_optional, remove_traces
+from .quantizing import quantize
 
 OPSET = 18
 """Providers on GPUs lack kernels of later ones."""
@@ -27,7 +29,6 @@ OUTPUTS = dict(
     maps=('panoptic', 'ids', 'labels', 'scores', 'areas'), logits=('cls_logits', 'mask_logits')
 )
 NEEDED = ('onnx', 'onnxscript')
-_VALUES = ('input', 'output', 'initializer')
 
 
 def refuse_missing_exporter() -> None:
@@ -41,13 +42,26 @@ def refuse_missing_exporter() -> None:
         )
 
 
-def export_model(detector: KMaXDeepLab, metadata: dict[str, Any]) -> bytes:
-    """Return the bytes of a file that is what its metadata say, of :func:`~.metadata.describe`."""
+def export_model(
+    detector: KMaXDeepLab, metadata: dict[str, Any], inputs: Iterable[Arrays] = ()
+) -> bytes:
+    """Return the bytes of a file that is what its metadata say.
+
+    Args:
+        detector: The model.
+        metadata: Of :func:`~.metadata.describe`.
+        inputs: Of the file, to calibrate on with the precision ``'int8'``.
+    """
     height, width = metadata['size']
     size, output = (height, width), metadata['output']
     fills = fills_longer_side(metadata['resize'], size)
     graph = build_graph(detector, size, output, fills, metadata['precision'])
-    proto = to_onnx(graph, size, output, metadata['dynamic'], has_fractions(metadata))
+    fractions = has_fractions(metadata)
+    proto = to_onnx(graph, size, output, metadata['dynamic'], fractions)
+    if metadata['precision'] == 'int8':
+        proto = quantize(proto, inputs)
+    if fractions:
+        make_optional(proto, RESIDUAL)
     return encode_model(proto, metadata)
 
 
@@ -79,7 +93,7 @@ def to_onnx(
     any_size: bool = False,
     fractions: bool = False,
 ) -> Any:
-    """Return the ``ModelProto`` of a graph of :func:`build_graph`.
+    """Return the ``ModelProto`` of a graph of :func:`build_graph`, with the exporter's notes.
 
     Args:
         graph: What is exported.
@@ -111,44 +125,17 @@ def to_onnx(
             verbose=False,
         )
     assert exported is not None
-    proto = _without_traces(exported.model_proto)
-    if fractions:
-        _make_optional(proto.graph, RESIDUAL)
+    proto = exported.model_proto
+    fuse_gelu(proto)
     return proto
-
-
-def _make_optional(graph: Any, name: str) -> None:
-    """Let an input ``(B, H, W, 3)`` be 0 where it is not given."""
-    from onnx import numpy_helper
-
-    dims = next(value for value in graph.input if value.name == name).type.tensor_type.shape.dim
-    for dim, symbol in zip(dims, ('images', 'rows', 'columns'), strict=False):
-        # A default is one pixel, which is added to all of them.
-        dim.dim_param = symbol
-    graph.initializer.append(numpy_helper.from_array(np.zeros((1, 1, 1, 3), np.float32), name))
 
 
 def encode_model(proto: Any, metadata: dict[str, Any]) -> bytes:
-    """Return the bytes of a file with its metadata."""
+    """Return the bytes of a file with its metadata, and without the exporter's notes."""
+    remove_traces(proto)
     del proto.metadata_props[:]
     proto.metadata_props.add(key=ENTRY, value=encode(metadata))
     return proto.SerializeToString()
-
-
-def _without_traces(proto: Any) -> Any:
-    """Remove what the exporter notes of the code: places on this machine, of no use elsewhere."""
-    parts = [proto.graph, *proto.functions]
-    while parts:
-        part = parts.pop()
-        values = [value for kind in _VALUES for value in getattr(part, kind, ())]
-        for owner in (part, *part.node, *part.value_info, *values):
-            if hasattr(owner, 'metadata_props'):
-                del owner.metadata_props[:]
-                owner.doc_string = ''
-        # Bodies of loops.
-        parts += [held.g for node in part.node for held in node.attribute if held.HasField('g')]
-    proto.doc_string = ''
-    return proto
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from ..models import KMaXDeepLab
 from .merging import Merge, MergedMaps
 from .rules import RULES
 
-PRECISIONS = dict(fp32=torch.float32, fp16=torch.float16)
-"""In which most of the network computes."""
+PRECISIONS = dict(fp32=torch.float32, fp16=torch.float16, int8=torch.float32)
+"""In which most of the network is exported; integers come after that."""
 
 
 class DeployedModel(nn.Module):
@@ -22,7 +22,7 @@ class DeployedModel(nn.Module):
 
     Args:
         detector: The model, in evaluation mode.
-        precision: ``'fp32'``, or ``'fp16'`` for half precision.
+        precision: Of :data:`PRECISIONS`; ``'fp16'`` is half precision.
     """
 
     mean: Tensor

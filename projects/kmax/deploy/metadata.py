@@ -32,6 +32,7 @@ def describe(
     output: str,
     precision: str,
     dynamic: bool,
+    calibrated_on: int | None = None,
 ) -> dict[str, Any]:
     """Return the metadata of a file.
 
@@ -44,6 +45,7 @@ def describe(
         output: ``'maps'`` or ``'logits'``.
         precision: In which the network computes.
         dynamic: Whether inputs may have other sizes of the form 32k + 1.
+        calibrated_on: Number of images that ranges of integers were taken from, if there are any.
     """
     entries = classes.categories()
     return dict(
@@ -51,6 +53,7 @@ def describe(
         format_version=FORMAT_VERSION,
         output=output,
         precision=precision,
+        calibrated_on=calibrated_on,
         rules=cfg.postprocess,
         classes=[
             dict(
