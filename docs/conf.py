@@ -19,7 +19,6 @@ import kmax_deeplab  # noqa: E402
 import projects.kmax  # noqa: E402, F401
 
 project = 'kMaX-DeepLab'
-author = 'the authors of kMaX-DeepLab for OpenMMLab'
 release = kmax_deeplab.__version__
 
 extensions = [
@@ -32,6 +31,7 @@ exclude_patterns = ['_build']
 
 html_theme = 'furo'
 html_title = f'kMaX-DeepLab {release}'
+html_show_copyright = False
 # Wide tables scroll within themselves instead of widening the page of a phone.
 html_css_files = ['wide_tables.css']
 html_static_path = ['_static']
@@ -51,7 +51,7 @@ default_role = 'code'
 PAGE_OF_FILE = {
     'CHANGELOG.md': 'changelog',
     'projects/kmax/README.md': 'model_zoo',
-    'README.md': 'index',
+    'README.md': 'get_started',
 }
 FILE_OF_PAGE = {'changelog': 'CHANGELOG.md', 'model_zoo': 'projects/kmax/README.md'}
 RELATIVE_LINK = re.compile(r'\]\((?!https?:|#)([^)#\s]+)')

@@ -3,6 +3,8 @@
 import ast
 import importlib
 import re
+import subprocess
+import sys
 
 import pytest
 from imports import ROOT
@@ -46,3 +48,13 @@ def test_reference_lists_what_is_exported(name):
     page = (DOCS / 'api' / f'{name}.md').read_text()
     if f'automodule:: {module.__name__}' not in page:
         assert sorted(re.findall(r'autoclass:: (\w+)', page)) == sorted(module.__all__)
+
+
+@pytest.mark.slow
+def test_it_builds_without_a_warning(tmp_path):
+    for package in ('furo', 'myst_parser', 'sphinx', 'sphinx_copybutton'):
+        pytest.importorskip(package)
+    command = [sys.executable, '-m', 'sphinx', '-q', '-W', '--keep-going', '-b', 'html']
+    done = subprocess.run([*command, DOCS, tmp_path / 'html'], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert 'KMeansCrossAttention' in (tmp_path / 'html' / 'searchindex.js').read_text()
