@@ -1,0 +1,80 @@
+"""The site: ``python -m sphinx -W -b html docs docs/_build/html``.
+
+Pages are Markdown with relative links, so that they read the same in the repository. What lies
+outside this folder and has a page here is linked to as the file it is, and led to its page below.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+sys.path.insert(0, str(ROOT))
+
+import kmax_deeplab  # noqa: E402
+import projects.kmax  # noqa: E402, F401
+
+project = 'kMaX-DeepLab'
+release = kmax_deeplab.__version__
+
+extensions = [
+    'myst_parser',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.napoleon',
+    'sphinx_copybutton',
+]
+exclude_patterns = ['_build']
+
+html_theme = 'furo'
+html_title = f'kMaX-DeepLab {release}'
+html_show_copyright = False
+# Wide tables scroll within themselves instead of widening the page of a phone.
+html_css_files = ['wide_tables.css']
+html_static_path = ['_static']
+
+myst_heading_anchors = 4
+# Shell prompts, of which the pages have none, would otherwise be guessed at.
+copybutton_exclude = '.linenos, .gp'
+
+autodoc_member_order = 'bysource'
+autodoc_default_options = {'special-members': '__call__'}
+autodoc_typehints = 'description'
+autodoc_typehints_description_target = 'documented'
+# A command line writes `N` and `--option` in docstrings; they are code, as double backticks are.
+default_role = 'code'
+
+# Files outside this folder whose place a page here takes.
+PAGE_OF_FILE = {
+    'CHANGELOG.md': 'changelog',
+    'projects/kmax/README.md': 'model_zoo',
+    'README.md': 'get_started',
+}
+FILE_OF_PAGE = {'changelog': 'CHANGELOG.md', 'model_zoo': 'projects/kmax/README.md'}
+RELATIVE_LINK = re.compile(r'\]\((?!https?:|#)([^)#\s]+)')
+
+
+def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Puts a file in the place of its page, and leads links to such files to their pages."""
+    folder = (DOCS / docname).parent
+    origin = folder
+    if docname in FILE_OF_PAGE:
+        file = ROOT / FILE_OF_PAGE[docname]
+        app.env.note_dependency(str(file))
+        source[0], origin = file.read_text(), file.parent
+
+    def relink(match: re.Match[str]) -> str:
+        target = Path(os.path.normpath(origin / match[1]))
+        name = str(target.relative_to(ROOT)) if target.is_relative_to(ROOT) else ''
+        if name in PAGE_OF_FILE:
+            target = DOCS / f'{PAGE_OF_FILE[name]}.md'
+        return f']({os.path.relpath(target, folder)}'
+
+    source[0] = RELATIVE_LINK.sub(relink, source[0])
+
+
+def setup(app: Sphinx) -> None:
+    app.connect('source-read', prepare)
