@@ -120,6 +120,15 @@ def test_citation_has_software_and_paper_and_no_version_of_its_own():
     assert PROJECT['urls']['Paper'].endswith(number)
 
 
+def test_changelog_has_the_sections_of_keep_a_changelog():
+    lines = read('CHANGELOG.md').splitlines()
+    versions = [line.removeprefix('## ') for line in lines if line.startswith('## ')]
+    assert versions[0] == 'Unreleased'
+    assert all(re.fullmatch(r'\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d', name) for name in versions[1:])
+    sections = {line.removeprefix('### ') for line in lines if line.startswith('### ')}
+    assert sections <= {'Added', 'Changed', 'Deprecated', 'Removed', 'Fixed', 'Security'}
+
+
 @pytest.mark.parametrize('path', FORMS, ids=lambda path: path.stem)
 def test_forms_can_be_filled_in(path):
     form = read_yaml(path)
