@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kmax_deeplab.resampling import EXACT_WARP
 from projects.kmax.datasets.transforms.arrays import (
     contiguous,
     count_ids,
@@ -42,6 +43,7 @@ def test_contiguous_arrays_are_not_copied():
     assert contiguous(IMAGE) is IMAGE
 
 
+@pytest.mark.skipif(not EXACT_WARP, reason='OpenCV before 5 does not resize by warping')
 def test_warped_images_are_not_copied_for_the_fourth_channel():
     warped = resize_bilinear(IMAGE, 20, 30)
     assert warped.base is with_fourth_channel(warped)
@@ -50,8 +52,8 @@ def test_warped_images_are_not_copied_for_the_fourth_channel():
 @pytest.mark.parametrize('view', VIEWS.values(), ids=VIEWS)
 def test_fourth_channel_keeps_the_others(view):
     """Whatever part of an array of four channels an image is."""
-    whole = resize_bilinear(IMAGE, 7, 9).base.copy()
-    whole[..., 3] = 1000
+    whole = np.full((7, 9, 4), 1000, np.float32)
+    whole[..., :3] = IMAGE
     for image in (view(whole[..., :3]), view(whole[..., 1:]), view(IMAGE)):
         result = with_fourth_channel(image)
         assert result.shape == (*image.shape[:2], 4)

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from imports import ROOT
 
+from kmax_deeplab import __version__
+
+ZOO = ('projects/kmax/README.md', 'projects/kmax/metafile.yml')
 CONFIG = 'kmax_nano_shapes-panoptic'
 SHORT = [f'train_cfg.{name}=20' for name in ('max_iters', 'val_interval')]
 SHORT += ['default_hooks.checkpoint.interval=20', 'param_scheduler.warmup=2']
@@ -50,19 +53,29 @@ def contents(wheel):
 
 @pytest.fixture(scope='module')
 def source(tmp_path_factory):
-    """Return a copy of what packages are built from."""
+    """Return a copy of what .dockerignore lets through: packages are built from it."""
     folder = tmp_path_factory.mktemp('source')
-    ignore = shutil.ignore_patterns('__pycache__')
-    for name in ('configs', 'kmax_deeplab', 'projects', 'tools'):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-    for name in ('pyproject.toml', 'setup.py', 'MANIFEST.in', 'README.md', 'model-index.yml'):
-        shutil.copy(ROOT / name, folder)
+    for name in re.findall(r'^!(.+)$', (ROOT / '.dockerignore').read_text(), re.MULTILINE):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name)
+        else:
+            shutil.copy(ROOT / name, folder)
+    # What setuptools puts into an sdist unless told not to, as are caches.
+    (folder / 'tests').mkdir()
+    (folder / 'tests' / 'test_nothing.py').touch()
+    (folder / 'configs' / '__pycache__').mkdir(exist_ok=True)
+    (folder / 'configs' / '__pycache__' / 'left.cpython-311.pyc').touch()
     return folder
 
 
 @pytest.fixture(scope='module')
 def wheel(source, tmp_path_factory):
     return build('wheel', source, tmp_path_factory.mktemp('wheel'))
+
+
+@pytest.fixture(scope='module')
+def sdist(source, tmp_path_factory):
+    return build('sdist', source, tmp_path_factory.mktemp('sdist'))
 
 
 @pytest.fixture(scope='module')
@@ -95,28 +108,49 @@ def run(wheel, tmp_path_factory):
     return run
 
 
-def test_wheel_holds_what_mim_looks_for(wheel):
+def test_wheel_holds_the_packages_and_what_mim_looks_for(wheel):
     names = {*contents(wheel)}
     mim = {name.removeprefix('kmax_deeplab/.mim/') for name in names if '/.mim/' in name}
-    configs = {str(path.relative_to(ROOT)) for path in ROOT.glob('configs/**/*.py')}
-    tools = {str(path.relative_to(ROOT)) for path in ROOT.glob('tools/**/*.py')}
-    assert configs <= mim and 'kmax_deeplab/py.typed' in names
-    assert {name for name in tools if 'benchmark' not in name} <= mim
-    assert re.findall(r'- (.*)', (ROOT / 'model-index.yml').read_text()) == [
-        name for name in mim if name.endswith('metafile.yml')
-    ]
-    assert 'model-index.yml' in mim
+    others = {name for name in names if '/.mim/' not in name}
+    files = [*ROOT.glob('kmax_deeplab/**/*'), *ROOT.glob('projects/kmax/**/*')]
+    modules = {path for path in files if path.suffix in ('.py', '.css', '.js')}
+    modules |= {ROOT / name for name in ('kmax_deeplab/py.typed', *ZOO)}
+    assert others == {str(path.relative_to(ROOT)) for path in modules}
+    scripts = [*ROOT.glob('configs/**/*.py'), *ROOT.glob('tools/**/*.py')]
+    needed = {str(path.relative_to(ROOT)) for path in scripts}
+    needed = {name for name in needed if 'benchmark' not in name}
+    index = re.findall(r'- (.*)', (ROOT / 'model-index.yml').read_text())
+    assert index == [name for name in mim if name.endswith('metafile.yml')]
+    assert mim == {*needed, 'model-index.yml', *ZOO}
 
 
-def test_sdist_gives_the_same_wheel(source, wheel, tmp_path):
-    with tarfile.open(build('sdist', source, tmp_path)) as archive:
+def test_wheel_has_version_and_licence(wheel):
+    assert f'-{__version__}-' in wheel.name
+    with zipfile.ZipFile(wheel) as file:
+        names = [name for name in file.namelist() if 'dist-info' in name]
+        (metadata,) = (name for name in names if name.endswith('METADATA'))
+        assert f'\nVersion: {__version__}\n' in file.read(metadata).decode()
+    assert any(name.endswith('/LICENSE') for name in names)
+
+
+def test_sdist_holds_no_tests_and_no_caches(sdist):
+    with tarfile.open(sdist) as archive:
+        names = [name.partition('/')[2] for name in archive.getnames()]
+    assert {name.partition('/')[0] for name in names if '/' in name} == {
+        *('configs', 'kmax_deeplab', 'kmax_deeplab.egg-info', 'projects', 'tools')
+    }
+    assert [name for name in names if 'cache' in name or name.endswith('.pyc')] == []
+
+
+def test_sdist_gives_the_same_wheel(sdist, wheel, tmp_path):
+    with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter='data')
     (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert contents(build('wheel', unpacked, tmp_path)) == contents(wheel)
 
 
 def test_command_and_configs_are_installed(run):
-    assert run('kmax-deeplab', '--version') == 'kmax-deeplab 0.1.0\n'
+    assert run('kmax-deeplab', '--version') == f'kmax-deeplab {__version__}\n'
     assert '  train ' in run('kmax-deeplab', '--help')
     assert '\nkmax_r50_coco  ' in run('kmax-deeplab', 'models')
     code = f'from kmax_deeplab.configs import find_config; print(find_config({CONFIG!r}))'
