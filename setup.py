@@ -9,8 +9,8 @@ from setuptools.command.build_py import build_py
 MIM = Path('kmax_deeplab', '.mim')
 FOLDERS = ('configs', 'tools')
 FILES = ('model-index.yml', 'projects/kmax/metafile.yml', 'projects/kmax/README.md')
-# What needs a clone: its own environment and benchmarks.
-LEFT_OUT = shutil.ignore_patterns('__pycache__', '*.sh', 'benchmark*')
+# What needs a clone: its own environment, benchmarks, pages.
+LEFT_OUT = shutil.ignore_patterns('__pycache__', '*.sh', 'benchmark*', '*docs*')
 
 
 class BuildWithMim(build_py):

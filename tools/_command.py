@@ -14,13 +14,13 @@ except ImportError as error:  # Two copies of the package.
     print(f'{Path(sys.argv[0]).name}: error: {error}', file=sys.stderr)
     raise SystemExit(2) from None
 
-__all__ = ['benchmark', 'run']
+__all__ = ['of_clone', 'run']
 
 
-def benchmark(name: str) -> None:
-    """Run a benchmark, of which only a clone has any."""
+def of_clone(name: str) -> None:
+    """Run a module beside this one, which only a clone has."""
     try:
         register()
-        import_module(f'benchmarks.{name}').main()
+        import_module(name).main()
     except Exception as error:
         raise SystemExit(report(error, Path(sys.argv[0]).name)) from None

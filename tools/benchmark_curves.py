@@ -1,6 +1,6 @@
 """Measure how cost grows with the work; see tools/benchmarks/curves.py."""
 
-from _command import benchmark
+from _command import of_clone
 
 if __name__ == '__main__':
-    benchmark('curves')
+    of_clone('benchmarks.curves')

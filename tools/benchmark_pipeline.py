@@ -1,6 +1,6 @@
 """Measure the training pipeline of a config; see tools/benchmarks/pipeline.py."""
 
-from _command import benchmark
+from _command import of_clone
 
 if __name__ == '__main__':
-    benchmark('pipeline')
+    of_clone('benchmarks.pipeline')

@@ -1,6 +1,6 @@
 """Compare the speed of panoptic quality; see tools/benchmarks/pq.py."""
 
-from _command import benchmark
+from _command import of_clone
 
 if __name__ == '__main__':
-    benchmark('pq')
+    of_clone('benchmarks.pq')

@@ -1,0 +1,88 @@
+"""What the words of a documented command say, held against what there is."""
+
+import contextlib
+import io
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from kmax_deeplab.cli import COMMANDS, module_of
+from kmax_deeplab.configs import find_config
+
+from .pages import Command
+
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN = re.compile(r'(configs|tools|tests|docs|examples|requirements)[\w./-]*\.(py|sh|txt|md)$')
+"""Files of the clone."""
+
+NAMED = re.compile(r'kmax_[\w.-]+-(panoptic|semantic)[\w.-]*$')
+"""Configs by name."""
+
+
+def faults_of(command: Command) -> Iterator[str]:
+    """Yield what is wrong with a command."""
+    words = [word for word in command.words if word != 'srun']
+    for word in words:
+        if KNOWN.match(word) and not (ROOT / word).is_file():
+            if 'CONFIG' not in word:
+                yield f'there is no {word}'
+        elif NAMED.match(word) and '/' not in word and not _is_config(word):
+            yield f'there is no config {word}'
+    if words[0] == 'pip':
+        yield from _extras(words)
+    name, rest = _own(words)
+    if name is None:
+        return
+    if name not in COMMANDS and not name.startswith('benchmarks.'):
+        yield f'there is no command {name}'
+        return
+    known = _options(name, rest[0] if rest and not rest[0].startswith('-') else '')
+    for word in rest:
+        option = word.partition('=')[0]
+        if option.startswith('--') and option not in known:
+            yield f'{name} has no option {option}'
+        if option == '--cfg-options':
+            break
+
+
+def _own(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return which of our commands is run, and its words."""
+    if words[0] == 'kmax-deeplab':
+        return (words[1], list(words[2:])) if len(words) > 1 else (None, [])
+    if len(words) > 1 and words[0] == 'python' and words[1].startswith('tools/'):
+        file = ROOT / words[1]
+        called = re.search(r"(run|of_clone)\('([\w.-]+)'\)", file.read_text()) if file.exists() else None
+        return (called[2], list(words[2:])) if called else (None, [])
+    return None, []
+
+
+@cache
+def _options(name: str, first: str) -> frozenset[str]:
+    """Return the options that the help of a command, and of its first word, tells."""
+    module = import_module(name if name not in COMMANDS else module_of(name))
+    text = ''
+    for words in ([], [first] if first else []):
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(io.StringIO()):
+            with contextlib.suppress(SystemExit):
+                module.main([*words, '--help'])
+        text += shown.getvalue()
+    return frozenset(re.findall(r'--[a-z][\w-]*', text))
+
+
+def _extras(words: Sequence[str]) -> Iterator[str]:
+    known = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['optional-dependencies']
+    for word in words:
+        if extras := re.fullmatch(r'(?:kmax-deeplab|\.)\[(.+)\]', word):
+            yield from (f'there is no extra {e}' for e in extras[1].split(',') if e not in known)
+
+
+def _is_config(name: str) -> bool:
+    try:
+        find_config(name.removesuffix('.py'))
+    except (OSError, ValueError):
+        return False
+    return True
