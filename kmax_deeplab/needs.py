@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-RUN_FILES = ('predict',)
+RUN_FILES = ('app', 'predict')
 """Subcommands that do without them where their model is an exported file."""
 
 _only_engine = False

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from exported_file import write_file
-from helpers import run_command
+from helpers import run_command, run_python
 from made_images import encode
 from PIL import Image
 
@@ -101,3 +101,31 @@ def test_what_the_command_refuses(case, model, capsys, monkeypatch):
         run_command('app', 'app', '--model', model.file, *words)
     err = capsys.readouterr().err
     assert stopped.value.code == 2 and message in err and err.count('\n') == 1
+
+
+def test_it_needs_neither_torch_nor_openmmlab(model, tmp_path):
+    """Where they are absent, which other modules are told, a visitor sees the segments."""
+    (tmp_path / 'image.png').write_bytes(IMAGE)
+    script = f"""
+import sys
+
+class Nothing:
+    def find_spec(name, path=None, target=None):
+        if name.split('.')[0] in {{'torch', 'mmengine', 'mmcv', 'mmdet', 'mmseg', 'mmpretrain'}}:
+            raise ImportError(f'{{name}} is asked for')
+
+from kmax_deeplab.needs import note_command
+note_command('app', ['--model', 'model.onnx'])
+from projects.kmax import missing_packages
+missing_packages.find_missing_packages = lambda: ['torch']
+sys.meta_path.insert(0, Nothing)
+from kmax_deeplab.runtime import PanopticModel
+from projects.kmax.app.examples import draw_examples
+from projects.kmax.app.uploads import Limits, read_upload
+from projects.kmax.app.visits import begin_visit
+upload = read_upload(open({str(tmp_path / 'image.png')!r}, 'rb').read(), Limits())
+visit = begin_visit(upload, dict(file=PanopticModel({model.file!r}, 'onnxruntime', threads=1)))
+print([entry['label'] for entry in visit.looks[0].result({{}}).segments_info], draw_examples())
+"""
+    done = run_python(script)
+    assert done.stdout == "['sky', 'box'] []\n", done.stderr

@@ -49,7 +49,7 @@ SHORT = ['--cfg-options', 'train_cfg.max_iters=2', 'train_cfg.val_interval=2']
 LEFT_OUT = {
     'it installs': ('pip', 'apt-get', 'docker'),
     'it is the tests': ('tools/run_tests.sh', 'pytest'),
-    'it needs a cluster': ('dist_train.sh', 'dist_test.sh', 'dist_run.sh', 'slurm_train.sh', 'srun'),
+    'it needs a cluster': ('dist_t', 'dist_run', 'slurm_train', 'srun'),
     'it downloads': ('curl', 'convert_checkpoint.py', '--fetch', 'tar.gz', 'load_from='),
     'it needs the official data': (
         '_coco', '_cityscapes', '_ade20k', 'coco.py', 'cityscapes.py', 'ade20k.py', 'data/coco',

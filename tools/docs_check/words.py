@@ -3,11 +3,13 @@
 import contextlib
 import io
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from unittest import mock
 
 from kmax_deeplab.cli import COMMANDS, module_of
 from kmax_deeplab.configs import find_config
@@ -54,7 +56,9 @@ def _own(words: Sequence[str]) -> tuple[str | None, list[str]]:
         return (words[1], list(words[2:])) if len(words) > 1 else (None, [])
     if len(words) > 1 and words[0] == 'python' and words[1].startswith('tools/'):
         file = ROOT / words[1]
-        called = re.search(r"(run|of_clone)\('([\w.-]+)'\)", file.read_text()) if file.exists() else None
+        called = (
+            re.search(r"(run|of_clone)\('([\w.-]+)'\)", file.read_text()) if file.exists() else None
+        )
         return (called[2], list(words[2:])) if called else (None, [])
     return None, []
 
@@ -68,7 +72,9 @@ def _options(name: str, first: str) -> frozenset[str]:
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(io.StringIO()):
             with contextlib.suppress(SystemExit):
-                module.main([*words, '--help'])
+                # Those of benchmarks read nothing else.
+                with mock.patch.object(sys, 'argv', [name, *words, '--help']):
+                    module.main()
         text += shown.getvalue()
     return frozenset(re.findall(r'--[a-z][\w-]*', text))
 

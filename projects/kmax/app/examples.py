@@ -5,7 +5,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from ..datasets.shapes import draw_scene
+from ..missing_packages import find_missing_packages
 
 SEEDS = (3, 8, 21, 34)
 SIZE = (160, 128)
@@ -14,7 +14,11 @@ SIZE = (160, 128)
 
 @cache
 def draw_examples() -> list[bytes]:
-    """Return scenes of shapes as PNG files."""
+    """Return scenes of shapes as PNG files; none without OpenMMLab, which data sets need."""
+    if find_missing_packages():
+        return []
+    from ..datasets.shapes import draw_scene
+
     files = []
     for seed in SEEDS:
         # No scene of a data set: those have three numbers.

@@ -5,18 +5,20 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from kmax_deeplab.errors import explain, one_line
 from kmax_deeplab.runtime import PanopticModel
 
-from ..apis import KMaXInferencer
 from . import overlays
 from .examples import draw_examples
 from .uploads import Limits, Upload, decode, read_upload
 from .visits import Model, Visits, begin_visit
+
+if TYPE_CHECKING:
+    from ..apis import KMaXInferencer
 
 FOLDER = Path(__file__).parent
 SECONDS_KEPT = 3600
@@ -285,8 +287,10 @@ class Page:
             elem_id='upload',
         )
         refuse_addresses(file)
+        drawn = [_as_rgb(content) for content in draw_examples()]
         examples = gr.Gallery(
-            [_as_rgb(content) for content in draw_examples()],
+            drawn,
+            visible=bool(drawn),
             label='Or one of these',
             columns=4,
             height=140,
@@ -324,7 +328,7 @@ class Page:
         return gr.Slider(0, most, default, step=10, label=AREAS[name], elem_id=name)
 
 
-def _read_thresholds(model: KMaXInferencer) -> dict[str, float]:
+def _read_thresholds(model: 'KMaXInferencer') -> dict[str, float]:
     cfg = model.model.panoptic_fusion_head.read_test_cfg(**model.thresholds)
     unused = UNUSED[cfg.postprocess]
     return {name: getattr(cfg, name) for name in [*FRACTIONS, *AREAS] if name not in unused}

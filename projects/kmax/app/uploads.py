@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from kmax_deeplab.given_images import to_pixels
 from kmax_deeplab.pictures.drawing import enlarge
-
-from ..datasets.given_images import as_image
 
 FORMATS = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'BMP', 'GIF')
 """Formats by Pillow's names; only their headers are read before the size is known to be allowed."""
@@ -86,7 +85,7 @@ def decode(content: bytes) -> NDArray[np.uint8]:
         ValueError: If it is damaged, or of levels that are no colours.
     """
     try:
-        return as_image(content)
+        return to_pixels(content)
     except (ValueError, cv2.error) as error:
         raise ValueError(
             'The image is damaged, or its pixels are of a kind that is not read: save it as an '

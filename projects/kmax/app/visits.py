@@ -5,7 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from kmax_deeplab.result import ClusterLayer, PanopticResult
 from kmax_deeplab.runtime import ObservedByFile, PanopticModel
 
-from ..apis import KMaXInferencer
-from ..apis.observed_image import ObservedImage
 from .uploads import Upload, decode, seen, shown
 
-Model = KMaXInferencer | PanopticModel
+if TYPE_CHECKING:
+    # Exported files are shown where neither torch nor OpenMMLab is.
+    from ..apis import KMaXInferencer
+    from ..apis.observed_image import ObservedImage
+
+Model: TypeAlias = 'KMaXInferencer | PanopticModel'
 
 MAX_VISITS = 32
 """Images that are kept; of further ones the oldest is forgotten."""
@@ -33,7 +36,7 @@ class Look:
         predictions: What the query of each cluster finds in the end, in words.
     """
 
-    observed: ObservedImage | ObservedByFile
+    observed: 'ObservedImage | ObservedByFile'
     clusters: list[ClusterLayer]
     predictions: list[str]
 
@@ -49,7 +52,7 @@ class Look:
 
 
 def _result(
-    observed: ObservedImage | ObservedByFile, thresholds: Mapping[str, float]
+    observed: 'ObservedImage | ObservedByFile', thresholds: Mapping[str, float]
 ) -> PanopticResult:
     if isinstance(observed, ObservedByFile):
         return observed.result()
@@ -157,7 +160,7 @@ def _look(pixels: NDArray[np.uint8], image: NDArray[np.uint8], model: Model) -> 
     return Look(kept, clusters, _predict_queries(kept))
 
 
-def _predict_queries(observed: ObservedImage) -> list[str]:
+def _predict_queries(observed: 'ObservedImage') -> list[str]:
     """Say of each query which class it predicts."""
     probabilities, labels = observed.observation.cls_logits.float().softmax(-1).max(-1)
     names: list[Any] = [*observed.classes.names, 'no object']

@@ -117,6 +117,10 @@ def _load_models(args: Namespace) -> dict[str, 'Model']:
 def _load(args: Namespace, model: str, weights: str) -> 'Model':
     if is_exported(model):
         return load_exported(args, model)
+    from ..missing_packages import refuse_missing_packages
+
+    # Beside an exported file they were not looked for.
+    refuse_missing_packages()
     from ..apis import KMaXInferencer
 
     # Beside an exported file, whose engine knows other devices, it was not looked for.
