@@ -34,8 +34,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config')
     parser.add_argument('checkpoint')
-    parser.add_argument('--image', default='data/shapes/val/000010.jpg')
-    parser.add_argument('--out', type=Path, default=DOCS / 'tour.png')
+    parser.add_argument('--image', default='data/shapes/val/000028.jpg')
+    parser.add_argument('--out', type=Path, default=DOCS / 'tour.jpg')
     args = parser.parse_args()
     result = KMaXInferencer(args.config, args.checkpoint, 'cpu')(args.image)
     image = fit(result.image, SIDE)
@@ -44,7 +44,8 @@ def main() -> None:
         Panel(fit(result.plot(), SIDE), 'segments', str(len(result.segments_info))),
         *cluster_panels(result.clusters, image),
     ]
-    _, content = cv2.imencode('.png', compose_sheet(panels, columns=4)[..., ::-1])
+    # Textures take four times the space as PNG.
+    _, content = cv2.imencode('.jpg', compose_sheet(panels, columns=4)[..., ::-1])
     write_atomically(args.out, content.tobytes())
     print(f'{args.out} is drawn')
 

@@ -160,6 +160,7 @@ class PanopticModel:
         if (
             set(self.engine.inputs) - {RESIDUAL} != wanted
             or self.engine.image_shape != (1, *self.contract.size, 3)
+            or self.engine.image_type != 'uint8'
             or not set(self.engine.outputs) >= OUTPUTS
         ):
             raise ValueError(

@@ -28,6 +28,7 @@ class Engine(Protocol):
         inputs: Names of what it takes.
         outputs: Names of what it gives, and maybe of more.
         image_shape: Of the input ``image``; what is no number may be any.
+        image_type: Of its elements, as numpy calls it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Engine(Protocol):
     inputs: Collection[str]
     outputs: Collection[str]
     image_shape: tuple[Any, ...]
+    image_type: str
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return all outputs by name; it may be called from several threads.
@@ -66,6 +68,8 @@ class OnnxRuntime:
         self.outputs: Collection[str] = [node.name for node in self._session.get_outputs()]
         shapes = {node.name: tuple(node.shape) for node in nodes}
         self.image_shape: tuple[Any, ...] = shapes.get('image', ())
+        types = {node.name: node.type for node in nodes}
+        self.image_type = types.get('image', '').removeprefix('tensor(').removesuffix(')')
 
     @staticmethod
     def _providers(available: list[str], device: str | None) -> list[Any]:
@@ -119,6 +123,7 @@ class OpenVino:
             side.get_length() if side.is_static else None
             for side in self._model.input('image').partial_shape
         )
+        self.image_type = self._model.input('image').element_type.to_dtype().name
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
         """Return all outputs by name."""

@@ -1,7 +1,7 @@
 """Versions: the oldest Python, torch and numpy that work, said before they fail, and what is there.
 
-``README.md`` holds what was tested. Torch before 2.6 runs code of checkpoints, even when asked for
-weights only (CVE-2025-32434).
+``docs/compatibility.md`` holds what was tested. Torch before 2.6 runs code of checkpoints, even
+when asked for weights only (CVE-2025-32434).
 """
 
 import platform

@@ -77,7 +77,7 @@ def other_model(place):
 def over_file(place):
     for name, message in (
         ('weights.pth', r'weights\.pth must end in \.onnx'),
-        ('mine.onnx', r'mine\.onnx is no earlier export, which would replace it'),
+        ('mine.onnx', r'mine\.onnx is there, and no earlier export, which alone is replaced'),
         ('folder.onnx', r'folder\.onnx is a folder; name the file to write'),
         ('config.py/a.onnx', r'config\.py is no folder'),
     ):
@@ -157,7 +157,7 @@ kinds(
         ('a later format', dict(format_version=2), 'has format version 2, and this .* reads 1'),
         ('a file of logits', dict(output='logits'), 'holds logits, .* export it with --output map'),
         ('a field that is none', dict(num_things='2'), "has num_things '2', but it must be"),
-        ('a class of no name', dict(classes=[{}]), 'lacks name|num_things 2, but'),
+        ('a class of no name', dict(classes=[{}] * 2, num_things=2), 'lacks name'),
         (
             'metadata of another graph',
             dict(metadata=dict(kmax=json.dumps(contract((97, 65))))),

@@ -22,7 +22,7 @@ def test_numbers_of_instances_do_not_count():
     comparison.add(np.array([[3, VOID]]), np.array([[3, VOID]]), VOID)
     assert comparison.renumbered == 1
     line = describe(comparison, seconds=0.5)
-    assert 'same segments on 2 of 2 images (4 segments, on 1 images with the numbers of' in line
+    assert 'same segments on 2 of 2 images (4 segments, numbered otherwise on 1 of them)' in line
 
 
 def describe(comparison, seconds):

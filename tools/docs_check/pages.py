@@ -77,6 +77,7 @@ class Page:
                 self._indent(line, number)
             else:
                 self.prose.append((Place(file, number), line))
+        self.unclosed = None if opened is None else Place(file, opened[2] - 1)
 
     def commands(self) -> Iterator[Command]:
         """Yield the commands of the blocks of a shell.

@@ -53,7 +53,8 @@ def faults_of(command: Command) -> Iterator[str]:
 def _own(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """Return which of our commands is run, and its words."""
     if words[0] == 'kmax-deeplab':
-        return (words[1], list(words[2:])) if len(words) > 1 else (None, [])
+        named = len(words) > 1 and not words[1].startswith('-')
+        return (words[1], list(words[2:])) if named else (None, [])
     if len(words) > 1 and words[0] == 'python' and words[1].startswith('tools/'):
         file = ROOT / words[1]
         called = (

@@ -33,7 +33,6 @@ from ..deploy.metadata import describe
 from ..deploy.pipelines import bring_to_size
 from ..deploy.rules import refuse_rules
 from ..engine.compilation import check_compiler
-from ..models import KMaXDeepLab
 from ..runtime.malloc import keep_freed_memory
 from .conditions import EAGER, EXPORTED, Conditions
 from .contestant import ONLY_PANOPTIC, Contestant
@@ -198,15 +197,9 @@ def make_weights(config: Config, conditions: Conditions, path: Path) -> Path:
     """Write random weights whose masks are sure of their pixels, and let any class be pasted.
 
     Raises:
-        ValueError: If the config is of another model.
         OSError: If they cannot be written, as on a full disk.
     """
     model = Contestant.build('random', config, conditions).model
-    if not isinstance(model, KMaXDeepLab):
-        raise ValueError(
-            f'{config.filename} is the config of {type(model).__name__}, which is not exported: '
-            'give one of KMaXDeepLab'
-        )
     head: Any = model.panoptic_head
     head.predictor.mask_bn.weight *= SURE
     meta = dict(dataset_meta=numbered_classes(head.num_classes))

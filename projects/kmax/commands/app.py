@@ -100,14 +100,15 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
 
 
 def _load_models(args: Namespace) -> dict[str, 'Model']:
-    from ..released.locating import locate_model
-
     first = (args.model, '') if is_exported(args.model) else locate(args)
     places = [first]
     other = args.compare_model or first[0]
     if is_exported(args.compare_model):
         places.append((other, ''))
     elif args.compare_model or args.compare_weights:
+        # It reads configs, by what exported files do without.
+        from ..released.locating import locate_model
+
         places.append(locate_model(other, args.compare_weights, args.mirror))
     return {
         name: _load(args, *place) for name, place in zip(_distinct(places), places, strict=True)

@@ -107,7 +107,10 @@ def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Na
         parser.error('--images and --min-equal are for the comparison, which --no-check leaves out')
     check_output(parser, 'OUT.onnx', args.out)
     if args.out.is_file() and not is_exported_file(args.out):
-        parser.error(f'{args.out} is no earlier export, which would replace it: give another name')
+        parser.error(
+            f'{args.out} is there, and no earlier export, which alone is replaced: give another '
+            'name'
+        )
     return args
 
 
@@ -249,7 +252,7 @@ def _describe(comparison: 'Comparison') -> str:
     count = len(comparison.equal)
     segments = f'{sum(comparison.segments)} segments'
     if comparison.renumbered:
-        segments += f', on {comparison.renumbered} images with the numbers of others'
+        segments += f', numbered otherwise on {comparison.renumbered} of them'
     return (
         f'{comparison.engine:12}{comparison.share:.4%} of the pixels equal, the same segments on '
         f'{comparison.same_segments} of {count} images ({segments}), '

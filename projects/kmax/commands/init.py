@@ -70,8 +70,12 @@ def this_machine() -> 'Machine':
 
     if torch.cuda.is_available():
         return Machine(torch.cuda.get_device_properties(0).total_memory / GIB, has_gpu=True)
+    try:
+        held = host_memory()
+    except OSError as error:
+        raise ValueError(f'{error}: give --memory') from None
     # Other programs and the data workers need the other half.
-    return Machine(host_memory() / 2 / GIB, has_gpu=False)
+    return Machine(held / 2 / GIB, has_gpu=False)
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:

@@ -13,4 +13,5 @@ def cleaning_up() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        # What was not set from Python has no name.
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)

@@ -22,13 +22,22 @@ def make_optional(proto: Any, name: str) -> None:
 def fuse_gelu(proto: Any) -> None:
     """Write GELU as onnxruntime knows it: ``(x * (1 + erf)) * 0.5``, not ``x * (0.5 * (1 + erf))``.
 
-    Halving is exact, so that the values are the same. Of R50 a tenth of onnxruntime's time were the
-    five operations, which it fuses now.
+    Halving is exact, so that the values are the same, in float16 up to 32,752. Of R50 a tenth of
+    onnxruntime's time were the five operations, which it fuses now.
     """
+    from onnx import numpy_helper
+
     makers = {name: node for node in proto.graph.node for name in node.output}
+    halves = {
+        tensor.name
+        for tensor in proto.graph.initializer
+        if not tensor.dims and numpy_helper.to_array(tensor) == 0.5
+    }
     for node in proto.graph.node:
         half = makers.get(node.input[1]) if node.op_type == 'Mul' else None
-        if half is None or half.op_type != 'Mul' or half.input[1] not in makers:
+        if half is None or half.op_type != 'Mul' or half.input[0] not in halves:
+            continue
+        if half.input[1] not in makers:
             continue
         one_more = makers[half.input[1]]
         erf = makers.get(one_more.input[0])

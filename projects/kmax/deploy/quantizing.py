@@ -3,6 +3,8 @@
 import ast
 import errno
 import importlib.util
+import os
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +17,9 @@ PARTS = ('backbone', 'pixel_decoder')
 
 PREPARED = {'onnx.quant.pre_process': 'onnxruntime.quant'}
 """Says that the graph is folded and its shapes are known, which onnxruntime else warns of."""
+
+COPIES = 4
+"""Of the model in temporary files, at most."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Of errors that say that a file has no more room."""
@@ -52,6 +57,9 @@ def quantize(proto: Any, inputs: Iterable[Arrays]) -> Any:
     helper.set_model_props(proto, PREPARED)
     with tempfile.TemporaryDirectory(prefix='kmax-int8-') as folder:
         try:
+            # Of what is written by others not all say that it has no place.
+            if shutil.disk_usage(folder).free < COPIES * proto.ByteSize():
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return _quantize_in(Path(folder), proto, nodes, inputs)
         except OSError as error:
             if error.errno not in FULL:

@@ -77,15 +77,15 @@ def meet(launcher: str, **options: Any) -> None:
 
 
 def host_memory() -> int:
-    """Return the bytes of memory of this machine, or of the container that this process is in.
+    """Return the bytes of memory of this machine, or of the container whose root this is.
 
     Raises:
-        ValueError: If the system does not tell.
+        OSError: If the system does not tell.
     """
     try:
         held = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     except (AttributeError, ValueError):
-        raise ValueError('this system does not tell its memory: give --memory') from None
+        raise OSError('this system does not tell its memory') from None
     limits = (Path(path).read_text().strip() for path in CGROUP_LIMITS if Path(path).is_file())
     return min([held, *(int(limit) for limit in limits if limit.isdecimal())])
 
