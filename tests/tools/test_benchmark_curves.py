@@ -56,6 +56,6 @@ def test_bad_configs_are_one_line(config, line, monkeypatch, capsys):
     monkeypatch.syspath_prepend(ROOT / 'tools')
     monkeypatch.setattr(sys, 'argv', ['benchmark_curves.py', str(config)])
     with pytest.raises(SystemExit) as end:
-        importlib.import_module('_command').benchmark('curves')
+        importlib.import_module('_command').of_clone('benchmarks.curves')
     err = capsys.readouterr().err
     assert end.value.code == 2 and line in err and err.count('\n') == 1
