@@ -50,10 +50,13 @@ default_role = 'code'
 # Files outside this folder whose place a page here takes.
 PAGE_OF_FILE = {
     'CHANGELOG.md': 'changelog',
+    'CODE_OF_CONDUCT.md': 'code_of_conduct',
+    'CONTRIBUTING.md': 'contributing',
+    'SECURITY.md': 'security',
     'projects/kmax/README.md': 'model_zoo',
     'README.md': 'get_started',
 }
-FILE_OF_PAGE = {'changelog': 'CHANGELOG.md', 'model_zoo': 'projects/kmax/README.md'}
+FILE_OF_PAGE = {page: file for file, page in PAGE_OF_FILE.items() if page != 'get_started'}
 RELATIVE_LINK = re.compile(r'\]\((?!https?:|#)([^)#\s]+)')
 
 
