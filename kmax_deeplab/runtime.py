@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .exported.contract import read_contract
+from .exported.contract import INPUTS, MAPS, read_contract
 from .exported.engines import Arrays, open_engine
 from .exported.levels import RESIDUAL, split_levels
 from .exported.reading import read_image
@@ -35,11 +35,6 @@ ChannelOrder = Literal['bgr', 'rgb']
 
 GREY = 127
 """Of the padding, which the graph replaces by what the network was trained with."""
-
-INPUTS = dict(input={'image', 'content'}, output={'image', 'content', 'output'})
-"""Of a graph, by where it merges."""
-
-OUTPUTS = {'panoptic', 'ids', 'labels', 'scores', 'areas'}
 
 
 class PanopticModel:
@@ -156,12 +151,12 @@ class PanopticModel:
 
     def _check_graph(self) -> None:
         """Refuse a file of which somebody changed the graph or the metadata, but not both."""
-        wanted = INPUTS[self.contract.merges_at]
+        wanted = {*INPUTS, *(['output'] if self.contract.merges_at == 'output' else [])}
         if (
             set(self.engine.inputs) - {RESIDUAL} != wanted
             or self.engine.image_shape != (1, *self.contract.size, 3)
             or self.engine.image_type != 'uint8'
-            or not set(self.engine.outputs) >= OUTPUTS
+            or not set(self.engine.outputs) >= {*MAPS}
         ):
             raise ValueError(
                 f'the graph of {self.file} does not take and give what its metadata say: export it '

@@ -15,6 +15,12 @@ from .resizing import OPENCV, PILLOW, FitAligned, Rescale, Resize, keep
 FORMAT = 'kmax-deeplab'
 FORMAT_VERSION = 1
 
+INPUTS = ('image', 'content')
+"""What every file takes."""
+
+MAPS = ('panoptic', 'ids', 'labels', 'scores', 'areas')
+"""What a file of maps gives."""
+
 
 @dataclass(frozen=True)
 class Contract:

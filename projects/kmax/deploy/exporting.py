@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kmax_deeplab.exported.contract import INPUTS, MAPS
 from kmax_deeplab.exported.engines import Arrays
 from kmax_deeplab.exported.levels import RESIDUAL
 from kmax_deeplab.exported.onnx_file import ENTRY
@@ -24,10 +25,7 @@ from .quantizing import quantize
 OPSET = 18
 """Providers on GPUs lack kernels of later ones."""
 
-INPUTS = ('image', 'content', RESIDUAL)
-OUTPUTS = dict(
-    maps=('panoptic', 'ids', 'labels', 'scores', 'areas'), logits=('cls_logits', 'mask_logits')
-)
+OUTPUTS = dict(maps=MAPS, logits=('cls_logits', 'mask_logits'))
 NEEDED = ('onnx', 'onnxscript')
 
 
@@ -120,7 +118,7 @@ def to_onnx(
             program,
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(INPUTS[: len(example)]),
+            input_names=[*INPUTS, RESIDUAL][: len(example)],
             output_names=list(OUTPUTS[output]),
             verbose=False,
         )
