@@ -12,8 +12,6 @@ def docs_check():
     """The package of the tool, whose folder is on the path of tools alone."""
     sys.path.insert(0, str(ROOT / 'tools'))
     try:
-        for name in ('pages', 'words'):
-            importlib.import_module(f'docs_check.{name}')
         yield importlib.import_module('docs_check.checking')
     finally:
         sys.path.remove(str(ROOT / 'tools'))
@@ -33,8 +31,10 @@ def faults(docs_check, tmp_path):
 def test_every_page_says_what_there_is(docs_check):
     pages = docs_check.read_pages()
     assert len(pages) > 30
-    assert sum(1 for page in pages for _ in page.commands()) > 100
-    assert list(docs_check.find_faults(pages)) == []
+    assert list(docs_check.find_faults([*pages, *docs_check.read_helps()])) == []
+    plans = docs_check.make_plans(pages)
+    assert len(plans) > 100
+    assert sum(1 for plan in plans if plan.words) > 50
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,10 @@ def test_every_page_says_what_there_is(docs_check):
             "README.md:2: there is no extra depoly: pip install 'kmax-deeplab[depoly]'",
         ),
         ('```bash\n\necho "a\n```', 'README.md:3: quotes are not closed: echo "a'),
+        (
+            '```bash\nrm -rf photos\n```',
+            'README.md:2: no rule says whether to run this: rm -rf photos',
+        ),
         ('[a](docs/none.md)', 'README.md:1: there is no docs/none.md'),
         ('# A page\n[a](#a-page) [b](#a-pgae)', 'README.md:2: README.md has no heading #a-pgae'),
         ('```python\nx = (\n```', "README.md:2: this is no python: '(' was never closed"),
@@ -82,6 +86,91 @@ def test_faults_are_named_by_place_and_command(faults, text, fault):
 def test_the_command_ends_with_1(docs_check, monkeypatch, capsys):
     monkeypatch.setattr(docs_check, 'find_faults', lambda pages: ['README.md:1: wrong'])
     with pytest.raises(SystemExit) as ended:
-        docs_check.main([])
+        docs_check.main(['--run'])
     assert ended.value.code == 1
     assert capsys.readouterr().out.endswith(' 1 faults\nREADME.md:1: wrong\n')
+
+
+@pytest.mark.parametrize(
+    ('command', 'reason'),
+    [
+        ('pip install tensorflow-cpu', 'installs packages'),
+        ('python tools/convert_checkpoint.py deeplab2 a b', 'needs a download: released weights'),
+        ('kmax-deeplab train kmax_r50_8xb8-150k_coco-panoptic', 'needs a download: official data'),
+        ('kmax-deeplab prepare-coco downloads data/coco', 'needs a download: official data'),
+        ('bash tools/slurm_train.sh A B CONFIG C', 'needs a cluster'),
+    ],
+)
+def test_what_is_not_run_has_a_reason(docs_check, command, reason):
+    (plan,) = docs_check.make_plans([docs_check.Page('a.md', f'```bash\n{command}\n```')])
+    assert (plan.words, plan.reason) == ((), reason)
+
+
+def test_words_of_a_reader_get_stand_ins_and_long_commands_are_shortened(docs_check):
+    text = '```bash\nkmax-deeplab export CONFIG CHECKPOINT my.onnx --no-check\n```\n'
+    text += '```bash\nkmax-deeplab shapes data/shapes\n```'
+    export, shapes = docs_check.make_plans([docs_check.Page('a.md', text)])
+    if export.reason is None:
+        assert export.made == 'my.onnx'
+        assert export.words[2:4] == (
+            'configs/kmax/kmax_nano_shapes-panoptic.py',
+            'work_dirs/quickstart/iter_2000.pth',
+        )
+    assert shapes.words[2:] == ('data/shapes', '--train', '16', '--val', '4')
+
+
+@pytest.fixture
+def run(docs_check, monkeypatch, tmp_path):
+    """Return a function from a page to what running it prints and what is wrong with it."""
+    running = importlib.import_module('docs_check.running')
+    monkeypatch.setattr(running, 'provide_weights', lambda *args: None)
+    monkeypatch.setattr(running, 'provide', lambda root, *args: root.mkdir())
+
+    def start(text, capsys):
+        plans = docs_check.make_plans([docs_check.Page('README.md', text)])
+        faults = list(docs_check._run(plans))
+        return capsys.readouterr().out, faults
+
+    return start
+
+
+def test_commands_that_fail_are_named(run, capsys):
+    text = """
+```bash
+python -c "print('one'); open('a', 'x')"
+python -c "open('a')"
+```
+
+```bash
+pip install nothing
+python -c "print('two'); open('a')"
+```
+"""
+    printed, (fault,) = run(text, capsys)
+    assert '1 commands are not run: installs packages\n  README.md:8: pip install' in printed
+    assert '3 commands are run' in printed
+    # Each block begins with what a reader has, and its commands follow one another.
+    assert fault.startswith('README.md:9: ends with 1: FileNotFoundError: ')
+
+
+def test_commands_without_an_end_are_ended(run, docs_check, monkeypatch, capsys):
+    running = sys.modules['docs_check.running']
+    monkeypatch.setattr(running, 'LIMIT', 1)
+    _, (fault,) = run('```bash\npython -c "import time; time.sleep(60)"\n```', capsys)
+    assert fault.startswith('README.md:2: has not ended within 1 s: python -c ')
+
+
+def test_a_page_in_the_browser_is_stopped_once_it_tells_its_address(run, docs_check):
+    running = sys.modules['docs_check.running']
+    script = 'import time; print("at http://127.0.0.1:1", flush=True); time.sleep(60)'
+    with running.Reader() as reader:
+        plan = docs_check.Plan(None, (sys.executable, '-c', script), serves=True)
+        assert reader._try(plan, ROOT) is None
+        ends = docs_check.Plan(None, (sys.executable, '-c', 'print("no")'), serves=True)
+        assert reader._try(ends, ROOT) == 'ends with 0: no'
+
+
+@pytest.mark.slow
+def test_all_commands_run(docs_check, capsys):
+    docs_check.main(['--run'])
+    assert ' commands are run\n' in capsys.readouterr().out

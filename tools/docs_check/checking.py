@@ -1,21 +1,27 @@
 """Hold README and docs against the code: commands, options, configs, files, links, code blocks.
 
-``python tools/check_docs.py`` reads all pages and names file, line and command of each fault. It
-runs none of the commands.
+``python tools/check_docs.py`` reads all pages and names file, line and command of each fault. With
+``--run`` it also runs the commands, those of this help and of the others too, which takes minutes,
+and lists what was not run, and why.
 """
 
 import ast
 import json
+import shlex
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
 
-from kmax_deeplab.cli import Parser
+from kmax_deeplab.cli import COMMANDS, Parser
+from kmax_deeplab.namespace import COMMAND
 
 from .pages import Block, Page
-from .words import ROOT, faults_of
+from .plans import Plan, plan
+from .running import Reader
+from .words import ROOT, faults_of, help_of
 
 PAGES = ('*.md', '.github/*.md', 'projects/kmax/README.md', 'tests/data/*.md', 'docs/**/*.md')
 PARSERS = dict(python=ast.parse, json=json.loads, yaml=yaml.safe_load)
@@ -24,7 +30,22 @@ PARSERS = dict(python=ast.parse, json=json.loads, yaml=yaml.safe_load)
 def read_pages(root: Path = ROOT) -> list[Page]:
     """Read all pages of a clone."""
     files = [path for pattern in PAGES for path in sorted(root.glob(pattern))]
-    return [Page(root, str(path.relative_to(root))) for path in files if '_build' not in path.parts]
+    return [
+        Page(str(path.relative_to(root)), path.read_text())
+        for path in files
+        if '_build' not in path.parts
+    ]
+
+
+def read_helps() -> list[Page]:
+    """Read the examples of each command's help."""
+    return [Page(f'{COMMAND} {name} --help', _examples(help_of(name))) for name in COMMANDS]
+
+
+def _examples(text: str) -> str:
+    """Return the examples as a block of a shell, on the same lines."""
+    before, found, examples = text.partition('\nexamples:\n')
+    return '\n' * (before.count('\n') + 1) + f'```bash\n{examples.rstrip()}\n```' if found else ''
 
 
 def find_faults(pages: Sequence[Page], root: Path = ROOT) -> Iterator[str]:
@@ -37,7 +58,10 @@ def find_faults(pages: Sequence[Page], root: Path = ROOT) -> Iterator[str]:
             yield from _unparsable(block)
         try:
             for command in page.commands():
-                yield from (f'{command.place}: {fault}: {command}' for fault in faults_of(command))
+                found = [*faults_of(command)]
+                if not (found or plan(command).words or plan(command).reason):
+                    found = ['no rule says whether to run this']
+                yield from (f'{command.place}: {fault}: {command}' for fault in found)
         except ValueError as error:
             yield str(error)
         for place, target in page.links():
@@ -71,14 +95,44 @@ def _dead(root: Path, page: Page, target: str, anchors: dict[str, set[str]]) -> 
     return None
 
 
+def make_plans(pages: Sequence[Page], only: str = '') -> list[Plan]:
+    """Decide what becomes of the commands that, with their place, hold a text."""
+    commands = [command for page in pages for command in page.commands()]
+    return [plan(command) for command in commands if only in f'{command.place} {command}']
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Check as the command line says; end with 1 where there are faults."""
     parser = Parser(prog='check_docs.py', description=(__doc__ or '').partition('\n')[0])
-    parser.parse_args(argv)
-    pages = read_pages()
+    parser.add_argument('--run', action='store_true', help='run the commands, too')
+    parser.add_argument(
+        '--only', default='', metavar='TEXT', help='run those alone that, with their place, hold it'
+    )
+    args = parser.parse_args(argv)
+    pages = [*read_pages(), *read_helps()]
     faults = list(find_faults(pages))
     print(f'{len(pages)} pages, {len(faults)} faults')
+    if args.run and not faults:
+        faults += _run(make_plans(pages, args.only))
     for fault in faults:
         print(fault)
     if faults:
         raise SystemExit(1)
+
+
+def _run(plans: Sequence[Plan]) -> Iterator[str]:
+    """Run commands, tell of each how it ended or why it is not run, and yield the faults."""
+    counts = Counter(plan.reason for plan in plans)
+    for reason, number in sorted((str(r), n) for r, n in counts.items() if r is not None):
+        print(f'\n{number} commands are not run: {reason}')
+        for skipped in plans:
+            if skipped.reason == reason:
+                print(f'  {skipped.command.place}: {skipped.command}')
+    print(f'\n{counts[None]} commands are run')
+    with Reader() as reader:
+        for ran in reader.run(plans):
+            place, words = ran.plan.command.place, shlex.join(ran.plan.words)
+            print(f'  {place}: {words}: {ran.fault or "runs"}, {ran.seconds:.0f} s', flush=True)
+            if ran.fault is not None:
+                yield f'{place}: {ran.fault}: {words}'
+    print()

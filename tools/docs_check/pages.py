@@ -5,7 +5,6 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 SHELL = ('bash', 'sh')
 FENCE = re.compile(r'\s*(`{3,})\s*([\w-]*)')
@@ -41,10 +40,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its words, without the comment after it."""
+    """A command: its words, without the comment after it, and where its block begins."""
 
     place: Place
     words: tuple[str, ...]
+    block: Place
 
     def __str__(self) -> str:
         return shlex.join(self.words)
@@ -54,17 +54,17 @@ class Page:
     """A page of Markdown.
 
     Args:
-        root: The clone.
-        file: The page, relative to it.
+        file: Where it is, relative to the clone.
+        text: What it says.
     """
 
-    def __init__(self, root: Path, file: str) -> None:
+    def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.blocks: list[Block] = []
         self.prose: list[tuple[Place, str]] = []
         opened: tuple[str, str, int] | None = None
         held: list[str] = []
-        for number, line in enumerate((root / file).read_text().splitlines(), start=1):
+        for number, line in enumerate(text.splitlines(), start=1):
             fence = FENCE.match(line)
             if opened is None and fence:
                 opened, held = (fence[1], fence[2], number + 1), []
@@ -137,13 +137,13 @@ def _commands(block: Block) -> Iterator[Command]:
         except ValueError:
             held += '\n'
             continue
-        yield from _separate(words, Place(block.place.file, began))
+        yield from _separate(words, Place(block.place.file, began), block.place)
         held = ''
     if held:
         raise ValueError(f'{block.place.file}:{began}: quotes are not closed: {held.strip()}')
 
 
-def _separate(words: list[str], place: Place) -> Iterator[Command]:
+def _separate(words: list[str], place: Place, block: Place) -> Iterator[Command]:
     """Yield the commands of a line, without the variables that are set before them."""
     parts: list[list[str]] = [[]]
     for word in words:
@@ -155,4 +155,4 @@ def _separate(words: list[str], place: Place) -> Iterator[Command]:
         while part and re.match(r'\w+=', part[0]):
             part = part[1:]
         if part:
-            yield Command(place, tuple(part))
+            yield Command(place, tuple(part), block)

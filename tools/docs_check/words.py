@@ -1,11 +1,11 @@
 """What the words of a documented command say, held against what there is."""
 
-import contextlib
 import io
 import re
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +13,7 @@ from unittest import mock
 
 from kmax_deeplab.cli import COMMANDS, module_of
 from kmax_deeplab.configs import find_config
+from kmax_deeplab.namespace import COMMAND
 
 from .pages import Command
 
@@ -35,7 +36,7 @@ def faults_of(command: Command) -> Iterator[str]:
             yield f'there is no config {word}'
     if words[0] == 'pip':
         yield from _extras(words)
-    name, rest = _own(words)
+    name, rest = own_command(words)
     if name is None:
         return
     if name not in COMMANDS and not name.startswith('benchmarks.'):
@@ -50,8 +51,8 @@ def faults_of(command: Command) -> Iterator[str]:
             break
 
 
-def _own(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return which of our commands is run, and its words."""
+def own_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return which of our commands is run, and its words; None where it is none of them."""
     if words[0] == 'kmax-deeplab':
         named = len(words) > 1 and not words[1].startswith('-')
         return (words[1], list(words[2:])) if named else (None, [])
@@ -65,18 +66,23 @@ def _own(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 
 @cache
+def help_of(name: str, first: str = '') -> str:
+    """Return what the help of a command says, or that of its first word."""
+    module = import_module(name if name not in COMMANDS else module_of(name))
+    shown = io.StringIO()
+    words = [first, '--help'] if first else ['--help']
+    called = [f'{COMMAND} {name}'] if name in COMMANDS else []
+    with redirect_stdout(shown), redirect_stderr(io.StringIO()), suppress(SystemExit):
+        # Those of benchmarks read nothing else.
+        with mock.patch.object(sys, 'argv', [name, *words]):
+            module.main(*([words, *called] if called else []))
+    return shown.getvalue()
+
+
+@cache
 def _options(name: str, first: str) -> frozenset[str]:
     """Return the options that the help of a command, and of its first word, tells."""
-    module = import_module(name if name not in COMMANDS else module_of(name))
-    text = ''
-    for words in ([], [first] if first else []):
-        shown = io.StringIO()
-        with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(io.StringIO()):
-            with contextlib.suppress(SystemExit):
-                # Those of benchmarks read nothing else.
-                with mock.patch.object(sys, 'argv', [name, *words, '--help']):
-                    module.main()
-        text += shown.getvalue()
+    text = help_of(name) + (help_of(name, first) if first else '')
     return frozenset(re.findall(r'--[a-z][\w-]*', text))
 
 

@@ -1,0 +1,138 @@
+"""Run documented commands as a reader would, in a folder that has what the pages assume."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from .plans import Plan
+from .provisions import provide, provide_weights
+from .words import ROOT
+
+LIMIT = 600
+"""Seconds that a command may take."""
+
+PROGRAMS = {
+    'python': 'exec {python} "$@"',
+    'kmax-deeplab': (
+        'exec {python} -c \'import sys; sys.path.insert(0, "{root}"); '
+        'from kmax_deeplab.cli import main; sys.exit(main())\' "$@"'
+    ),
+}
+"""Scripts for this interpreter and for the command of this clone, whether installed or not."""
+
+ENVIRONMENT = {
+    'MPLBACKEND': 'Agg',
+    'NUM_TRAIN': '16',
+    'NUM_VAL': '4',
+    'KMAX_MIRROR': 'http://127.0.0.1:9',  # Nothing is downloaded: to try ends at once.
+}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended: after how many seconds, and what is wrong, in one line, if anything."""
+
+    plan: Plan
+    seconds: float
+    fault: str | None
+
+
+class FailedError(Exception):
+    """A command that has to work for others to be run."""
+
+
+class Reader:
+    """Runs commands in folders that have what the pages assume; a context that removes them."""
+
+    def __init__(self) -> None:
+        self._held = tempfile.TemporaryDirectory(prefix='docs-')
+        self._folder = Path(self._held.name)
+        programs = self._folder / 'bin'
+        programs.mkdir()
+        for name, script in PROGRAMS.items():
+            text = script.format(python=sys.executable, root=ROOT)
+            (programs / name).write_text(f'#!/bin/sh\n{text}\n')
+            (programs / name).chmod(0o755)
+        home = self._folder / 'torch'
+        path = f'{programs}{os.pathsep}{os.environ["PATH"]}'
+        self._environment = os.environ | ENVIRONMENT | dict(PATH=path, TORCH_HOME=str(home))
+
+    def __enter__(self) -> 'Reader':
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._held.cleanup()
+
+    def run(self, plans: Sequence[Plan]) -> Iterator[Ran]:
+        """Run those that are to be run: each block in a folder of its own, which has all at first.
+
+        Raises:
+            FailedError: If what the commands need cannot be made.
+        """
+        provided = self._folder / 'provided'
+        provide_weights(self._folder / 'torch', 'kmax_r50_coco')
+        provide(provided, ROOT, lambda *words: self._insist(words, provided))
+        for _, block in groupby((p for p in plans if p.words), lambda p: p.command.block):
+            folder = self._folder / 'block'
+            shutil.copytree(provided, folder, symlinks=True)
+            for plan in block:
+                began = time.monotonic()
+                fault = self._try(plan, folder)
+                yield Ran(plan, time.monotonic() - began, fault)
+            shutil.rmtree(folder)
+
+    def _insist(self, words: Sequence[str], folder: Path) -> None:
+        if fault := self._call(words, folder):
+            raise FailedError(f'{" ".join(words)} {fault}')
+
+    def _try(self, plan: Plan, folder: Path) -> str | None:
+        if plan.made is not None:
+            made = folder / plan.made
+            shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
+        return self._call(plan.words, folder, r'http://\S+:\d+' if plan.serves else None)
+
+    def _call(self, words: Sequence[str], folder: Path, until: str | None = None) -> str | None:
+        """Run to the end, or until a text appears; tell what is wrong.
+
+        The output goes to a file: nobody has to read it for the command to go on.
+        """
+        with tempfile.TemporaryFile('w+') as output:
+            process = subprocess.Popen(
+                words,
+                cwd=folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                text=True,
+            )
+
+            def printed() -> str:
+                output.seek(0)
+                return output.read()
+
+            ends = time.monotonic() + LIMIT
+            while process.poll() is None:
+                if until is not None and re.search(until, printed()):
+                    os.killpg(process.pid, signal.SIGINT)
+                    process.wait(LIMIT)
+                    return None
+                if time.monotonic() > ends:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+                    return f'has not ended within {LIMIT} s'
+                time.sleep(0.05)
+            if process.returncode == 0 and until is None:
+                return None
+            last = printed().strip().rpartition('\n')[2]
+            return f'ends with {process.returncode}: {last or "(nothing printed)"}'
