@@ -32,8 +32,7 @@ exclude_patterns = ['_build']
 html_theme = 'furo'
 html_title = f'kMaX-DeepLab {release}'
 html_show_copyright = False
-# Wide tables scroll within themselves instead of widening the page of a phone.
-html_css_files = ['wide_tables.css']
+html_css_files = ['narrow_screens.css']
 html_static_path = ['_static']
 
 myst_heading_anchors = 4
@@ -54,29 +53,42 @@ PAGE_OF_FILE = {
     'CONTRIBUTING.md': 'contributing',
     'SECURITY.md': 'security',
     'projects/kmax/README.md': 'model_zoo',
-    'README.md': 'get_started',
+    'README.md': 'index',
 }
-FILE_OF_PAGE = {page: file for file, page in PAGE_OF_FILE.items() if page != 'get_started'}
+FILE_OF_PAGE = {page: file for file, page in PAGE_OF_FILE.items() if page != 'index'}
 RELATIVE_LINK = re.compile(r'\]\((?!https?:|#)([^)#\s]+)')
 
 
 def prepare(app: Sphinx, docname: str, source: list[str]) -> None:
     """Puts a file in the place of its page, and leads links to such files to their pages."""
     folder = (DOCS / docname).parent
-    origin = folder
+    text = relink(source[0], folder, folder)
     if docname in FILE_OF_PAGE:
-        file = ROOT / FILE_OF_PAGE[docname]
-        app.env.note_dependency(str(file))
-        source[0], origin = file.read_text(), file.parent
+        text = read(app, FILE_OF_PAGE[docname], folder)
+    elif docname == 'index':
+        # The site begins as the README does; how to install has a page.
+        lead, _, _ = read(app, 'README.md', folder).partition('\n## Install')
+        text = lead.replace('(#install)', '(get_started.md#install)') + text[text.index('\n## ') :]
+    source[0] = text
 
-    def relink(match: re.Match[str]) -> str:
+
+def read(app: Sphinx, name: str, folder: Path) -> str:
+    """Reads a file outside of this folder for a page in a folder."""
+    app.env.note_dependency(str(ROOT / name))
+    return relink((ROOT / name).read_text(), (ROOT / name).parent, folder)
+
+
+def relink(text: str, origin: Path, folder: Path) -> str:
+    """Leads links of a text from one folder to what they mean from another."""
+
+    def lead(match: re.Match[str]) -> str:
         target = Path(os.path.normpath(origin / match[1]))
         name = str(target.relative_to(ROOT)) if target.is_relative_to(ROOT) else ''
         if name in PAGE_OF_FILE:
             target = DOCS / f'{PAGE_OF_FILE[name]}.md'
         return f']({os.path.relpath(target, folder)}'
 
-    source[0] = RELATIVE_LINK.sub(relink, source[0])
+    return RELATIVE_LINK.sub(lead, text)
 
 
 def setup(app: Sphinx) -> None:

@@ -66,6 +66,18 @@ def test_every_page_says_what_there_is(docs_check):
             "```bash\npip install 'kmax-deeplab[depoly]'\n```",
             "README.md:2: there is no extra depoly: pip install 'kmax-deeplab[depoly]'",
         ),
+        (
+            '```bash\nbash tools/dist_test.sh CONFIG CHECKPOINT 8 --all-taks\n```',
+            'README.md:2: test has no option --all-taks: ',
+        ),
+        (
+            '```bash\nbash tools/dist_run.sh 8 train.py CONFIG --max-restarts 3 --resum\n```',
+            'README.md:2: train has no option --resum: ',
+        ),
+        (
+            '```bash\ndocker run --rm kmax-deeplab shapse data/shapes\n```',
+            'README.md:2: there is no command shapse: ',
+        ),
         ('```bash\n\necho "a\n```', 'README.md:3: quotes are not closed: echo "a'),
         (
             '```bash\nrm -rf photos\n```',

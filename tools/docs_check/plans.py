@@ -67,7 +67,6 @@ SHORTER = {
     'benchmark': ('--runs', '1'),
     'benchmarks.curves': ('--runs', '1', '--series', 'queries'),
     'tools/quickstart.sh': ('--cfg-options', *ITERATIONS),
-    'tools/dist_train.sh': ('--cfg-options', *ITERATIONS),
     'app': ('--port', '17860'),
 }
 """What is added to commands that take minutes otherwise, and to one for a port of its own."""

@@ -25,6 +25,14 @@ NAMED = re.compile(r'kmax_[\w.-]+-(panoptic|semantic)[\w.-]*$')
 """Configs by name."""
 
 
+SCRIPTS = {
+    'tools/dist_train.sh': 'train',
+    'tools/slurm_train.sh': 'train',
+    'tools/dist_test.sh': 'test',
+}
+"""Commands that scripts start, and hand their options to."""
+
+
 def faults_of(command: Command) -> Iterator[str]:
     """Yield what is wrong with a command."""
     words = [word for word in command.words if word != 'srun']
@@ -53,15 +61,20 @@ def faults_of(command: Command) -> Iterator[str]:
 
 def own_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """Return which of our commands is run, and its words; None where it is none of them."""
-    if words[0] == 'kmax-deeplab':
-        named = len(words) > 1 and not words[1].startswith('-')
-        return (words[1], list(words[2:])) if named else (None, [])
-    if len(words) > 1 and words[0] == 'python' and words[1].startswith('tools/'):
-        file = ROOT / words[1]
-        called = (
-            re.search(r"(run|of_clone)\('([\w.-]+)'\)", file.read_text()) if file.exists() else None
-        )
-        return (called[2], list(words[2:])) if called else (None, [])
+    first, *rest = words
+    if first == 'docker' and rest[:1] == ['run'] and COMMAND in rest:
+        first, rest = COMMAND, rest[rest.index(COMMAND) + 1 :]
+    if first == COMMAND:
+        named = bool(rest) and not rest[0].startswith('-')
+        return (rest[0], rest[1:]) if named else (None, [])
+    if first == 'bash' and rest[0] in SCRIPTS:
+        return SCRIPTS[rest[0]], rest[1:]
+    if first == 'bash' and rest[0] == 'tools/dist_run.sh' and len(rest) > 2:
+        own = (word for word in rest[3:] if not re.match('--(max[-_]restarts|rdzv)', word))
+        first, rest = 'python', [f'tools/{rest[2]}', *own]
+    if first == 'python' and rest and rest[0].startswith('tools/') and (ROOT / rest[0]).is_file():
+        called = re.search(r"(run|of_clone)\('([\w.-]+)'\)", (ROOT / rest[0]).read_text())
+        return (called[2], rest[1:]) if called else (None, [])
     return None, []
 
 
