@@ -5,13 +5,15 @@ import importlib
 import io
 import os
 import re
+import shlex
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, HelpFormatter, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from textwrap import indent
+from typing import Any, NoReturn
 
 from . import __version__, register
 from .errors import one_line, report, speaks
@@ -53,8 +55,40 @@ def module_of(name: str) -> str:
     return f'projects.kmax.commands.{_MODULES.get(name, name.replace("-", "_"))}'
 
 
+EXAMPLES = f"""
+{COMMAND} predict street.jpg --model kmax_r50_coco --out out   # downloads the model
+{COMMAND} shapes data/shapes                                   # to try everything out
+{COMMAND} train kmax_nano_shapes-panoptic                      # learns them in minutes
+"""
+
+
+class HelpText(RawDescriptionHelpFormatter):
+    """Wraps a text of one line; of one of several, such as examples, each stands as written."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        kind = RawDescriptionHelpFormatter if '\n' in text else HelpFormatter
+        return kind._fill_text(self, text, width, indent)
+
+
 class Parser(ArgumentParser):
-    """Says in one line what is wrong with a command line."""
+    """Says in one line what is wrong with a command line; its help ends with examples.
+
+    Args:
+        examples: Command lines, one below the other, of the installed command or of a tool that
+            only a clone has. The help of a tool calls that, by its path.
+        settings: Those of ``ArgumentParser``.
+    """
+
+    def __init__(self, *, examples: str = '', **settings: Any) -> None:
+        super().__init__(formatter_class=HelpText, **settings)
+        lines = examples.strip()
+        if self.prog.partition(' ')[0].endswith('.py'):
+            tool = f'python {shlex.quote(sys.argv[0])}'
+            own = rf'^({COMMAND} \S+|python \S+)'
+            lines = re.sub(own, lambda _: tool, lines, flags=re.MULTILINE)
+        if lines:
+            block = 'examples:\n' + indent(lines, '  ')
+            self.epilog = '\n\n'.join(filter(None, (self.epilog, block)))
 
     def error(self, message: str) -> NoReturn:
         line = f'{self.prog}: error: {one_line(message)}; see {self.prog} --help\n'
@@ -90,8 +124,8 @@ def make_parser() -> Parser:
         prog=COMMAND,
         usage=f'{COMMAND} [-h] [--version] SUBCOMMAND ...',
         description='kMaX-DeepLab for the OpenMMLab stack.\n\nsubcommands:\n' + '\n'.join(lines),
-        epilog=f'{COMMAND} SUBCOMMAND --help lists the options of one.',
-        formatter_class=RawDescriptionHelpFormatter,
+        epilog=f'{COMMAND} SUBCOMMAND --help lists the options of one, and shows how it is called.',
+        examples=EXAMPLES,
     )
     parser.add_argument('--version', action='version', version=f'{COMMAND} {__version__}')
     return parser

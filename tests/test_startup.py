@@ -57,11 +57,15 @@ for name in {[*COMMANDS, '']!r}:
     assert result.stdout.strip() == '', result.stderr
 
 
-TOOLS = sorted((ROOT / 'tools').glob('[a-z]*.py'))
+TOOLS = sorted(
+    path
+    for pattern in ('tools/[a-z]*.py', 'tools/dataset_converters/[a-z]*.py')
+    for path in ROOT.glob(pattern)
+)
 
 
 @pytest.mark.parametrize('tool', TOOLS, ids=lambda path: path.stem)
-def test_help_of_tools_loads_nothing_heavy(tool):
+def test_help_of_tools_loads_nothing_heavy_and_shows_how_to_call_them(tool):
     script = f"""
 import runpy, sys
 sys.path.insert(0, {str(tool.parent)!r})
@@ -74,7 +78,12 @@ print('|')
 {REPORT}
 """
     result = run_python(script)
-    assert result.stdout.rpartition('|')[2].strip() == '', result.stderr
+    text, _, loaded = result.stdout.rpartition('|')
+    assert loaded.strip() == '', result.stderr
+    if tool.stem == 'check_docs':  # It takes no arguments.
+        return
+    examples = text.partition('\nexamples:\n')[2].replace('\\\n', '').splitlines()
+    assert examples and all(f'{line} '.startswith(f'  python {tool} ') for line in examples)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Measure how time and memory grow: with the input's size, queries, masks and the batch.
 
-``python tools/benchmark_curves.py --picture curves.png --json curves.json`` varies one of them at a
-time. Beside the time stand the multiply-adds, beside the memory of the process the tensors alive at
-once, and beside both of a series of sizes or batches the growth of the pixels.
+Varies one of them at a time. Beside the time stand the multiply-adds, beside the memory of the
+process the tensors alive at once, and beside both of a series of sizes or batches the growth of the
+pixels.
 """
 
 import json
@@ -16,6 +16,11 @@ from kmax_deeplab.atomic_file import open_atomically
 from kmax_deeplab.cli import Parser
 from projects.kmax.benchmark.conditions import Conditions
 from projects.kmax.commands.arguments import check_output, config_file
+
+EXAMPLES = """
+python tools/benchmark_curves.py --picture curves.png --json curves.json
+python tools/benchmark_curves.py kmax_nano_shapes-panoptic --series size batch --runs 1
+"""
 
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/kmax_r50_8xb8-150k_coco-panoptic.py'
 BASE = Conditions(size=(385, 385), end_to_end=True)
@@ -43,7 +48,7 @@ class Point:
 
 def parse_args() -> Namespace:
     """Parse the command line."""
-    parser = Parser(description=__doc__)
+    parser = Parser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', type=config_file, nargs='?', default=str(CONFIG))
     parser.add_argument('--series', nargs='+', choices=list(SERIES), default=list(SERIES))
     parser.add_argument('--runs', type=int, default=3, help='measured runs of each point')

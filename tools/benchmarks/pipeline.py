@@ -1,13 +1,9 @@
 """Measure the training pipeline of a config: its speed, or the memory of its workers.
 
-Examples:
-    python tools/benchmark_pipeline.py
-    python tools/benchmark_pipeline.py --memory --images 118287 --crop-size 129
-
-The first prints the processor time of every step of a pair of 640x480 images (one is pasted onto
+Prints the processor time of every step of a pair of 640x480 images (one is pasted onto
 the other) on one core, beside that of the same steps in plain code: with the original's values, and
 with Pillow resizing images of 8 bits, which are other values. Results are compared in the same run.
-The second loads an epoch of an annotation file that names few files many times.
+With --memory it loads an epoch of an annotation file that names few files many times.
 """
 
 import argparse
@@ -17,12 +13,17 @@ from pathlib import Path
 from kmax_deeplab.cli import Parser
 from projects.kmax.commands.arguments import config_file
 
+EXAMPLES = """
+python tools/benchmark_pipeline.py
+python tools/benchmark_pipeline.py --memory --images 118287 --crop-size 129
+"""
+
 CONFIG = Path(__file__).resolve().parents[2] / 'configs/kmax/_base_/datasets/coco_panoptic.py'
 SCENES = 16
 
 
 def parse_args() -> argparse.Namespace:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('config', type=config_file, nargs='?', default=CONFIG)
     parser.add_argument(
         '--data-root',

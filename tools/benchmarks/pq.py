@@ -1,9 +1,9 @@
 """Compare the speed of panoptic quality: ours, hotcoco's, mmdet's and panopticapi's.
 
-``python tools/benchmark_pq.py`` draws images of 640x480, evaluates the same predictions with each
-in turn, several times in one run (with mmdet's, the slowest, once), and fails where the figures
-differ. Predictions in memory are compared by a metric, those on disk by a function. Without hotcoco
-(``pip install hotcoco``) the others are compared.
+Draws images of 640x480, evaluates the same predictions with each in turn, several times in one run
+(with mmdet's, the slowest, once), and fails where the figures differ. Predictions in memory are
+compared by a metric, those on disk by a function. Without hotcoco (``pip install hotcoco``) the
+others are compared.
 """
 
 import contextlib
@@ -20,6 +20,11 @@ from pathlib import Path
 from statistics import median
 
 from kmax_deeplab.cli import Parser
+
+EXAMPLES = """
+python tools/benchmark_pq.py
+python tools/benchmark_pq.py --images 50   # a quick look
+"""
 
 ROUNDS = 5
 TOLERANCE = 1e-12
@@ -101,7 +106,7 @@ def typical(results: list[tuple[dict, float, float]]) -> tuple[dict, float, floa
 
 def parse_args() -> Namespace:
     """Parse the command line."""
-    parser = Parser(description=__doc__)
+    parser = Parser(description=__doc__, examples=EXAMPLES)
     parser.add_argument('--images', type=int, default=600, help='number of images, 600 by default')
     args = parser.parse_args()
     if args.images < 1:

@@ -1,4 +1,4 @@
-"""Compare runs: ``python tools/analyze.py curves|compare ...``.
+"""Compare runs.
 
 ``curves`` draws the losses and the quality of trainings into one picture, as the command
 ``curve`` does; ``compare`` shows how reports of tools/test.py --report differ. Either lists its
@@ -13,13 +13,23 @@ from pathlib import Path
 from . import curve
 from .arguments import check_output, make_parser
 
+EXAMPLES = """
+kmax-deeplab analyze curves work_dirs/quickstart work_dirs/kmax_nano_shapes-panoptic
+kmax-deeplab analyze compare report report_onnx
+"""
+
+COMPARE_EXAMPLES = """
+kmax-deeplab analyze compare report report_onnx
+kmax-deeplab analyze compare report report_onnx --out comparison.html
+"""
+
 
 def compare(argv: Sequence[str], prog: str) -> None:
     """Compare reports of evaluations of the same data, with the first of them.
 
     Prints qualities, unmatched segments by cause, and the classes that differ most.
     """
-    parser = make_parser(getdoc(compare), prog)
+    parser = make_parser(getdoc(compare), prog, COMPARE_EXAMPLES)
     parser.add_argument(
         'report', type=Path, nargs='+', help='report.json of an evaluation, or its folder'
     )
@@ -54,7 +64,7 @@ KINDS = {'curves': curve.main, 'compare': compare}
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Compare as the command line says."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('kind', choices=KINDS, help='what to compare')
     kind = parser.parse_args(words[:1]).kind
     KINDS[kind](words[1:], f'{parser.prog} {kind}')

@@ -30,10 +30,16 @@ from .stopping import cleaning_up
 if TYPE_CHECKING:
     from ..app.visits import Model
 
+EXAMPLES = """
+kmax-deeplab app                                     # the model of the quickstart
+kmax-deeplab app --model kmax_r50_coco --port 8000
+kmax-deeplab app --model model.onnx                  # without torch
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     add_model(parser, exported=True)
     add_engine(parser)
     add_any_device(parser)

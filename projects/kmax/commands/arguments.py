@@ -10,9 +10,7 @@ from argparse import (
     ArgumentError,
     ArgumentParser,
     ArgumentTypeError,
-    HelpFormatter,
     Namespace,
-    RawDescriptionHelpFormatter,
 )
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -35,6 +33,9 @@ ENGINES = ('auto', 'onnxruntime', 'openvino')
 OTHERS_NAMED = {'tools/test.py': 'test', 'tools/pseudo_label.py': 'label'}
 """Subcommand for each tool that the description of another one names."""
 
+OWN_CALL = re.compile(r'``(python tools/)?\w+\.py(?= )')
+"""How the description of a tool calls it, with what it takes."""
+
 
 class SubcommandParser(cli.Parser):
     """Names the subcommands that have an option which this one has not."""
@@ -47,21 +48,25 @@ class SubcommandParser(cli.Parser):
         super().error(message)
 
 
-def make_parser(description: str | None, prog: str | None) -> ArgumentParser:
+def make_parser(description: str | None, prog: str | None, examples: str) -> ArgumentParser:
     """Return the parser of a command; its arguments have the field ``prog`` for messages.
 
     Where the caller gives a ``prog``, the description calls it, and other subcommands, instead of
     tools.
+
+    Args:
+        description: What the command does; lines of several stand as they are written.
+        prog: How to call it, or None in a tool.
+        examples: At most three lines that run as they stand, as the installed command has them,
+            the most usual first.
     """
     text = description or ''
-    raw = '\n' in text
-    kind: type[ArgumentParser] = cli.Parser
+    kind: type[cli.Parser] = cli.Parser
     if prog is not None:
-        kind, text = SubcommandParser, re.sub(r'(python tools/)?\w+\.py', prog, text, count=1)
+        kind, text = SubcommandParser, re.sub(OWN_CALL, f'``{prog}', text, count=1)
         for tool, name in OTHERS_NAMED.items():
             text = text.replace(tool, f'{cli.COMMAND} {name}')
-    formatter: type[HelpFormatter] = RawDescriptionHelpFormatter if raw else HelpFormatter
-    parser = kind(prog=prog, description=text, formatter_class=formatter)
+    parser = kind(prog=prog, description=text, examples=examples)
     parser.set_defaults(prog=parser.prog)
     # Read by kmax_deeplab.cli, before and after the others are.
     parser.add_argument(

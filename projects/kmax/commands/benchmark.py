@@ -1,4 +1,4 @@
-"""Measure a model's speed and memory: ``python tools/benchmark.py CONFIG``.
+"""Measure a model's speed and memory.
 
 Beside it, in the same process and in turns, another panoptic model of mmdet with ``--peer``. Random
 weights do where no checkpoint is given; the segments that are merged are drawn in any case.
@@ -44,10 +44,18 @@ NOT_OF_ENGINES = (
 )
 """Options that say what --engines measures otherwise."""
 
+EXAMPLES = r"""
+kmax-deeplab benchmark kmax_nano_shapes-panoptic
+kmax-deeplab benchmark kmax_nano_shapes-panoptic --train   # steps of a training
+kmax-deeplab benchmark kmax_nano_shapes-panoptic \
+    --weights work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth \
+    --engines eager onnxruntime --images data/shapes/val
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     add_config(parser)
     parser.add_argument('--weights', type=existing_file, metavar='FILE', help='its checkpoint')
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Look at a config's data sets before training: ``python tools/check_dataset.py CONFIG``.
+"""Look at a config's data sets before training.
 
 Reads every image and annotation of the training and the validation data, lists all faults, at
 which a training stops, and warnings, with which it goes on, and writes an HTML report with
@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 
+EXAMPLES = """
+kmax-deeplab check mine.py
+kmax-deeplab check kmax_nano_shapes-panoptic --num-pictures 20
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     add_config(parser)
     parser.add_argument(
         '--out',

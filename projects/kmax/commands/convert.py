@@ -1,7 +1,5 @@
 """Convert a released checkpoint.
 
-    python tools/convert_checkpoint.py FORMAT SRC DST --config CONFIG
-
 Formats:
 
 * ``deeplab2``: a TensorFlow checkpoint of the original, of segmentation or ImageNet weights: a
@@ -36,10 +34,15 @@ if TYPE_CHECKING:
 FORMATS = ('deeplab2', 'port', 'torchvision', 'timm', 'convnext')
 """Names of ``converters.FORMATS``."""
 
+EXAMPLES = r"""
+kmax-deeplab convert deeplab2 kmax_resnet50_coco_train.tar.gz r50.pth \
+    --config kmax_r50_8xb8-150k_coco-panoptic
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('format', choices=FORMATS, help='where the checkpoint comes from')
     parser.add_argument('src', type=Path, help='the checkpoint')
     parser.add_argument('dst', type=Path, help='file to write, .pth')

@@ -31,10 +31,16 @@ VARIANTS = {
     'both': dict(amp=True, checkpointing=True),
 }
 
+EXAMPLES = """
+kmax-deeplab cost kmax_r50_coco kmax_convnext-t_coco
+kmax-deeplab cost kmax_r50_coco --train --memory 24            # the largest batch for 24 GiB
+kmax-deeplab cost mine.py --train --batch 1 2 4 --variants
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('configs', nargs='+', type=config_file, help='config files')
     add_input_size(parser)
     parser.add_argument(

@@ -8,10 +8,19 @@ from pathlib import Path
 
 from .arguments import check_output, make_parser
 
+EXAMPLES = r"""
+kmax-deeplab curve work_dirs/kmax_nano_shapes-panoptic
+kmax-deeplab curve work_dirs/quickstart work_dirs/kmax_nano_shapes-panoptic \
+    --out curves.png
+"""
+
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Draw as the command line says."""
-    parser = make_parser(__doc__, prog)
+    examples = EXAMPLES
+    if prog is not None and prog.endswith(' curves'):
+        examples = EXAMPLES.replace('kmax-deeplab curve', 'kmax-deeplab analyze curves')
+    parser = make_parser(__doc__, prog, examples)
     parser.add_argument('work_dir', type=Path, nargs='+', help='work_dir of each training')
     parser.add_argument(
         '--out', type=Path, help='PNG (default: training_curve.png in the first work_dir)'

@@ -14,10 +14,17 @@ from .arguments import (
 )
 from .progress import show_progress
 
+EXAMPLES = r"""
+kmax-deeplab draw kmax_nano_shapes-panoptic \
+    work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth pictures
+kmax-deeplab draw kmax_nano_shapes-panoptic \
+    work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth four_pictures --num 4
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     add_config(parser)
     parser.add_argument('checkpoint', type=existing_file, help='its weights')
     parser.add_argument('out_dir', help='folder for the pictures')

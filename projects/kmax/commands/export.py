@@ -47,10 +47,18 @@ SHOWN = 20
 CALIBRATED = 64
 """Images of a folder that int8 is calibrated on, at most."""
 
+EXAMPLES = r"""
+kmax-deeplab export kmax_nano_shapes-panoptic \
+    work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth model.onnx
+kmax-deeplab export kmax_nano_shapes-panoptic \
+    work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth int8.onnx \
+    --precision int8 --calibrate data/shapes/train --images data/shapes/val
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     add_config(parser)
     parser.add_argument('checkpoint', type=existing_file, help='its weights')
     parser.add_argument('out', type=Path, metavar='OUT.onnx', help='file to write')

@@ -25,11 +25,17 @@ from .check import print_groups
 from .preparation import held
 from .progress import show_progress
 
+EXAMPLES = r"""
+kmax-deeplab import instances instances.json data/mine --image-dir photos
+kmax-deeplab import instances instances.json data/mine_grouped --image-dir photos \
+    --split 0.2 --group-by '^(\w+)_\d+'             # frames of a video stay together
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
     kinds = ''.join(f'    {name:<14}{kind.sources}\n' for name, kind in KINDS.items())
-    parser = make_parser((__doc__ or '').replace('KINDS\n', f'{kinds}\n'), prog)
+    parser = make_parser((__doc__ or '').replace('KINDS\n', f'{kinds}\n'), prog, EXAMPLES)
     parser.add_argument('kind', choices=KINDS, metavar='KIND', help='format of the labels')
     parser.add_argument('src', nargs='+', type=Path, metavar='SRC', help='what is read')
     parser.add_argument('out', type=Path, metavar='OUT', help='folder to write')

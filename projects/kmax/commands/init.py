@@ -18,10 +18,15 @@ from .arguments import check_output, make_parser
 if TYPE_CHECKING:
     from ..engine.starting_config import Machine
 
+EXAMPLES = """
+kmax-deeplab init my_model --data data/mine
+kmax-deeplab init my_model_8gb --data data/mine --memory 8   # for a GPU of 8 GiB
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('name', type=new_config, help='the config to write, with or without .py')
     parser.add_argument('--data', required=True, type=data_folder, help='folder of the data set')
     parser.add_argument(

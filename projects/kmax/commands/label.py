@@ -37,10 +37,18 @@ ONLY_PANOPTIC = {
     'model.test_cfg.instance_on': False,
 }
 
+EXAMPLES = r"""
+kmax-deeplab label kmax_nano_shapes-panoptic \
+    work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth data/shapes/val work_dirs/labels
+kmax-deeplab label kmax_nano_shapes-panoptic \
+    work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth data/shapes/val work_dirs/sure_labels \
+    --min-score 0.8
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     add_config(parser)
     parser.add_argument('checkpoint', type=existing_file, help='its weights')
     parser.add_argument('images', type=Path, help='folder of the images')

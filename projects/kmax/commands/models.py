@@ -1,8 +1,5 @@
 """List the published models, or download and convert their weights.
 
-    kmax-deeplab models
-    kmax-deeplab models --fetch kmax_r50_coco kmax_convnext-l_cityscapes
-
 A name of the list stands for a model wherever a config is asked for, and without weights for its
 weights, too: DetInferencer('kmax_r50_coco'). They are kept in torch's hub folder (TORCH_HOME);
 what --fetch brings there is used without a network. GMACs are for an image of the test size.
@@ -21,10 +18,16 @@ from .arguments import make_parser
 
 COLUMNS = ('name', 'data set', 'published', 'parameters', 'GMACs', 'licence', 'here')
 
+EXAMPLES = """
+kmax-deeplab models
+kmax-deeplab models --fetch kmax_r50_coco   # to predict without a network later
+kmax-deeplab models --json
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     what = parser.add_mutually_exclusive_group()
     what.add_argument('--json', action='store_true', help='print a JSON, with URLs and files')
     what.add_argument(

@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 
 TASKS, LABELLING = 'tasks.json', 'labelling.xml'
 
+EXAMPLES = r"""
+kmax-deeplab preannotate photos --model kmax_r50_coco --out work_dirs/label_studio \
+    --image-url '/data/local-files/?d=photos/'
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('folder', type=Path, metavar='FOLDER', help='folder of images')
     parser.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder to write to')
     parser.add_argument(

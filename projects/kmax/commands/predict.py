@@ -43,10 +43,16 @@ KINDS = ('overlay', 'coco', 'side-by-side', 'clusters')
 
 SMALLEST_TILE = 64
 
+EXAMPLES = """
+kmax-deeplab predict street.jpg --model kmax_r50_coco --out out
+kmax-deeplab predict photos drive.mp4 --model kmax_r50_coco --out out   # a folder, a video
+kmax-deeplab predict street.jpg --model model.onnx --out out            # without torch
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('images', nargs='+', metavar='IMAGES', help='what to look at')
     parser.add_argument('--out', required=True, type=Path, metavar='DIR', help='folder to write to')
     add_model(parser, exported=True)

@@ -15,9 +15,11 @@ from .progress import show_progress
 SHOWN = 20
 
 
-def preparation_parser(description: str | None, prog: str | None, out: str) -> ArgumentParser:
+def preparation_parser(
+    description: str | None, prog: str | None, out: str, examples: str
+) -> ArgumentParser:
     """Return a parser of ``src``, ``out``, for instance the one given, and ``--workers``."""
-    parser = make_parser(description, prog)
+    parser = make_parser(description, prog, examples)
     parser.add_argument('src', type=Path, help='folder with the downloads')
     parser.add_argument('out', type=Path, help=f'folder to write, as {out}')
     add_workers(parser)

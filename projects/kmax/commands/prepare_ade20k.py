@@ -36,6 +36,8 @@ PARTS = {'images': SCENES, 'annotations': SCENES, 'annotations_instance': INSTAN
 SPLITS = {'train': 'training', 'val': 'validation'}
 LEAST_AGREEMENT = 0.5
 
+EXAMPLES = 'kmax-deeplab prepare-ade20k downloads data/ADEChallengeData2016'
+
 
 def convert_split(out: Path, name: str, workers: int) -> list[Fault]:
     """Convert one part; its JSON comes last. Return what is wrong with its files."""
@@ -80,7 +82,7 @@ def check_agreement(converted: 'list[Converted]', split: 'Split') -> None:
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare ADE20K as the command line says."""
-    args = preparation_parser(__doc__, prog, 'data/ADEChallengeData2016').parse_args(argv)
+    args = preparation_parser(__doc__, prog, 'data/ADEChallengeData2016', EXAMPLES).parse_args(argv)
     with held(args.out):
         collect(args.src, args.out, DOWNLOADS, PARTS, show_progress)
         if (args.src / ROOT).is_dir():

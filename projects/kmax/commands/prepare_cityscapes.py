@@ -27,6 +27,8 @@ SPLITS = ('train', 'val')
 INSTANCES = '_gtFine_instanceIds.png'
 IMAGE = '_leftImg8bit.png'
 
+EXAMPLES = 'kmax-deeplab prepare-cityscapes downloads data/cityscapes'
+
 
 def archive_of(part: str) -> str:
     """Return the name of the download that holds a part."""
@@ -118,7 +120,7 @@ def list_test_images(out: Path, workers: int) -> list[Fault]:
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Prepare Cityscapes as the command line says."""
-    args = preparation_parser(__doc__, prog, 'data/cityscapes').parse_args(argv)
+    args = preparation_parser(__doc__, prog, 'data/cityscapes', EXAMPLES).parse_args(argv)
     with held(args.out):
         downloads = dict.fromkeys(map(archive_of, PARTS), '')
         collect(args.src, args.out, downloads, PARTS, show_progress)

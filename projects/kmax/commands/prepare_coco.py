@@ -22,10 +22,15 @@ from .progress import show_progress
 ANNOTATIONS = 'panoptic_annotations_trainval2017.zip'
 URL = 'http://images.cocodataset.org/'
 
+EXAMPLES = """
+kmax-deeplab prepare-coco downloads data/coco
+kmax-deeplab prepare-coco downloads data/coco --splits val   # without the training images
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = preparation_parser(__doc__, prog, 'data/coco')
+    parser = preparation_parser(__doc__, prog, 'data/coco', EXAMPLES)
     parser.add_argument(
         '--splits',
         nargs='+',

@@ -17,10 +17,16 @@ from .arguments import add_workers, make_parser
 from .preparation import finish
 from .progress import show_progress
 
+EXAMPLES = r"""
+kmax-deeplab prepare-unlabeled photos photos.json
+kmax-deeplab prepare-unlabeled photos photos_shapes.json \
+    --categories data/shapes/panoptic_val.json
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('src', type=Path, help='folder of images')
     parser.add_argument('out', type=Path, help='JSON to write')
     add_workers(parser)

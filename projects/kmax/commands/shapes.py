@@ -1,8 +1,5 @@
 """Draw a procedural panoptic data set in COCO panoptic format.
 
-Example:
-    python tools/dataset_converters/make_shapes.py data/shapes --train 4000 --val 100
-
 Writes ``{train,val}/*.jpg``, ``panoptic_{train,val}/*.png`` and ``panoptic_{train,val}.json``.
 The same arguments always give the same files, whatever the number of workers.
 """
@@ -32,10 +29,16 @@ VERSION = 2  # raise it whenever the same arguments would give other pictures
 RECIPE = 'shapes.json'
 SPLITS = ('train', 'val')
 
+EXAMPLES = """
+kmax-deeplab shapes data/shapes
+kmax-deeplab shapes data/few --train 8 --val 4   # to try out in seconds
+kmax-deeplab shapes data/large --train 100 --val 10 --size 640 480
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line."""
-    parser = make_parser('Draw a procedural panoptic data set.', prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('out_dir', type=Path, help='folder of the data set')
     parser.add_argument('--train', type=int, default=4000, help='number of training scenes')
     parser.add_argument('--val', type=int, default=100, help='number of validation scenes')

@@ -14,6 +14,8 @@ from .arguments import make_parser
 
 KINDS = {'all': '', 'things': '_th', 'stuff': '_st'}
 
+EXAMPLES = 'kmax-deeplab summarize work_dirs/quickstart'
+
 
 def read_stages(work_dir: Path) -> list[dict[str, Any]]:
     """Return name, seconds and command of each stage, as the script noted them."""
@@ -92,7 +94,7 @@ def report(work_dir: Path, results: dict[str, Any]) -> str:
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> None:
     """Write results.json and print where everything is."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     parser.add_argument('work_dir', type=Path, help='folder of the run')
     work_dir = parser.parse_args(argv).work_dir
     if not (work_dir / 'last_checkpoint').is_file():

@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint, or an exported file: ``python tools/test.py CONFIG CHECKPOINT|ONNX``."""
+"""Evaluate a checkpoint, or an exported file."""
 
 import shlex
 import sys
@@ -32,10 +32,18 @@ NEEDED = (
     *('test_dataloader.sampler', 'test_dataloader.dataset.pipeline?'),
 )
 
+EXAMPLES = r"""
+kmax-deeplab test kmax_nano_shapes-panoptic \
+    work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth
+kmax-deeplab test kmax_nano_shapes-panoptic \
+    work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth --report report   # with pictures
+kmax-deeplab test kmax_nano_shapes-panoptic model.onnx --report report_onnx
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line of mmdet's ``tools/test.py``."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     add_common_arguments(parser)
     parser.add_argument(
         'checkpoint',

@@ -1,4 +1,4 @@
-"""Train a model: ``python tools/train.py CONFIG``."""
+"""Train a model."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
@@ -27,10 +27,16 @@ TRACKERS = {
 }
 """mmengine's backends, by what they are called here."""
 
+EXAMPLES = """
+kmax-deeplab train kmax_nano_shapes-panoptic
+kmax-deeplab train kmax_nano_shapes-panoptic --resume   # goes on where it stopped
+kmax-deeplab train mine.py --minutes 60                 # as much as fits into an hour
+"""
+
 
 def parse_args(argv: Sequence[str] | None = None, prog: str | None = None) -> Namespace:
     """Parse the command line of mmdet's ``tools/train.py``."""
-    parser = make_parser(__doc__, prog)
+    parser = make_parser(__doc__, prog, EXAMPLES)
     add_common_arguments(parser)
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument(
