@@ -27,8 +27,8 @@ from .progress import show_progress
 
 EXAMPLES = r"""
 kmax-deeplab import instances instances.json data/mine --image-dir photos
-kmax-deeplab import instances instances.json data/mine_grouped --image-dir photos \
-    --split 0.2 --group-by '^(\w+)_\d+'             # frames of a video stay together
+kmax-deeplab import instances instances.json data/mine_copied --image-dir photos \
+    --split 0.2 --images copy   # a fifth for validation, and no links
 """
 
 
