@@ -49,7 +49,7 @@ kmax-deeplab benchmark kmax_nano_shapes-panoptic
 kmax-deeplab benchmark kmax_nano_shapes-panoptic --train   # steps of a training
 kmax-deeplab benchmark kmax_nano_shapes-panoptic \
     --weights work_dirs/kmax_nano_shapes-panoptic/iter_2000.pth \
-    --engines eager onnxruntime --images data/shapes/val
+    --engines eager onnxruntime --images data/shapes/val --runs 2
 """
 
 

@@ -34,7 +34,7 @@ VARIANTS = {
 EXAMPLES = """
 kmax-deeplab cost kmax_r50_coco kmax_convnext-t_coco
 kmax-deeplab cost kmax_r50_coco --train --memory 24            # the largest batch for 24 GiB
-kmax-deeplab cost mine.py --train --batch 1 2 4 --variants
+kmax-deeplab cost mine.py --train --batch 2
 """
 
 
