@@ -80,8 +80,6 @@ print('|')
     result = run_python(script)
     text, _, loaded = result.stdout.rpartition('|')
     assert loaded.strip() == '', result.stderr
-    if tool.stem == 'check_docs':  # It takes no arguments.
-        return
     examples = text.partition('\nexamples:\n')[2].replace('\\\n', '').splitlines()
     assert examples and all(f'{line} '.startswith(f'  python {tool} ') for line in examples)
 

@@ -98,7 +98,7 @@ def test_faults_are_named_by_place_and_command(faults, text, fault):
 def test_the_command_ends_with_1(docs_check, monkeypatch, capsys):
     monkeypatch.setattr(docs_check, 'find_faults', lambda pages: ['README.md:1: wrong'])
     with pytest.raises(SystemExit) as ended:
-        docs_check.main(['--run'])
+        docs_check.main([])
     assert ended.value.code == 1
     assert capsys.readouterr().out.endswith(' 1 faults\nREADME.md:1: wrong\n')
 

@@ -1,8 +1,8 @@
 """Hold README and docs against the code: commands, options, configs, files, links, code blocks.
 
 ``python tools/check_docs.py`` reads all pages and names file, line and command of each fault. With
-``--run`` it also runs the commands, those of this help and of the others too, which takes minutes,
-and lists what was not run, and why.
+``--run`` it also runs the commands, and those of each ``--help``, which takes minutes, and lists
+what is not run, and why.
 """
 
 import ast
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from kmax_deeplab.cli import COMMANDS, Parser
+from kmax_deeplab.cli import COMMANDS, Parser, make_parser
 from kmax_deeplab.namespace import COMMAND
 
 from .pages import Block, Page
@@ -24,6 +24,10 @@ from .running import Reader
 from .words import ROOT, faults_of, help_of
 
 PAGES = ('*.md', '.github/*.md', 'projects/kmax/README.md', 'tests/data/*.md', 'docs/**/*.md')
+EXAMPLES = """
+python tools/check_docs.py
+python tools/check_docs.py --run --only docs/training.md   # the commands of a page
+"""
 PARSERS = dict(python=ast.parse, json=json.loads, yaml=yaml.safe_load)
 
 
@@ -38,8 +42,10 @@ def read_pages(root: Path = ROOT) -> list[Page]:
 
 
 def read_helps() -> list[Page]:
-    """Read the examples of each command's help."""
-    return [Page(f'{COMMAND} {name} --help', _examples(help_of(name))) for name in COMMANDS]
+    """Read the examples of the helps of all commands, and of what lists these."""
+    helps = {f'{COMMAND} {name} --help': help_of(name) for name in COMMANDS}
+    helps[f'{COMMAND} --help'] = make_parser().format_help()
+    return [Page(called, _examples(text)) for called, text in helps.items()]
 
 
 def _examples(text: str) -> str:
@@ -103,7 +109,7 @@ def make_plans(pages: Sequence[Page], only: str = '') -> list[Plan]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Check as the command line says; end with 1 where there are faults."""
-    parser = Parser(prog='check_docs.py', description=(__doc__ or '').partition('\n')[0])
+    parser = Parser(prog='check_docs.py', description=__doc__, examples=EXAMPLES)
     parser.add_argument('--run', action='store_true', help='run the commands, too')
     parser.add_argument(
         '--only', default='', metavar='TEXT', help='run those alone that, with their place, hold it'
@@ -111,9 +117,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     pages = [*read_pages(), *read_helps()]
     faults = list(find_faults(pages))
-    print(f'{len(pages)} pages, {len(faults)} faults')
-    if args.run and not faults:
+    if args.run:
         faults += _run(make_plans(pages, args.only))
+    print(f'{len(pages)} pages, {len(faults)} faults')
     for fault in faults:
         print(fault)
     if faults:

@@ -42,8 +42,8 @@ STAND_INS = {
     'OUT': 'out',
     'OUT.json': 'out.json',
     'DIR': 'report',
-    'DIR_A': 'reports/a',
-    'DIR_B': 'reports/b',
+    'DIR_A': 'report',
+    'DIR_B': 'report_onnx',
     'work_dirs/A': 'work_dirs/quickstart',
     'work_dirs/B': 'work_dirs/quickstart',
     'WORK_DIR_A': 'work_dirs/quickstart',
@@ -74,7 +74,13 @@ SHORTER = {
 MAKERS = ('import', 'init', 'export')
 """Commands whose last word before the options is what they make, and refuse to make again."""
 
-NEEDS = {'app': 'gradio', 'export': 'onnxruntime', 'openvino': 'openvino', '.onnx': 'onnxruntime'}
+NEEDS = {
+    'app': 'gradio',
+    'preannotate': 'label_studio_sdk',
+    'openvino': 'openvino',
+    'export': 'onnxscript',
+    'model.onnx': 'onnxruntime',
+}
 """Packages that commands, or words of them, need beyond the requirements."""
 
 OFFICIAL = re.compile(r'(configs/kmax/)?kmax_\S*_(coco|cityscapes|ade20k)-\S*')
