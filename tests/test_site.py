@@ -42,9 +42,16 @@ def test_explained_messages_exist():
     assert [message for message, piece in pieces if piece not in known] == []
 
 
-@pytest.mark.parametrize('name', ['datasets', 'evaluation', 'models', 'engine'])
-def test_reference_lists_what_is_exported(name):
-    module = importlib.import_module(f'projects.kmax.{name}')
+@pytest.mark.parametrize(
+    ('name', 'package'),
+    [
+        *((name, name) for name in ('datasets', 'evaluation', 'models', 'engine')),
+        ('engine', 'engine.hooks'),
+        ('engine', 'runtime.hooks'),
+    ],
+)
+def test_reference_lists_what_is_exported(name, package):
+    module = importlib.import_module(f'projects.kmax.{package}')
     page = (DOCS / 'api' / f'{name}.md').read_text()
     if f'automodule:: {module.__name__}' not in page:
         assert sorted(re.findall(r'autoclass:: (\w+)', page)) == sorted(module.__all__)

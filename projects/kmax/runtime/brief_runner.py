@@ -25,6 +25,9 @@ AT_LENGTH = (
     '"HardDiskBackend" is the alias',
 )
 
+OF_MMENGINE = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+"""The default hooks that it has by itself."""
+
 
 class BriefRunner(Runner):
     """mmengine's runner; environment, config and order of hooks, some 300 lines, are in the log."""
@@ -79,6 +82,11 @@ class BriefRunner(Runner):
             for name in [name for name in weights if name.startswith('module.')]:
                 weights[name.removeprefix('module.')] = weights.pop(name)
         super().call_hook(fn_name, **kwargs)
+
+    def register_default_hooks(self, hooks: dict[str, Any] | None = None) -> None:
+        """Register the default hooks; None leaves any of them out, mmengine's only its own."""
+        kept = {name: hook for name, hook in (hooks or {}).items() if hook or name in OF_MMENGINE}
+        super().register_default_hooks(kept)
 
     def dump_config(self) -> None:
         """Write the config, or say which file cannot be written."""
