@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from imports import ROOT
+from mmdet.registry import TRANSFORMS
 from mmengine.registry import init_default_scope
 
 from projects.kmax.datasets import KMaXAutoAugment
@@ -33,6 +34,14 @@ def folder(tool, tmp_path_factory):
 @pytest.fixture
 def dataset(tool, folder):
     return tool.scenes.build_dataset(tool.pipeline.CONFIG, folder, crop_size=129)
+
+
+def test_a_pipeline_with_steps_of_others_is_timed_alone(tool, dataset):
+    dataset.pipeline.transforms.insert(-1, TRANSFORMS.build(dict(type='PhotoMetricDistortion')))
+    milliseconds, comparison = tool.pipeline_speed.measure(dataset, pairs=1)
+    assert list(milliseconds) == ['ours']
+    assert milliseconds['ours']['PhotoMetricDistortion'] > 0
+    assert comparison == 'not compared: there is no plain PhotoMetricDistortion'
 
 
 @pytest.mark.parametrize('operations', ['none', 'drawn'])

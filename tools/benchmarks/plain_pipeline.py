@@ -57,6 +57,11 @@ class PlainPipeline:
         """Return the ``(3, H, W)`` RGB image, the ``(H, W)`` id map and each id's class, from 1."""
         return self._run_steps(self.dataset.pipeline.transforms, index, '')
 
+    def unknown_steps(self) -> list[str]:
+        """Return the transforms that have no plain counterpart."""
+        names = [type(step).__name__ for step in self.dataset.pipeline.transforms]
+        return [name for name in names if not hasattr(self, f'_{name}')]
+
     def _run_steps(self, transforms: list, index: int, prefix: str) -> Any:
         record = self.dataset.get_data_info(index)
         sample = None
