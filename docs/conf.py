@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(DOCS / '_ext')]
 
 import kmax_deeplab  # noqa: E402
 import projects.kmax  # noqa: E402, F401
@@ -22,6 +22,7 @@ project = 'kMaX-DeepLab'
 release = kmax_deeplab.__version__
 
 extensions = [
+    'commands',
     'myst_parser',
     'sphinx.ext.autodoc',
     'sphinx.ext.napoleon',
