@@ -23,7 +23,7 @@ release = kmax_deeplab.__version__
 
 extensions = [
     'commands',
-    'myst_parser',
+    'myst_nb',
     'sphinx.ext.autodoc',
     'sphinx.ext.napoleon',
     'sphinx_copybutton',
@@ -38,6 +38,8 @@ html_css_files = ['wide_tables.css']
 html_static_path = ['_static']
 
 myst_heading_anchors = 4
+# The notebook has the outputs of a run of its own.
+nb_execution_mode = 'off'
 # Shell prompts, of which the pages have none, would otherwise be guessed at.
 copybutton_exclude = '.linenos, .gp'
 

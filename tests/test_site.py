@@ -112,7 +112,7 @@ def test_examples_of_a_help_become_a_block(commands):
 
 @pytest.mark.slow
 def test_it_builds_without_a_warning(tmp_path):
-    for package in ('furo', 'myst_parser', 'sphinx', 'sphinx_copybutton'):
+    for package in ('furo', 'myst_nb', 'sphinx', 'sphinx_copybutton'):
         pytest.importorskip(package)
     command = [sys.executable, '-m', 'sphinx', '-q', '-W', '--keep-going', '-b', 'html']
     done = subprocess.run([*command, DOCS, tmp_path / 'html'], capture_output=True, text=True)

@@ -46,8 +46,8 @@ def parsers_of(name: str) -> Iterator[ArgumentParser]:
 
 def section(parser: ArgumentParser) -> str:
     """Return what the page says of a command: usage, description, options, examples."""
-    with mock.patch.dict(os.environ, COLUMNS='100'):
-        usage = parser.format_usage().removeprefix('usage: ')
+    with mock.patch.dict(os.environ, COLUMNS='84'):
+        usage = parser.format_usage().removeprefix('usage: ').replace('\n       ', '\n')
         formatter = parser._get_formatter()
     shown = (action for action in parser._actions if action.help != SUPPRESS)
     rows = [_row(action, formatter) for action in shown if action.dest not in OF_ALL]
