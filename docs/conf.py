@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(DOCS / '_ext')]
 
 import kmax_deeplab  # noqa: E402
 import projects.kmax  # noqa: E402, F401
@@ -22,7 +22,8 @@ project = 'kMaX-DeepLab'
 release = kmax_deeplab.__version__
 
 extensions = [
-    'myst_parser',
+    'commands',
+    'myst_nb',
     'sphinx.ext.autodoc',
     'sphinx.ext.napoleon',
     'sphinx_copybutton',
@@ -36,6 +37,8 @@ html_css_files = ['narrow_screens.css']
 html_static_path = ['_static']
 
 myst_heading_anchors = 4
+# The notebook has the outputs of a run of its own.
+nb_execution_mode = 'off'
 # Shell prompts, of which the pages have none, would otherwise be guessed at.
 copybutton_exclude = '.linenos, .gp'
 

@@ -2,15 +2,23 @@
 
 import ast
 import importlib
+import importlib.util
 import re
 import subprocess
 import sys
 
 import pytest
+from helpers import run_python
 from imports import ROOT
+
+from kmax_deeplab.cli import COMMANDS
 
 DOCS = ROOT / 'docs'
 FOREIGN = re.compile(r"\((mmdet|mmengine|Python)'s\)")
+
+
+def read(name):
+    return (DOCS / name).read_text()
 
 
 def texts():
@@ -57,9 +65,61 @@ def test_reference_lists_what_is_exported(name, package):
         assert sorted(re.findall(r'autoclass:: (\w+)', page)) == sorted(module.__all__)
 
 
+def test_commands_are_listed_with_their_tools():
+    tools = {}
+    for path in (ROOT / 'tools').rglob('*.py'):
+        if match := re.search(r"SystemExit\(run\('([\w-]+)'\)\)", path.read_text()):
+            tools[match[1]] = str(path.relative_to(ROOT))
+    rows = re.findall(r'^\| `([\w-]+)` \| (.+) \| `(.+)` \|$', read('cli.md'), re.MULTILINE)
+    assert rows == [(name, text, tools[name]) for name, text in COMMANDS.items()]
+
+
+@pytest.fixture(scope='module')
+def commands():
+    """Return the extension that makes the sections of the commands."""
+    spec = importlib.util.spec_from_file_location('commands', DOCS / '_ext/commands.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_sections_of_commands_have_all_options(commands):
+    made = {p.prog: commands.section(p) for name in COMMANDS for p in commands.parsers_of(name)}
+    assert {name.split()[1] for name in made} == {*COMMANDS}
+    assert 'kmax-deeplab analyze compare' in made
+    for name in COMMANDS:
+        section = made[f'kmax-deeplab {name}']
+        options = set(re.findall(r'--[a-z][\w-]*', commands.parser_of(name).format_usage()))
+        rows = '\n'.join(line for line in section.splitlines() if line.startswith('| `'))
+        assert {*re.findall(r'--[a-z][\w-]*', rows)} >= options - {'--help', '--traceback'}, name
+        # What is not code becomes a dash where it has two, and a curl where it has quotes.
+        plain = re.sub(r'```.*?```|``[^`]+``|`[^`\n]+`|^ {4}.*$', '', section, flags=re.S | re.M)
+        assert '--' not in re.sub(r'^\|---.*$', '', plain, flags=re.M), name
+
+
+def test_sections_of_commands_load_no_torch():
+    done = run_python(
+        "import sys; sys.path.insert(0, 'docs/_ext'); import commands; "
+        'print(*{commands.section(commands.parser_of(name))[:2] for name in commands.COMMANDS}, '
+        "'torch' in sys.modules)"
+    )
+    assert done.stdout.strip() == '## False', done.stderr
+
+
+def test_examples_of_a_help_become_a_block(commands):
+    parser = commands.ArgumentParser(
+        prog='kmax-deeplab draw',
+        description='Draw.',
+        epilog='A word.\n\nexamples:\n  kmax-deeplab draw a  # one\n  kmax-deeplab draw b',
+    )
+    section = commands.section(parser)
+    assert '```bash\nkmax-deeplab draw a  # one\nkmax-deeplab draw b\n```' in section
+    assert section.endswith('A word.')
+
+
 @pytest.mark.slow
 def test_it_builds_without_a_warning(tmp_path):
-    for package in ('furo', 'myst_parser', 'sphinx', 'sphinx_copybutton'):
+    for package in ('furo', 'myst_nb', 'sphinx', 'sphinx_copybutton'):
         pytest.importorskip(package)
     command = [sys.executable, '-m', 'sphinx', '-q', '-W', '--keep-going', '-b', 'html']
     done = subprocess.run([*command, DOCS, tmp_path / 'html'], capture_output=True, text=True)
