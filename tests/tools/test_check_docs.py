@@ -120,8 +120,8 @@ def test_what_is_not_run_has_a_reason(docs_check, command, reason):
 
 def test_words_of_a_reader_get_stand_ins_and_long_commands_are_shortened(docs_check):
     text = '```bash\nkmax-deeplab export CONFIG CHECKPOINT my.onnx --no-check\n```\n'
-    text += '```bash\nkmax-deeplab shapes data/shapes\n```'
-    export, shapes = docs_check.make_plans([docs_check.Page('a.md', text)])
+    text += '```bash\nkmax-deeplab shapes data/shapes\nbash tools/dist_test.sh CONFIG CKPT 8\n```'
+    export, shapes, test = docs_check.make_plans([docs_check.Page('a.md', text)])
     if export.reason is None:
         assert export.made == 'my.onnx'
         assert export.words[2:4] == (
@@ -129,6 +129,7 @@ def test_words_of_a_reader_get_stand_ins_and_long_commands_are_shortened(docs_ch
             'work_dirs/quickstart/iter_2000.pth',
         )
     assert shapes.words[2:] == ('data/shapes', '--train', '16', '--val', '4')
+    assert test.words[4:] == ('2',)
 
 
 @pytest.fixture

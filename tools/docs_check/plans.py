@@ -131,9 +131,11 @@ def plan(command: Command) -> Plan:
 
 
 def _as_run(words: tuple[str, ...], name: str | None) -> Iterator[str]:
+    script = words[1] if words[0] == 'bash' else ''
+    # Processes of that many GPUs would wait for each other on fewer cores.
+    processes = {'8': '2'} if script.startswith('tools/dist_') else {}
     for word in words:
-        stand_in = STAND_INS.get(word, word)
+        stand_in = (STAND_INS | processes).get(word, word)
         if stand_in is not None:
             yield stand_in
-    script = words[1] if words[0] == 'bash' else ''
     yield from SHORTER.get(name or script, ())
