@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from helpers import run_python
@@ -108,6 +109,14 @@ def test_examples_of_a_help_become_a_block(commands):
     section = commands.section(parser)
     assert '```bash\nkmax-deeplab draw a  # one\nkmax-deeplab draw b\n```' in section
     assert section.endswith('A word.')
+
+
+def test_extras_are_listed():
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+    table = re.search(r'^\| extra \|.*?\n\n', read('get_started.md'), re.MULTILINE | re.DOTALL)[0]
+    cells = re.findall(r'^\| (`.+?) \|', table, re.MULTILINE)
+    listed = [name for cell in cells for name in re.findall(r'`(\w+)`', cell)]
+    assert sorted(listed) == sorted(project['optional-dependencies'])
 
 
 @pytest.mark.slow
