@@ -119,6 +119,51 @@ def test_extras_are_listed():
     assert sorted(listed) == sorted(project['optional-dependencies'])
 
 
+def environment_of(path):
+    """Return the environment variables that a file reads or sets."""
+    text = path.read_text()
+    if path.suffix == '.sh':
+        own = set(re.findall(r'^ *(?:local )?([A-Z_]+)=(?!\$\{\1)', text, re.MULTILINE))
+        return set(re.findall(r'\$\{([A-Z_]+):?-', text)) - own
+    tree = ast.parse(text)
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        key = None
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            *('os.getenv', 'os.environ.get', 'os.environ.setdefault', 'os.environ.pop'),
+        ):
+            key = node.args[0]
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == 'os.environ':
+            key = node.slice
+        if isinstance(key, ast.Name):
+            # Such as one of several names that a loop goes through.
+            key = constants.get(key.id, constants.get(key.id.upper(), constants.get('RANKS')))
+        if key is not None:
+            found |= {n.value for n in ast.walk(key) if isinstance(n, ast.Constant)}
+    return found
+
+
+def test_environment_variables_are_listed():
+    rows = re.findall(r'^\| (`[A-Z_`, ]+`) \| (.+?) \| .+ \|$', read('offline.md'), re.MULTILINE)
+    listed = {name: files for names, files in rows for name in re.findall(r'`(\w+)`', names)}
+    places = [p for f in ('kmax_deeplab', 'projects', 'tools') for p in (ROOT / f).rglob('*.py')]
+    used = {}
+    for path in [*places, *(ROOT / 'tools').glob('*.sh')]:
+        for name in environment_of(path):
+            used.setdefault(name, set()).add(str(path.relative_to(ROOT)))
+    assert used.keys() == listed.keys()
+    for name, files in used.items():
+        named = set(re.findall(r'`([\w/]+/\w+\.(?:py|sh))`', listed[name]))
+        assert named == files or listed[name] == 'the same', name
+
+
 @pytest.mark.slow
 def test_it_builds_without_a_warning(tmp_path):
     for package in ('furo', 'myst_nb', 'sphinx', 'sphinx_copybutton'):
