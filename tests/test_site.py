@@ -172,3 +172,6 @@ def test_it_builds_without_a_warning(tmp_path):
     done = subprocess.run([*command, DOCS, tmp_path / 'html'], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
     assert 'KMeansCrossAttention' in (tmp_path / 'html' / 'searchindex.js').read_text()
+    listed = re.findall(r'\]\((.+?)\.html\): \S', (tmp_path / 'html/llms.txt').read_text())
+    assert {'cli', 'faq', 'tour', 'api/index'} <= {*listed}
+    assert all((tmp_path / f'html/{page}.html').is_file() for page in listed)
