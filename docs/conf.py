@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.addnodes import toctree
 from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
@@ -94,5 +96,22 @@ def relink(text: str, origin: Path, folder: Path) -> str:
     return RELATIVE_LINK.sub(lead, text)
 
 
+def write_llms(app: Sphinx, exception: Exception | None) -> None:
+    """Write ``llms.txt``: each page with its first sentence, by the captions of the index."""
+    if exception is not None or app.builder.name != 'html':
+        return
+    lines = [f'# {project} {release}', '']
+    for tree in app.env.get_doctree('index').findall(toctree):
+        lines += ['', f'## {tree["caption"]}', '']
+        for title, page in tree['entries']:
+            found = app.env.get_doctree(page).findall(nodes.paragraph)
+            first = next(text for text in found if isinstance(text.parent, nodes.section))
+            # After a word, so not after the number of a step.
+            sentence = re.split(r'(?<=[a-z)][.?])\s', ' '.join(first.astext().split()))[0]
+            lines.append(f'- [{title or app.env.titles[page].astext()}]({page}.html): {sentence}')
+    Path(app.outdir, 'llms.txt').write_text('\n'.join(lines) + '\n')
+
+
 def setup(app: Sphinx) -> None:
     app.connect('source-read', prepare)
+    app.connect('build-finished', write_llms)

@@ -1,12 +1,17 @@
 """The examples read a file without this package, and draw what is in it."""
 
+import http.client
+import io
+import json
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pycocotools.mask
 import pytest
 from exported_file import ALIGNED, CLASSES
 from imports import ROOT
@@ -45,7 +50,9 @@ def run(*words):
     return done.stdout
 
 
-@pytest.mark.parametrize(('name', 'most'), [('deploy_python.py', 40), ('deploy.cpp', 60)])
+@pytest.mark.parametrize(
+    ('name', 'most'), [('deploy_python.py', 40), ('deploy.cpp', 60), ('serve.py', 75)]
+)
 def test_examples_are_short(name, most):
     lines = (EXAMPLES / name).read_text().splitlines()
     assert len(lines) <= most and max(map(len, lines)) <= 100
@@ -72,6 +79,69 @@ def test_python_resizes_as_the_package(exported, image, tmp_path):
     result = PanopticModel(file, 'onnxruntime')(image)
     drawn = np.asarray(Image.open(tmp_path / 'drawing.png')) != np.asarray(Image.open(image))
     assert ((result.id_map > 0) == drawn.any(-1)).mean() > 0.98
+
+
+@pytest.fixture
+def service(exported):
+    """Start the service on a free port; return a function that sends it a request."""
+    words = ('--port', '0', '--max-megabytes', '1', '--max-megapixels', '1')
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    command = [sys.executable, EXAMPLES / 'serve.py', exported(), *words]
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        place = process.stdout.readline().strip().removeprefix('http://')
+
+        def send(method, content=None, **headers):
+            with closing(http.client.HTTPConnection(place, timeout=60)) as connection:
+                connection.request(method, '/', content, headers)
+                response = connection.getresponse()
+                return response.status, json.loads(response.read())
+
+        yield send
+        process.terminate()
+
+
+def encode(levels, kind='PNG'):
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, kind)
+    return file.getvalue()
+
+
+def test_service(service, image):
+    levels = np.asarray(Image.open(image))
+    status, answer = service('POST', encode(levels))
+    assert (status, answer['width'], answer['height']) == (200, SIZE[1], SIZE[0])
+    found = {s['label']: s for s in answer['segments_info']}
+    assert [(name, found[name]['score']) for name in ('box', 'ball', 'sky')] == [
+        *(('box', 0.5), ('ball', 0.25), ('sky', 0.75))
+    ]
+    for name, level in (('box', 0), ('ball', 1), ('sky', 2)):
+        mask = pycocotools.mask.decode(found[name]['segmentation'])
+        assert np.array_equal(mask == 1, levels[..., 0] == level)
+    assert [c['name'] for c in service('GET')[1]['classes']] == [c['name'] for c in CLASSES]
+
+
+def test_service_refuses_in_one_line(service):
+    large = np.zeros((1001, 1000, 3), np.uint8)
+    refused = (
+        (400, 'no image of JPEG', ('POST', b'no image')),
+        (400, 'no image of JPEG', ('POST', encode(large[:9], 'BMP'))),
+        (400, 'image', ('POST', encode(large[:200])[:100])),
+        (400, 'at most 1000000 pixels', ('POST', encode(large))),
+        (400, 'no image of JPEG', ('POST', b'')),
+    )
+    for status, reason, request in refused:
+        found, answer = service(*request)
+        assert found == status and reason in answer['error'], answer
+    # What the head says decides: nothing of the image is read.
+    for status, reason, (name, value) in (
+        (413, 'at most 1000000 bytes', ('Content-Length', '1000001')),
+        (411, 'how long', ('Content-Length', '-1')),
+        (411, 'how long', ('Transfer-Encoding', 'chunked')),
+    ):
+        found, answer = service('POST', **{name: value})
+        assert found == status and reason in answer['error'], answer
+    assert service('POST', encode(large[:9, :9]))[0] == 200
 
 
 def find_headers():

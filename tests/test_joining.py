@@ -8,11 +8,13 @@ import yaml
 from imports import ROOT
 
 from kmax_deeplab import __version__
+from kmax_deeplab.cli import COMMANDS
+from kmax_deeplab.released import list_models
 from projects.kmax import package_versions
 
 PROJECT = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
 WORKFLOWS = sorted(ROOT.glob('.github/workflows/*.yml'))
-FORMS = [ROOT / '.github/ISSUE_TEMPLATE' / name for name in ('bug.yml', 'feature.yml')]
+FORMS = sorted({*ROOT.glob('.github/ISSUE_TEMPLATE/*.yml')} - {*ROOT.glob('.github/*/config.yml')})
 
 
 def read(name):
@@ -135,9 +137,18 @@ def test_forms_can_be_filled_in(path):
     assert form['name'] and form['description']
     fields = [field for field in form['body'] if field['type'] != 'markdown']
     assert len({field['id'] for field in fields}) == len(fields)
-    assert {field['type'] for field in fields} <= {'textarea', 'dropdown', 'checkboxes'}
+    assert {field['type'] for field in fields} <= {'input', 'textarea', 'dropdown', 'checkboxes'}
     assert all(field['attributes']['label'] for field in fields)
     assert any(field.get('validations', {}).get('required') for field in fields)
+
+
+def test_forms_name_what_there_is():
+    """Headings, commands and pages that a form tells to look at."""
+    text = ' '.join(' '.join(path.read_text().split()) for path in FORMS)
+    assert '## Evaluate released weights' in read('projects/kmax/README.md')
+    assert 'kmax_r50_coco' in {model.alias for model in list_models()}
+    assert {*re.findall(r'kmax-deeplab (\w+)', text)} <= {*COMMANDS}
+    assert callable(package_versions.find_versions)
 
 
 NAMED = ('CONTRIBUTING.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md', '.github/pull_request_template.md')

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from helpers import run_python
@@ -117,6 +118,59 @@ def test_examples_of_a_help_become_a_block(commands):
     assert section.endswith('A word.')
 
 
+def test_extras_are_listed():
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+    table = re.search(r'^\| extra \|.*?\n\n', read('get_started.md'), re.MULTILINE | re.DOTALL)[0]
+    cells = re.findall(r'^\| (`.+?) \|', table, re.MULTILINE)
+    listed = [name for cell in cells for name in re.findall(r'`(\w+)`', cell)]
+    assert sorted(listed) == sorted(project['optional-dependencies'])
+
+
+def environment_of(path):
+    """Return the environment variables that a file reads or sets."""
+    text = path.read_text()
+    if path.suffix == '.sh':
+        own = set(re.findall(r'^ *(?:local )?([A-Z_]+)=(?!\$\{\1)', text, re.MULTILINE))
+        return set(re.findall(r'\$\{([A-Z_]+):?-', text)) - own
+    tree = ast.parse(text)
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        key = None
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            *('os.getenv', 'os.environ.get', 'os.environ.setdefault', 'os.environ.pop'),
+        ):
+            key = node.args[0]
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == 'os.environ':
+            key = node.slice
+        if isinstance(key, ast.Name):
+            # Such as one of several names that a loop goes through.
+            key = constants.get(key.id, constants.get(key.id.upper(), constants.get('RANKS')))
+        if key is not None:
+            found |= {n.value for n in ast.walk(key) if isinstance(n, ast.Constant)}
+    return found
+
+
+def test_environment_variables_are_listed():
+    rows = re.findall(r'^\| (`[A-Z_`, ]+`) \| (.+?) \| .+ \|$', read('offline.md'), re.MULTILINE)
+    listed = {name: files for names, files in rows for name in re.findall(r'`(\w+)`', names)}
+    places = [p for f in ('kmax_deeplab', 'projects', 'tools') for p in (ROOT / f).rglob('*.py')]
+    used = {}
+    for path in [*places, *(ROOT / 'tools').glob('*.sh')]:
+        for name in environment_of(path):
+            used.setdefault(name, set()).add(str(path.relative_to(ROOT)))
+    assert used.keys() == listed.keys()
+    for name, files in used.items():
+        named = set(re.findall(r'`([\w/]+/\w+\.(?:py|sh))`', listed[name]))
+        assert named == files or listed[name] == 'the same', name
+
+
 @pytest.mark.slow
 def test_it_builds_without_a_warning(tmp_path):
     for package in ('furo', 'myst_nb', 'sphinx', 'sphinx_copybutton'):
@@ -125,3 +179,6 @@ def test_it_builds_without_a_warning(tmp_path):
     done = subprocess.run([*command, DOCS, tmp_path / 'html'], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, '')
     assert 'KMeansCrossAttention' in (tmp_path / 'html' / 'searchindex.js').read_text()
+    listed = re.findall(r'\]\((.+?)\.html\): \S', (tmp_path / 'html/llms.txt').read_text())
+    assert {'cli', 'faq', 'tour', 'api/index'} <= {*listed}
+    assert all((tmp_path / f'html/{page}.html').is_file() for page in listed)

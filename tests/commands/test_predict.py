@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 from functools import partial
 
 import cv2
@@ -71,6 +72,24 @@ def test_everything_of_a_folder(predict, images, out, folder, named_weights):
         assert np.array_equal(ids.astype(int) @ (1, 256, 65536), result.id_map)
         areas = {s['id']: s['area'] for s in annotation['segments_info']}
         assert areas == {s['id']: s['area'] for s in result.segments_info}
+
+
+def test_it_asks_no_network(predict, images, out, monkeypatch):
+    """A socket of the machine alone is no network: data workers and threads may have them."""
+
+    class Socket(socket.socket):
+        def __init__(self, family=socket.AF_INET, *args, **kwargs):
+            assert family not in (socket.AF_INET, socket.AF_INET6), 'it opens a connection'
+            super().__init__(family, *args, **kwargs)
+
+    def resolve(host, *args, **kwargs):
+        raise AssertionError(f'it asks for {host}')
+
+    monkeypatch.setattr(socket, 'socket', Socket)
+    for name in ('getaddrinfo', 'gethostbyname', 'create_connection'):
+        monkeypatch.setattr(socket, name, resolve)
+    status, _, printed = predict(images / '11.jpg', '--out', out, '--write', *EVERYTHING)
+    assert status == 0 and f'1 image predicted in {out}' in printed
 
 
 def test_it_goes_on_where_it_stopped(predict, images, out, monkeypatch):
