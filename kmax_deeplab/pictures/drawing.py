@@ -104,16 +104,20 @@ def _place_label(
     return None
 
 
-def write_names(image: np.ndarray, segments: Segments, classes: Sequence[str]) -> np.ndarray:
+def write_names(
+    image: np.ndarray, segments: Segments, classes: Sequence[str], text_size: int | None = None
+) -> np.ndarray:
     """Write the class of each segment inside it, the largest first, where there is room.
 
-    Of segments far smaller than the name only the largest of the class gets one.
+    Of segments far smaller than the name only the largest of the class gets one. Names are
+    ``text_size`` pixels high, by default in proportion to the image.
     """
     canvas = Image.fromarray(image)
     draw = ImageDraw.Draw(canvas, 'RGBA')
     # On one line each, whatever they hold.
     classes = [' '.join(name.split()) for name in classes]
-    font = load_font(max(11, round(min(image.shape[:2]) / 30)), ' '.join(classes))
+    size_of_text = text_size or max(11, round(min(image.shape[:2]) / 30))
+    font = load_font(size_of_text, ' '.join(classes))
     line = sum(font.getmetrics())
     areas = np.bincount(segments.ids.ravel(), minlength=len(segments.labels) + 1)[1:]
     found = find_runs(segments.ids).describe()

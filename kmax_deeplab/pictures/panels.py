@@ -24,12 +24,25 @@ class Panel:
     detail: str = ''
 
 
-def compose_sheet(panels: Sequence[Panel], columns: int = 3) -> np.ndarray:
-    """Set panels of one size in rows, each below its caption, as an RGB image ``(H, W, 3)``."""
+def compose_sheet(
+    panels: Sequence[Panel],
+    columns: int = 3,
+    text_size: int | None = None,
+    is_stacked: bool = False,
+) -> np.ndarray:
+    """Set panels of one size in rows, each below its caption, as an RGB image ``(H, W, 3)``.
+
+    Args:
+        panels: What is set.
+        columns: How many stand side by side.
+        text_size: Of the captions in pixels; by default in proportion to the panels.
+        is_stacked: Whether remarks stand below the titles instead of beside them.
+    """
     height, width = panels[0].image.shape[:2]
     texts = [text for panel in panels for text in (panel.title, panel.detail)]
-    font = load_font(max(12, round(width / 26)), ' '.join(texts))
-    caption = round(1.5 * sum(font.getmetrics()))
+    font = load_font(text_size or max(12, round(width / 26)), ' '.join(texts))
+    line = sum(font.getmetrics())
+    caption = round(1.5 * line) + is_stacked * line
     rows = -(-len(panels) // columns)
     columns = min(columns, len(panels))
     size = (columns * (width + GAP) + GAP, rows * (height + caption) + GAP)
@@ -38,10 +51,11 @@ def compose_sheet(panels: Sequence[Panel], columns: int = 3) -> np.ndarray:
     for index, panel in enumerate(panels):
         left = GAP + index % columns * (width + GAP)
         top = index // columns * (height + caption)
-        anchor = (left, top + caption // 2)
-        draw.text(anchor, panel.title, font=font, fill=INK, anchor='lm')
+        middle = top + caption // 2 - is_stacked * line // 2
+        draw.text((left, middle), panel.title, font=font, fill=INK, anchor='lm')
         offset = draw.textlength(panel.title + '  ', font=font)
-        draw.text((left + offset, anchor[1]), panel.detail, font=font, fill=DETAIL_INK, anchor='lm')
+        detail = (left, middle + line) if is_stacked else (left + offset, middle)
+        draw.text(detail, panel.detail, font=font, fill=DETAIL_INK, anchor='lm')
         sheet.paste(Image.fromarray(panel.image), (left, top + caption))
     return np.asarray(sheet)
 

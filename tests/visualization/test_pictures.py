@@ -77,6 +77,27 @@ def test_sheet_holds_every_panel():
     assert compose_sheet(panels[:1]).shape[1] < 110
 
 
+def test_remarks_stand_beside_or_below():
+    panel = Panel(np.zeros((60, 200, 3), np.uint8), 'title', 'remark')
+    beside, below = (compose_sheet([panel], 1, 20, is_stacked) for is_stacked in (False, True))
+    assert below.shape[0] > beside.shape[0] + 15
+    # What is written reaches as far to the right as the longer of the two, or as both.
+    right_ends = [
+        int(np.flatnonzero((sheet[:-75] < 200).any((0, 2))).max()) for sheet in (beside, below)
+    ]
+    assert right_ends[0] > right_ends[1] + 40
+
+
+def test_names_have_the_size_that_is_asked_for():
+    segments = Segments(np.ones((200, 300), np.int32), [0])
+    image = np.full((200, 300, 3), 255, np.uint8)
+    heights = [
+        int((write_names(image, segments, ['cat'], size) < 255).any((1, 2)).sum())
+        for size in (None, 15, 40)
+    ]
+    assert heights[0] < heights[1] < heights[2]
+
+
 def test_fit_keeps_the_aspect():
     assert fit(np.zeros((100, 50, 3), np.uint8), 480).shape == (480, 240, 3)
     assert fit(np.zeros((50, 1000, 3), np.uint8), 480).shape == (24, 480, 3)
