@@ -19,7 +19,7 @@ WIDTH = 1120
 TEXT = 17
 INK = (30, 30, 30)
 PAPER = (255, 255, 255)
-QUALITY = 84
+QUALITY = 80
 
 
 def panel_width(columns: int) -> int:

@@ -25,7 +25,7 @@ from .canvas import (
 from .merging import merge_masks, owned_by
 from .study import Look
 
-TOUR_PANEL, TOUR_TEXT, TOUR_NAMES = 300, 28, 24
+TOUR_PANEL, TOUR_TEXT, TOUR_NAMES = 320, 31, 23
 """Pixels: captions and names are to be read on a phone, too."""
 
 

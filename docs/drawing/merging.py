@@ -17,6 +17,9 @@ from .canvas import Picture, backdrop, hatch, outline, paint, panel_width, sheet
 from .study import Look
 
 NOBODY = -1
+FRAMES, COLUMNS = 8, 4
+REFUSED = (200, 30, 40)
+"""Colour of what is left out."""
 
 
 @dataclass
@@ -102,19 +105,12 @@ def merge_masks(image: ImagePrediction) -> Merged:
 
 def _claims(image: ImagePrediction) -> NDArray[np.bool_]:
     """Return the pixels ``(N, H, W)`` of the padded input where a query is sure enough."""
-    threshold = image.cfg.pixel_confidence_threshold
-    claimed = np.zeros((len(image.mask_logits), *image.frame.padded), bool)
-    for place, logits in tiles(
-        image.mask_logits, padded_axes(image.mask_logits, image.frame.padded)
-    ):
+    threshold, size = image.cfg.pixel_confidence_threshold, image.frame.padded
+    claimed = np.zeros((len(image.mask_logits), *size), bool)
+    for place, logits in tiles(image.mask_logits, padded_axes(image.mask_logits, size)):
         # Tiles are (rows, N, columns).
         claimed[(slice(None), *place)] = (logits.softmax(1) > threshold).transpose(0, 1).numpy()
     return claimed
-
-
-FRAMES = 8
-COLUMNS = 4
-REFUSED = (200, 30, 40)
 
 
 def draw_merging(look: Look, **limits: int) -> Picture:
@@ -127,13 +123,13 @@ def draw_merging(look: Look, **limits: int) -> Picture:
     for number in range(together + 1, len(merged.masks) + 1):
         first = 1 if number == together + 1 else number
         panels.append(_frame(look, merged, first, number, width))
-    panels.append(_result(look, merged, width, limits))
+    panels.append(_result(look, merged, width))
     return sheet(panels, COLUMNS)
 
 
 def _frame(look: Look, merged: Merged, first: int, number: int, width: int) -> Panel:
     """Draw the masks up to a number, those from ``first`` on as the new ones."""
-    drawn, cfg = backdrop(look.image, width), look.test_cfg
+    drawn = backdrop(look.image, width)
     for place, mask in enumerate(merged.masks[:number], start=1):
         if mask.fits:
             fill = 0.85 if place >= first else 0.4
@@ -141,15 +137,15 @@ def _frame(look: Look, merged: Merged, first: int, number: int, width: int) -> P
             paint(drawn, pixels, look.colors[mask.query], fill)
             if place >= first:
                 outline(drawn, pixels)
-    mask = merged.masks[number - 1]
-    name, scores = look.classes[mask.label], f'{mask.score:.2f} × {mask.mask_score:.2f}'
-    if not mask.fits:
-        outline(drawn, stretch(look.crop(mask.pixels), drawn) > 0, REFUSED)
-        needed = f'{cfg.overlap_threshold:.0%} needed'
-        return Panel(drawn, f'{number}  {name}: left out', f'{mask.free:.0%} is free, {needed}')
-    if first < number:
-        return Panel(drawn, f'{first} to {number}  {name} …', f'… {scores}')
-    return Panel(drawn, f'{number}  {name}', scores)
+    new = merged.masks[first - 1 : number]
+    names = ', '.join(look.classes[mask.label] for mask in new)
+    if not new[-1].fits:
+        outline(drawn, stretch(look.crop(new[-1].pixels), drawn) > 0, REFUSED)
+        said = f'{new[-1].free:.0%} is free, {look.test_cfg.overlap_threshold:.0%} needed'
+        return Panel(drawn, f'{number}  {names}: left out', said)
+    numbers = f'{number}' if first == number else f'{first}–{number}'
+    scores = ', '.join(f'{mask.score:.2f} × {mask.mask_score:.2f}' for mask in new[:2])
+    return Panel(drawn, f'{numbers}  {names}', scores)
 
 
 def owned_by(look: Look, merged: Merged, mask: PastedMask, like: Picture) -> NDArray[np.bool_]:
@@ -157,15 +153,14 @@ def owned_by(look: Look, merged: Merged, mask: PastedMask, like: Picture) -> NDA
     return stretch(look.crop(merged.owner) == mask.query, like) > 0
 
 
-def _result(look: Look, merged: Merged, width: int, limits: dict[str, int]) -> Panel:
+def _result(look: Look, merged: Merged, width: int) -> Panel:
     drawn = backdrop(look.image, width)
     for mask in merged.pasted:
         paint(drawn, owned_by(look, merged, mask, drawn), look.colors[mask.query], 0.85)
     hatch(drawn, stretch(look.crop(merged.void), drawn) > 0)
     small = [mask for mask in merged.masks if mask.fits and not mask.is_kept]
     for mask in small:
-        pixels = owned_by(look, merged, mask, drawn)
-        outline(drawn, pixels, REFUSED)
+        outline(drawn, owned_by(look, merged, mask, drawn), REFUSED)
     share = look.crop(merged.void).mean()
     names = ', '.join(look.classes[mask.label] for mask in small)
     said = f', {names} too small' if small else ''
