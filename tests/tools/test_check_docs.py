@@ -83,16 +83,101 @@ def test_every_page_says_what_there_is(docs_check):
             '```bash\nrm -rf photos\n```',
             'README.md:2: no rule says whether to run this: rm -rf photos',
         ),
+        (
+            '```bash\nkmax-deeplab predict a.jpg --write nonsense\n```',
+            "README.md:2: argument --write: invalid choice: 'nonsense'",
+        ),
+        (
+            '```bash\nkmax-deeplab predict\n```',
+            'README.md:2: the following arguments are required: IMAGES, --out: kmax-deeplab predict',
+        ),
+        (
+            '```bash\nkmax-deeplab train CONFIG --cfg-options a=1 --resum\n```',
+            'README.md:2: train has no option --resum: ',
+        ),
+        (
+            '```bash\nbash tools/quickstart.sh --minuets 3 > log 2>&1\n```',
+            'README.md:2: tools/quickstart.sh has no option --minuets: ',
+        ),
+        (
+            '~~~console\n$ kmax-deeplab tarin x.py\nprinted\n~~~',
+            'README.md:2: there is no command tarin: kmax-deeplab tarin x.py',
+        ),
+        (
+            '- a list\n\n  ```\n  python -m kmax_deeplab tarin x.py\n  ```',
+            'README.md:4: there is no command tarin: ',
+        ),
+        (
+            '> ```bash\n> kmax-deeplab tarin x.py\n> ```',
+            'README.md:2: there is no command tarin: ',
+        ),
+        (
+            'Take\n`kmax-deeplab predict --outt a` for it.',
+            'README.md:2: predict has no option --outt: kmax-deeplab predict --outt a',
+        ),
+        (
+            'Take `predict --outt a` for it.',
+            'README.md:1: predict has no option --outt: predict --outt a',
+        ),
+        (
+            '| a |\n|---|\n| `--no-such-option` |',
+            'README.md:3: no command has the option --no-such-o',
+        ),
+        ('```bash\nbash\n```', 'README.md:2: no rule says whether to run this: bash'),
+        (
+            '```python\nx = 1\nfrom projects.kmax.apis import KMaXInferenzer\n```',
+            'README.md:3: projects.kmax.apis has no KMaXInferenzer',
+        ),
+        (
+            '```python\nfrom projects.kmax.aps import KMaXInferencer\n```',
+            'README.md:2: there is no module projects.kmax.aps',
+        ),
+        ('a\n[b\nc](none.md "title")', 'README.md:2: there is no none.md'),
+        ('[a][r]\n\n[r]: none.md', 'README.md:1: there is no none.md'),
+        ('[a][r]', 'README.md:1: [a][r] is a link to nothing'),
+        ('<img src="none.png">', 'README.md:1: there is no none.png'),
+        ('a <a href="none.md">b</a>', 'README.md:1: there is no none.md'),
+        ('[![a](b.png)](https://example.org)', 'README.md:1: there is no b.png'),
         ('[a](docs/none.md)', 'README.md:1: there is no docs/none.md'),
         ('# A page\n[a](#a-page) [b](#a-pgae)', 'README.md:2: README.md has no heading #a-pgae'),
-        ('```python\nx = (\n```', "README.md:2: this is no python: '(' was never closed"),
-        ('Say\n```bash\nls\n', 'README.md:2: this code block has no end'),
+        ('```python\n\nx = (\n```', "README.md:3: this is no python: '(' was never closed"),
+        ('Say\n```bash\nkmax-deeplab models\n', 'README.md:2: this code block has no end'),
         ('```json\n{1}\n```', 'README.md:2: this is no json: Expecting property name'),
     ],
 )
 def test_faults_are_named_by_place_and_command(faults, text, fault):
     (found,) = faults(text)
     assert found.startswith(fault)
+
+
+def test_what_is_right_is_no_fault(faults):
+    text = """
+# A `page` of its [own](https://example.org)
+
+<a id="here"></a> [a](#a-page-of-its-own) [b](#here) `kmax-deeplab predict --out a` `predict --out`
+
+Setext
+------
+
+````
+kmax-deeplab predict a.jpg \\
+    --out b > log 2>&1
+````
+
+[c](#setext) `X[0][1]`
+"""
+    assert faults(text) == []
+
+
+def test_nothing_is_run_for_a_text_that_no_command_holds(docs_check, capsys):
+    for words, message in (
+        (['--only', 'predict'], '--only chooses what --run runs'),
+        (['--run', '--only', 'a text'], '--only: no command holds a text, nor does its place'),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            docs_check.main(words)
+        assert ended.value.code == 2
+        assert f'check_docs.py: error: {message}; see' in capsys.readouterr().err
 
 
 def test_the_command_ends_with_1(docs_check, monkeypatch, capsys):
@@ -118,16 +203,16 @@ def test_what_is_not_run_has_a_reason(docs_check, command, reason):
     assert (plan.words, plan.reason) == ((), reason)
 
 
-def test_words_of_a_reader_get_stand_ins_and_long_commands_are_shortened(docs_check):
+def test_words_of_a_reader_get_stand_ins_and_long_commands_are_shortened(docs_check, monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: name)
     text = '```bash\nkmax-deeplab export CONFIG CHECKPOINT my.onnx --no-check\n```\n'
     text += '```bash\nkmax-deeplab shapes data/shapes\nbash tools/dist_test.sh CONFIG CKPT 8\n```'
     export, shapes, test = docs_check.make_plans([docs_check.Page('a.md', text)])
-    if export.reason is None:
-        assert export.made == 'my.onnx'
-        assert export.words[2:4] == (
-            'configs/kmax/kmax_nano_shapes-panoptic.py',
-            'work_dirs/quickstart/iter_2000.pth',
-        )
+    assert export.made == 'my.onnx'
+    assert export.words[2:4] == (
+        'configs/kmax/kmax_nano_shapes-panoptic.py',
+        'work_dirs/quickstart/iter_2000.pth',
+    )
     assert shapes.words[2:] == ('data/shapes', '--train', '16', '--val', '4')
     assert test.words[4:] == ('2',)
 

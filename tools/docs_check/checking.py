@@ -7,6 +7,7 @@ what is not run, and why.
 
 import ast
 import json
+import re
 import shlex
 import textwrap
 from collections import Counter
@@ -18,16 +19,17 @@ import yaml
 from kmax_deeplab.cli import COMMANDS, Parser, make_parser
 from kmax_deeplab.namespace import COMMAND
 
-from .pages import Block, Page
+from .pages import Block, Page, Place
 from .plans import Plan, plan
 from .running import Reader
-from .words import ROOT, faults_of, help_of
+from .words import ROOT, faults_of, help_of, missing_names, option_fault
 
 PAGES = ('*.md', '.github/*.md', 'projects/kmax/README.md', 'tests/data/*.md', 'docs/**/*.md')
 EXAMPLES = """
 python tools/check_docs.py
 python tools/check_docs.py --run --only docs/training.md   # the commands of a page
 """
+OPTION = re.compile(r'--[a-z][\w-]*($|[ =])')
 PARSERS = dict(python=ast.parse, json=json.loads, yaml=yaml.safe_load)
 
 
@@ -56,34 +58,42 @@ def _examples(text: str) -> str:
 
 def find_faults(pages: Sequence[Page], root: Path = ROOT) -> Iterator[str]:
     """Yield what is wrong, each with its place."""
-    anchors = {page.file: page.anchors() for page in pages}
+    anchors = {page.file: page.anchors for page in pages}
     for page in pages:
-        if page.unclosed is not None:
-            yield f'{page.unclosed}: this code block has no end'
+        yield from page.faults
         for block in page.blocks:
-            yield from _unparsable(block)
-        try:
-            for command in page.commands():
-                found = [*faults_of(command)]
-                if not (found or plan(command).words or plan(command).reason):
-                    found = ['no rule says whether to run this']
-                yield from (f'{command.place}: {fault}: {command}' for fault in found)
-        except ValueError as error:
-            yield str(error)
-        for place, target in page.links():
+            yield from (f'{place}: {fault}' for place, fault in _unparsable(block))
+        for command in page.commands:
+            found = [*faults_of(command)]
+            if not (found or plan(command).words or plan(command).reason):
+                found = ['no rule says whether to run this']
+            yield from (f'{command.place}: {fault}: {command}' for fault in found)
+        for command in page.parts():
+            yield from (f'{command.place}: {fault}: {command}' for fault in faults_of(command))
+        for place, span in page.spans:
+            if OPTION.match(span) and (fault := option_fault(span.partition('=')[0].split()[0])):
+                yield f'{place}: {fault}'
+        for place, target in page.links:
             if fault := _dead(root, page, target, anchors):
                 yield f'{place}: {fault}'
 
 
-def _unparsable(block: Block) -> Iterator[str]:
+def _unparsable(block: Block) -> Iterator[tuple[Place, str]]:
     parse = PARSERS.get(block.language)
     if parse is None:
         return
+    place = block.place
     try:
-        parse(textwrap.dedent(block.text))
+        code = parse(textwrap.dedent(block.text))
     except (SyntaxError, ValueError, yaml.YAMLError) as error:
-        reason = str(error).partition('\n')[0]
-        yield f'{block.place}: this is no {block.language}: {reason}'
+        mark = getattr(error, 'problem_mark', None)
+        line = mark.line + 1 if mark else getattr(error, 'lineno', None) or 1
+        at = Place(place.file, place.line + line - 1)
+        yield at, f'this is no {block.language}: {str(error).partition(chr(10))[0]}'
+        return
+    if isinstance(code, ast.AST):
+        for line, fault in missing_names(code):
+            yield Place(place.file, place.line + line - 1), fault
 
 
 def _dead(root: Path, page: Page, target: str, anchors: dict[str, set[str]]) -> str | None:
@@ -103,7 +113,7 @@ def _dead(root: Path, page: Page, target: str, anchors: dict[str, set[str]]) -> 
 
 def make_plans(pages: Sequence[Page], only: str = '') -> list[Plan]:
     """Decide what becomes of the commands that, with their place, hold a text."""
-    commands = [command for page in pages for command in page.commands()]
+    commands = [command for page in pages for command in page.commands]
     return [plan(command) for command in commands if only in f'{command.place} {command}']
 
 
@@ -115,10 +125,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         '--only', default='', metavar='TEXT', help='run those alone that, with their place, hold it'
     )
     args = parser.parse_args(argv)
+    if args.only and not args.run:
+        parser.error('--only chooses what --run runs')
     pages = [*read_pages(), *read_helps()]
+    plans = make_plans(pages, args.only)
+    if not plans:
+        parser.error(f'--only: no command holds {args.only}, nor does its place')
     faults = list(find_faults(pages))
     if args.run:
-        faults += _run(make_plans(pages, args.only))
+        faults += _run(plans)
     print(f'{len(pages)} pages, {len(faults)} faults')
     for fault in faults:
         print(fault)

@@ -6,11 +6,23 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SHELL = ('bash', 'sh')
-FENCE = re.compile(r'\s*(`{3,})\s*([\w-]*)')
-LINK = re.compile(r'\[[^\]]*\]\(([^)\s]+)\)')
-PROGRAMS = re.compile(r' {4}(kmax-deeplab|python|pip|bash|docker) ')
-"""What begins a command in an indented block, which has no language."""
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from kmax_deeplab.cli import COMMANDS
+from kmax_deeplab.namespace import COMMAND
+
+SHELL = ('bash', 'sh', 'shell', 'zsh', 'console')
+OURS = re.compile(
+    rf'({COMMAND}|python -m kmax_deeplab|({"|".join(COMMANDS)})(?= .*--)) |(python|bash) tools/'
+)
+"""What begins a command of ours within a text."""
+
+PROGRAMS = re.compile(r'(kmax-deeplab|python|pip|bash|docker) ')
+"""What begins a command in a block without a language."""
+
+REDIRECTION = re.compile(r'\s\d?>>?\s*(&\d|[^\s;|]+)')
+MARKDOWN = MarkdownIt('commonmark').enable('table')
 
 
 @dataclass(frozen=True)
@@ -40,11 +52,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its words, without the comment after it, and where its block begins."""
+    """A command.
+
+    Attributes:
+        place: Where it begins.
+        words: It, without redirections and the comment after it.
+        block: Where its block begins; None for one within a text, which may be a part only.
+    """
 
     place: Place
     words: tuple[str, ...]
-    block: Place
+    block: Place | None = None
 
     def __str__(self) -> str:
         return shlex.join(self.words)
@@ -56,91 +74,117 @@ class Page:
     Args:
         file: Where it is, relative to the clone.
         text: What it says.
+
+    Attributes:
+        blocks: Its code blocks.
+        commands: Those of the blocks of a shell.
+        spans: What stands as code within texts.
+        links: The targets of links and pictures, of HTML too.
+        anchors: What links to its headings are called, by GitHub's rules.
+        faults: What is no Markdown, or no shell.
     """
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.blocks: list[Block] = []
-        self.prose: list[tuple[Place, str]] = []
-        opened: tuple[str, str, int] | None = None
-        held: list[str] = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            fence = FENCE.match(line)
-            if opened is None and fence:
-                opened, held = (fence[1], fence[2], number + 1), []
-            elif opened is not None and line.strip() == opened[0]:
-                self.blocks.append(Block(Place(file, opened[2]), opened[1], '\n'.join(held)))
-                opened = None
-            elif opened is not None:
-                held.append(line)
-            elif PROGRAMS.match(line) or (self.blocks and self._goes_on(line, number)):
-                self._indent(line, number)
-            else:
-                self.prose.append((Place(file, number), line))
-        self.unclosed = None if opened is None else Place(file, opened[2] - 1)
+        self.commands: list[Command] = []
+        self.spans: list[tuple[Place, str]] = []
+        self.links: list[tuple[Place, str]] = []
+        self.anchors: set[str] = set()
+        self.faults: list[str] = []
+        self._headings: Counter[str] = Counter()
+        lines = text.splitlines()
+        tokens = MARKDOWN.parse(text)
+        for before, token in zip([None, *tokens], tokens, strict=False):
+            if token.map is None:
+                continue
+            place = Place(file, token.map[0] + 1)
+            if token.type == 'fence':
+                self._add_block(token, Place(file, place.line + 1))
+                if not lines[token.map[1] - 1].strip(' >').startswith(token.markup):
+                    self.faults.append(f'{place}: this code block has no end')
+            elif token.type == 'code_block':
+                self._add_block(token, place)
+            elif token.type == 'html_block':
+                self._read_html(token.content, place)
+            elif token.type == 'inline':
+                self._read(token, place)
+                if before is not None and before.type == 'heading_open':
+                    self._add_heading(token)
 
-    def commands(self) -> Iterator[Command]:
-        """Yield the commands of the blocks of a shell.
+    def parts(self) -> Iterator[Command]:
+        """Yield the commands of ours that stand within texts, which may be parts only."""
+        for place, span in self.spans:
+            if OURS.match(span):
+                try:
+                    yield Command(place, tuple(shlex.split(span)))
+                except ValueError:  # A quotation mark of the text.
+                    continue
 
-        Raises:
-            ValueError: If quotes of one are not closed; names the place.
-        """
-        for block in self.blocks:
-            if block.language in SHELL:
-                yield from _commands(block)
+    def _add_block(self, token: Token, place: Place) -> None:
+        language = token.info.replace('{code-block}', '').strip().partition(' ')[0]
+        block = Block(place, language, token.content.rstrip('\n'))
+        self.blocks.append(block)
+        if language in SHELL or (not language and PROGRAMS.match(token.content.lstrip())):
+            self.commands += self._commands(block)
 
-    def links(self) -> Iterator[tuple[Place, str]]:
-        """Yield the targets of links and pictures."""
-        for place, line in self.prose:
-            for target in LINK.findall(re.sub(r'`[^`]*`', '', line)):
-                yield place, target
+    def _read(self, token: Token, place: Place) -> None:
+        for child in token.children or []:
+            if child.type in ('softbreak', 'hardbreak'):
+                place = Place(place.file, place.line + 1)
+            elif child.type == 'code_inline':
+                self.spans.append((place, child.content))
+            elif child.type == 'html_inline':
+                self._read_html(child.content, place)
+            elif child.type == 'text' and (
+                found := re.search(r'\[[^]]+\]\[[^]]*\]', child.content)
+            ):
+                self.faults.append(f'{place}: {found[0]} is a link to nothing')
+            for name in ('href', 'src'):
+                if name in child.attrs:
+                    self.links.append((place, str(child.attrs[name])))
 
-    def anchors(self) -> set[str]:
-        """Return what links to headings are called, by GitHub's rules."""
-        seen: Counter[str] = Counter()
-        found = set()
-        for _, line in self.prose:
-            if heading := re.match(r'#+ (.+)', line):
-                text = re.sub(r'\[([^\]]*)\]\([^)]*\)', r'\1', heading[1]).replace('`', '')
-                slug = re.sub(r'[^\w\- ]', '', text.lower()).replace(' ', '-')
-                found.add(f'{slug}-{seen[slug]}' if seen[slug] else slug)
-                seen[slug] += 1
-        return found
+    def _read_html(self, text: str, place: Place) -> None:
+        for number, line in enumerate(text.splitlines()):
+            at = Place(place.file, place.line + number)
+            self.links += [(at, target) for target in re.findall(r'(?:href|src)="([^"]+)"', line)]
+            self.anchors.update(re.findall(r'(?:id|name)="([^"]+)"', line))
 
-    def _goes_on(self, line: str, number: int) -> bool:
-        last = self.blocks[-1]
-        ends = last.place.line + last.text.count('\n') + 1
-        return ends == number and last.text.endswith('\\') and line.startswith('    ')
+    def _add_heading(self, token: Token) -> None:
+        text = ''.join(
+            child.content for child in token.children or [] if child.type in ('text', 'code_inline')
+        )
+        slug = re.sub(r'[^\w\- ]', '', text.lower()).replace(' ', '-')
+        number = self._headings[slug]
+        self.anchors.add(f'{slug}-{number}' if number else slug)
+        self._headings[slug] += 1
 
-    def _indent(self, line: str, number: int) -> None:
-        last = self.blocks[-1] if self.blocks else None
-        if last is not None and self._goes_on(line, number):
-            self.blocks[-1] = Block(last.place, last.language, f'{last.text}\n{line.strip()}')
-        else:
-            self.blocks.append(Block(Place(self.file, number), 'bash', line.strip()))
-
-
-def _commands(block: Block) -> Iterator[Command]:
-    held, began = '', block.place.line
-    for number, line in enumerate(block.text.splitlines(), start=block.place.line):
-        if not held:
-            began = number
-        held += line
-        if held.endswith('\\'):
-            held = held[:-1] + ' '
-            continue
-        try:
-            lexer = shlex.shlex(held, posix=True, punctuation_chars=';&|')
-            lexer.whitespace_split = lexer.commenters = True  # type: ignore[assignment]
-            lexer.commenters = '#'
-            words = list(lexer)
-        except ValueError:
-            held += '\n'
-            continue
-        yield from _separate(words, Place(block.place.file, began), block.place)
-        held = ''
-    if held:
-        raise ValueError(f'{block.place.file}:{began}: quotes are not closed: {held.strip()}')
+    def _commands(self, block: Block) -> Iterator[Command]:
+        held, began = '', block.place.line
+        for number, line in enumerate(block.text.splitlines(), start=block.place.line):
+            if block.language == 'console' and not held:
+                if not line.startswith('$ '):  # What a command prints.
+                    continue
+                line = line.removeprefix('$ ')
+            if not held:
+                began = number
+            held += line
+            if held.endswith('\\'):
+                held = held[:-1] + ' '
+                continue
+            try:
+                lexer = shlex.shlex(REDIRECTION.sub('', held), posix=True, punctuation_chars=';&|')
+                lexer.whitespace_split = True
+                lexer.commenters = '#'
+                words = list(lexer)
+            except ValueError:
+                held += '\n'
+                continue
+            yield from _separate(words, Place(block.place.file, began), block.place)
+            held = ''
+        if held:
+            place = Place(block.place.file, began)
+            self.faults.append(f'{place}: quotes are not closed: {held.strip()}')
 
 
 def _separate(words: list[str], place: Place, block: Place) -> Iterator[Command]:

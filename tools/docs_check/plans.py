@@ -83,6 +83,9 @@ NEEDS = {
 }
 """Packages that commands, or words of them, need beyond the requirements."""
 
+PROGRAMS = ('kmax-deeplab', 'python', 'bash')
+"""Those that are there where commands are run."""
+
 OFFICIAL = re.compile(r'(configs/kmax/)?kmax_\S*_(coco|cityscapes|ade20k)-\S*')
 """Configs of data that are downloaded."""
 
@@ -116,7 +119,7 @@ def plan(command: Command) -> Plan:
         if re.match(pattern, line):
             return Plan(command, reason=reason)
     name, rest = own_command(command.words)
-    if name is None and command.words[0] not in ('kmax-deeplab', 'python', 'bash'):
+    if name is None and (len(command.words) < 2 or command.words[0] not in PROGRAMS):
         return Plan(command)
     if name not in ('cost', 'models') and any(map(OFFICIAL.fullmatch, command.words)):
         return Plan(command, reason=DATA)

@@ -78,6 +78,8 @@ class Reader:
         Raises:
             FailedError: If what the commands need cannot be made.
         """
+        if not any(plan.words for plan in plans):
+            return
         provided = self._folder / 'provided'
         provide_weights(self._folder / 'torch', 'kmax_r50_coco')
         provide(provided, ROOT, lambda *words: self._insist(words, provided))
