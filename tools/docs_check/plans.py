@@ -17,6 +17,7 @@ DATA = 'needs a download: official data'
 NOT_RUN = (
     (r'(pip|pre-commit) ', 'installs packages'),
     (r'(bash tools/run_tests\.sh|python -m pytest)', 'runs the tests'),
+    (r'python tools/check_docs\.py', 'runs all others'),
     (r'docker ', 'needs Docker'),
     (r'python -m cvat_cli ', 'needs a server: CVAT'),
     (r'srun |bash tools/slurm_|export .*SLURM|head -n1\)|.* /shared/', 'needs a cluster'),
