@@ -226,7 +226,7 @@ def run(docs_check, monkeypatch, tmp_path):
 
     def start(text, capsys):
         plans = docs_check.make_plans([docs_check.Page('README.md', text)])
-        faults = list(docs_check._run(plans))
+        faults = list(docs_check._run(plans, workers=2))
         return capsys.readouterr().out, faults
 
     return start

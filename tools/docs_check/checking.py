@@ -7,6 +7,7 @@ what is not run, and why.
 
 import ast
 import json
+import os
 import re
 import shlex
 import textwrap
@@ -17,6 +18,7 @@ from pathlib import Path
 import yaml
 
 from kmax_deeplab.cli import COMMANDS, Parser, make_parser
+from kmax_deeplab.errors import one_line
 from kmax_deeplab.namespace import COMMAND
 
 from .pages import Block, Page, Place
@@ -124,7 +126,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--only', default='', metavar='TEXT', help='run those alone that, with their place, hold it'
     )
+    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='blocks at once')
     args = parser.parse_args(argv)
+    if args.workers < 1:
+        parser.error(f'--workers must be at least 1, got {args.workers}')
     if args.only and not args.run:
         parser.error('--only chooses what --run runs')
     pages = [*read_pages(), *read_helps()]
@@ -133,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f'--only: no command holds {args.only}, nor does its place')
     faults = list(find_faults(pages))
     if args.run:
-        faults += _run(plans)
+        faults += _run(plans, args.workers)
     print(f'{len(pages)} pages, {len(faults)} faults')
     for fault in faults:
         print(fault)
@@ -141,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(1)
 
 
-def _run(plans: Sequence[Plan]) -> Iterator[str]:
+def _run(plans: Sequence[Plan], workers: int) -> Iterator[str]:
     """Run commands, tell of each how it ended or why it is not run, and yield the faults."""
     counts = Counter(plan.reason for plan in plans)
     for reason, number in sorted((str(r), n) for r, n in counts.items() if r is not None):
@@ -151,8 +156,8 @@ def _run(plans: Sequence[Plan]) -> Iterator[str]:
                 print(f'  {skipped.command.place}: {skipped.command}')
     print(f'\n{counts[None]} commands are run')
     with Reader() as reader:
-        for ran in reader.run(plans):
-            place, words = ran.plan.command.place, shlex.join(ran.plan.words)
+        for ran in reader.run(plans, workers):
+            place, words = ran.plan.command.place, one_line(shlex.join(ran.plan.words))
             print(f'  {place}: {words}: {ran.fault or "runs"}, {ran.seconds:.0f} s', flush=True)
             if ran.fault is not None:
                 yield f'{place}: {ran.fault}: {words}'

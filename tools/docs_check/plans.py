@@ -75,14 +75,15 @@ SHORTER = {
 MAKERS = ('import', 'init', 'export')
 """Commands whose last word before the options is what they make, and refuse to make again."""
 
-NEEDS = {
-    'app': 'gradio',
-    'preannotate': 'label_studio_sdk',
+NEEDS = {'app': 'gradio', 'preannotate': 'label_studio_sdk', 'export': 'onnxscript'}
+"""Packages that commands need beyond the requirements."""
+
+NEEDS_OF_WORDS = {
     'openvino': 'openvino',
-    'export': 'onnxscript',
     'model.onnx': 'onnxruntime',
+    'integrations.cvat': 'cvat_sdk',
 }
-"""Packages that commands, or words of them, need beyond the requirements."""
+"""Packages that what stands in their words needs."""
 
 PROGRAMS = ('kmax-deeplab', 'python', 'bash')
 """Those that are there where commands are run."""
@@ -124,8 +125,9 @@ def plan(command: Command) -> Plan:
         return Plan(command)
     if name not in ('cost', 'models') and any(map(OFFICIAL.fullmatch, command.words)):
         return Plan(command, reason=DATA)
-    for word, package in NEEDS.items():
-        if (word == name or word in command.words) and not importlib.util.find_spec(package):
+    packages = [package for text, package in NEEDS_OF_WORDS.items() if text in line]
+    for package in [*packages, *([NEEDS[name]] if name in NEEDS else [])]:
+        if not importlib.util.find_spec(package):
             return Plan(command, reason=f'needs a package: {package}')
     made = None
     if name in MAKERS:

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +21,9 @@ from .words import ROOT
 
 LIMIT = 600
 """Seconds that a command may take."""
+
+PORT = 29500
+"""Where processes of the first block meet; of the next one a port further."""
 
 PROGRAMS = {
     'python': 'exec {python} "$@"',
@@ -31,6 +36,7 @@ PROGRAMS = {
 
 ENVIRONMENT = {
     'MPLBACKEND': 'Agg',
+    'OMP_NUM_THREADS': '1',
     'NUM_TRAIN': '16',
     'NUM_VAL': '4',
     'KMAX_MIRROR': 'http://127.0.0.1:9',  # Nothing is downloaded: to try ends at once.
@@ -56,6 +62,8 @@ class Reader:
     def __init__(self) -> None:
         self._held = tempfile.TemporaryDirectory(prefix='docs-')
         self._folder = Path(self._held.name)
+        self._provided = self._folder / 'provided'
+        self._one_port = threading.Lock()
         programs = self._folder / 'bin'
         programs.mkdir()
         for name, script in PROGRAMS.items():
@@ -72,37 +80,53 @@ class Reader:
     def __exit__(self, *args: object) -> None:
         self._held.cleanup()
 
-    def run(self, plans: Sequence[Plan]) -> Iterator[Ran]:
+    def run(self, plans: Sequence[Plan], workers: int) -> Iterator[Ran]:
         """Run those that are to be run: each block in a folder of its own, which has all at first.
+
+        Args:
+            plans: What becomes of the commands, in their order.
+            workers: How many blocks are run at once.
 
         Raises:
             FailedError: If what the commands need cannot be made.
         """
-        if not any(plan.words for plan in plans):
+        todo = [plan for plan in plans if plan.words]
+        blocks = [list(block) for _, block in groupby(todo, lambda plan: plan.command.block)]
+        if not blocks:
             return
-        provided = self._folder / 'provided'
         provide_weights(self._folder / 'torch', 'kmax_r50_coco')
-        provide(provided, ROOT, lambda *words: self._insist(words, provided))
-        for _, block in groupby((p for p in plans if p.words), lambda p: p.command.block):
-            folder = self._folder / 'block'
-            shutil.copytree(provided, folder, symlinks=True)
-            for plan in block:
-                began = time.monotonic()
-                fault = self._try(plan, folder)
-                yield Ran(plan, time.monotonic() - began, fault)
-            shutil.rmtree(folder)
+        provide(self._provided, ROOT, lambda *words: self._insist(words, self._provided))
+        with ThreadPoolExecutor(workers) as pool:
+            for ran in pool.map(self._run_block, range(len(blocks)), blocks):
+                yield from ran
+
+    def _run_block(self, number: int, block: Sequence[Plan]) -> list[Ran]:
+        folder = self._folder / f'block{number}'
+        shutil.copytree(self._provided, folder, symlinks=True)
+        found = []
+        for plan in block:
+            began = time.monotonic()
+            fault = self._try(plan, folder, PORT=str(PORT + number))
+            found.append(Ran(plan, time.monotonic() - began, fault))
+        shutil.rmtree(folder)
+        return found
 
     def _insist(self, words: Sequence[str], folder: Path) -> None:
         if fault := self._call(words, folder):
             raise FailedError(f'{" ".join(words)} {fault}')
 
-    def _try(self, plan: Plan, folder: Path) -> str | None:
+    def _try(self, plan: Plan, folder: Path, **settings: str) -> str | None:
         if plan.made is not None:
             made = folder / plan.made
             shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
-        return self._call(plan.words, folder, r'http://\S+:\d+' if plan.serves else None)
+        if not plan.serves:
+            return self._call(plan.words, folder, **settings)
+        with self._one_port:
+            return self._call(plan.words, folder, until=r'http://\S+:\d+')
 
-    def _call(self, words: Sequence[str], folder: Path, until: str | None = None) -> str | None:
+    def _call(
+        self, words: Sequence[str], folder: Path, until: str | None = None, **settings: str
+    ) -> str | None:
         """Run to the end, or until a text appears; tell what is wrong.
 
         The output goes to a file: nobody has to read it for the command to go on.
@@ -111,7 +135,7 @@ class Reader:
             process = subprocess.Popen(
                 words,
                 cwd=folder,
-                env=self._environment,
+                env=self._environment | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
