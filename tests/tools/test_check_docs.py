@@ -89,7 +89,7 @@ def test_every_page_says_what_there_is(docs_check):
         ),
         (
             '```bash\nkmax-deeplab predict\n```',
-            'README.md:2: the following arguments are required: IMAGES, --out: kmax-deeplab predict',
+            'README.md:2: the following arguments are required: IMAGES, --out: kmax-deeplab',
         ),
         (
             '```bash\nkmax-deeplab train CONFIG --cfg-options a=1 --resum\n```',
