@@ -5,7 +5,6 @@ segments as they come out. Scenes are drawn for the occasion; nothing is trained
 CONFIG --out sheet.jpg`` it is an image of that config's training data, by its own pipeline.
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,13 +19,16 @@ sys.path.insert(0, str(DOCS.parent))
 
 import projects.kmax  # noqa: E402, F401, I001  (before anything of mmdet)
 from kmax_deeplab.atomic_file import write_atomically  # noqa: E402
+from kmax_deeplab.cli import Parser  # noqa: E402
 from kmax_deeplab.config_parts import original_train, own_train, panoptic_files  # noqa: E402
+from kmax_deeplab.errors import report  # noqa: E402
 from kmax_deeplab.pictures.drawing import CONTOUR, find_contours  # noqa: E402
 from kmax_deeplab.pictures.panels import Panel, compose_sheet, fit  # noqa: E402
-from mmengine.config import Config  # noqa: E402
 from mmengine.dataset import Compose  # noqa: E402
 from mmengine.registry import DATASETS, init_default_scope  # noqa: E402
 from projects.kmax.commands import shapes  # noqa: E402
+from projects.kmax.commands.arguments import check_output, config_file  # noqa: E402
+from projects.kmax.commands.config_file import read_config_file, require  # noqa: E402
 from projects.kmax.datasets import KMaXPanopticDataset  # noqa: E402
 from projects.kmax.runtime.random_state import seed_sample  # noqa: E402
 
@@ -46,14 +48,22 @@ QUALITY = 80
 PLAIN = [dict(type=name) for name in ('LoadImageFromFile', 'LoadPanopticIds', 'PackKMaXInputs')]
 
 
+EXAMPLES = """
+python docs/augmentation_figure.py --config mine.py --image 7 --out sheet.jpg
+"""
+
+
 def main() -> None:
     """Draw an image, its segments, and what one or two pipelines make of it."""
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser = Parser(description=(__doc__ or '').splitlines()[0], examples=EXAMPLES)
     parser.add_argument('--out', type=Path, default=DOCS / 'augmentation.jpg')
-    parser.add_argument('--config', help='whose training data to draw, instead of a scene')
+    parser.add_argument(
+        '--config', type=config_file, help='whose training data to draw, instead of a scene'
+    )
     parser.add_argument('--image', type=int, default=0, help='which image of the training data')
     parser.add_argument('--seed', type=int, default=0)
     args = parser.parse_args()
+    check_output(parser, '--out', args.out)
     init_default_scope('mmdet')
     if args.config is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -64,9 +74,13 @@ def main() -> None:
             data = KMaXPanopticDataset(data_root=folder, pipeline=[], **files)
             panels = list(_panels(data, args.image, RECIPES, DRAWS, args.seed))
     else:
-        settings = Config.fromfile(args.config).train_dataloader.dataset
+        cfg = read_config_file(args.config)
+        require(cfg, 'train_dataloader')
+        settings = cfg.train_dataloader.dataset
         recipes = {'augmented': settings.pop('pipeline')}
         data = DATASETS.build(dict(settings, pipeline=[]))
+        if not 0 <= args.image < len(data):
+            parser.error(f'--image must be below {len(data)}, got {args.image}')
         panels = list(_panels(data, args.image, recipes, 2 * DRAWS, args.seed))
     sheet = compose_sheet(panels, columns=4)
     # Textures take four times the space as PNG.
@@ -94,7 +108,7 @@ def _sample(data: Any, index: int, pipeline: list) -> tuple[np.ndarray, np.ndarr
     """Return an image as RGB, and its map of ids, as a pipeline makes them."""
     sample = data.run_pipeline(Compose(pipeline), index)
     if sample is None:
-        raise SystemExit('the pipeline has dropped this image: give another --image')
+        raise ValueError('the pipeline has dropped this image: give another --image')
     pixels = sample['inputs'].numpy().transpose(1, 2, 0)[..., ::-1]
     ids = sample['data_samples'].gt_panoptic_seg.ids[0].numpy()
     return np.ascontiguousarray(np.clip(pixels, 0, 255).astype(np.uint8)), ids
@@ -114,4 +128,7 @@ def _framed(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except Exception as error:
+        raise SystemExit(report(error, Path(sys.argv[0]).name)) from None

@@ -13,7 +13,6 @@ ends with other weights, and other masks may be left out. The other pictures are
 commands, as the pages that show them say.
 """
 
-import argparse
 import sys
 from collections.abc import Callable
 from functools import cache, partial
@@ -31,8 +30,16 @@ from drawing.merging import draw_merging  # noqa: E402
 from drawing.study import Look, Study  # noqa: E402
 from drawing.void import draw_void  # noqa: E402
 
+from kmax_deeplab.cli import Parser  # noqa: E402
+from kmax_deeplab.errors import report  # noqa: E402
+from projects.kmax.commands.arguments import config_file, existing_file  # noqa: E402
+
 PUBLISHED = 'configs/kmax/kmax_r50_8xb8-150k_coco-panoptic.py'
 """Whose numbers the diagram has."""
+
+EXAMPLES = """
+python docs/figures.py work_dirs/six/kmax_nano_shapes-panoptic.py work_dirs/six/iter_2000.pth
+"""
 
 FIGURES: dict[str, tuple[str, Callable[[Look], Picture]]] = {
     'tour.jpg': ('000031', draw_tour),
@@ -48,9 +55,9 @@ FIGURES: dict[str, tuple[str, Callable[[Look], Picture]]] = {
 
 def main() -> None:
     """Draw as the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('config')
-    parser.add_argument('checkpoint')
+    parser = Parser(description=__doc__, examples=EXAMPLES)
+    parser.add_argument('config', type=config_file)
+    parser.add_argument('checkpoint', type=existing_file)
     names = {Path(file).stem: file for file in FIGURES}
     parser.add_argument(
         '--only', nargs='+', choices=names, default=list(names), help='some of the figures'
@@ -65,4 +72,7 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except Exception as error:
+        raise SystemExit(report(error, Path(sys.argv[0]).name)) from None

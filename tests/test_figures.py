@@ -1,6 +1,7 @@
 """The figures of the docs show what the package computes; of a model that was not trained."""
 
 import projects.kmax  # noqa: F401, I001  (before anything of mmdet)
+import runpy
 import sys
 
 import numpy as np
@@ -188,3 +189,37 @@ def test_the_same_bytes_again(study, tmp_path):
     for name in ('first', 'second'):
         write_picture(tmp_path / f'{name}.jpg', kmeans.draw_kmeans(study.look('1'), layer=1))
     assert (tmp_path / 'first.jpg').read_bytes() == (tmp_path / 'second.jpg').read_bytes()
+
+
+@pytest.mark.parametrize(
+    ('script', 'words', 'message'),
+    [
+        ('figures.py', ['none.py', 'none.pth'], 'argument config: file none.py does not exist'),
+        ('figures.py', ['CONFIG', 'none.pth'], 'argument checkpoint: file none.pth does not exist'),
+        ('augmentation_figure.py', ['--config', 'none.py'], 'argument --config: file none.py does'),
+        ('augmentation_figure.py', ['--config', 'CONFIG'], 'config CONFIG lacks train_dataloader'),
+        ('augmentation_figure.py', ['--out', 'none'], '--out: none is a folder; name the file'),
+        (
+            'augmentation_figure.py',
+            ['--config', 'TRAINED', '--image', '99', '--out', 'sheet.jpg'],
+            '--image must be below 3, got 99',
+        ),
+    ],
+)
+def test_scripts_say_in_a_line_what_they_cannot_draw(
+    script, words, message, folder, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / 'none').mkdir()
+    monkeypatch.chdir(tmp_path)
+    trained = folder / 'trained.py'
+    config = Config.fromfile(str(folder / 'everything.py'))
+    config.train_dataloader = config.test_dataloader
+    config.dump(trained)
+    names = dict(CONFIG=str(folder / 'everything.py'), TRAINED=str(trained))
+    monkeypatch.setattr(sys, 'argv', [script, *(names.get(word, word) for word in words)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / 'docs' / script), run_name='__main__')
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.replace(names['CONFIG'], 'CONFIG').startswith(f'{script}: error: {message}')
+    assert [path.name for path in tmp_path.rglob('*')] == ['none']
