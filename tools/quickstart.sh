@@ -48,3 +48,14 @@ stage test "$PYTHON" tools/test.py "$CONFIG" "$CHECKPOINT" --work-dir "$WORK_DIR
 stage pictures "$PYTHON" tools/draw_results.py "$CONFIG" "$CHECKPOINT" "$WORK_DIR/pictures" "$@"
 stage curve "$PYTHON" tools/draw_training_curve.py "$WORK_DIR"
 "$PYTHON" tools/summarize_run.py "$WORK_DIR"
+
+SCENE=data/shapes/val/000022.jpg
+[ -f "$SCENE" ] || SCENE=data/shapes/val/000001.jpg
+NEXT=("${PYTHON#"$PWD"/}" tools/predict.py "$SCENE" --out out)
+if [ "$WORK_DIR" != work_dirs/quickstart ]; then
+    NEXT+=(--model "$WORK_DIR/$(basename "$CONFIG")" --weights "$CHECKPOINT")
+fi
+echo
+echo "Segments of one image, in $PWD:"
+printf ' %q' "${NEXT[@]}"
+echo

@@ -10,6 +10,7 @@ from imports import ROOT
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from kmax_deeplab.released import list_models
 from projects.kmax.engine.model_cost import model_cost
 
 README = ROOT / 'projects/kmax/README.md'
@@ -143,3 +144,60 @@ def test_commands_download_convert_and_evaluate_every_row(tmp_path):
         convert = f'tools/convert_checkpoint.py {form} {file} {name}.pth --config {config}'
         expected += [f'python {convert}', f'python tools/test.py {config} {name}.pth --all-tasks']
     assert calls.read_text().splitlines() == expected
+
+
+def front_rows():
+    """Return the rows of the table of models that the front page has, by the model's name."""
+    text = (ROOT / 'README.md').read_text()
+    (table,) = re.findall(r'^\| data \| model \|.*?\n\n', text, re.MULTILINE | re.DOTALL)
+    lines = [line.strip('|').split('|') for line in table.strip().splitlines()]
+    header, _, *rows = ([cell.strip() for cell in line] for line in lines)
+    return {row[1].strip('`'): dict(zip(header, row, strict=True)) for row in rows}
+
+
+def memory_of_training():
+    """Return the GiB at batch 1 as it is, by the config's name, of docs/hardware.md."""
+    text = (ROOT / 'docs/hardware.md').read_text()
+    return dict(re.findall(r'^\| (\S+-panoptic\S*) \| [\dx ]+ \| ([\d.]+) / ', text, re.MULTILINE))
+
+
+def seconds_on_one_core():
+    """Return eager's seconds and OpenVINO's share of them, by model and size, of the engines."""
+    found, model = {}, ''
+    text = (ROOT / 'docs/deployment.md').read_text().partition('## Engines side by side')[2]
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip('|').split('|')]
+        if not line.startswith('| ') or len(cells) != 9:
+            continue
+        if cells[0] and not cells[0].startswith('the same'):
+            model = cells[0].split(', two')[0]
+        if cells[2] == '1':
+            found[model, cells[1]] = float(cells[3]), float(cells[7])
+    return found
+
+
+TIMED = {
+    'kmax_r50_coco': ("R50, original's recipe", '1281²'),
+    'kmax_convnext-t_coco': ('ConvNeXt-T', '1281²'),
+    'kmax_r50_ade20k_641x641': ("R50, original's recipe", '641²'),
+}
+"""Rows of the table of engines that the front page has, of the same network and input."""
+
+
+def test_front_page_has_the_figures_of_the_pages():
+    rows, memory, seconds = front_rows(), memory_of_training(), seconds_on_one_core()
+    models = {model.alias: model for model in list_models()}
+    assert len(rows) == 8 and {*TIMED} < {*rows} < {*models}
+    for name, row in rows.items():
+        model = models[name]
+        assert row['PQ'] == f'{model.figures["PQ"]:.1f}', name
+        size = f'{model.parameters / 1e6:.1f}; {model.macs / 1e9:.0f}'
+        assert row['size, M; GMACs'] == size, name
+        gib = float(memory[model.name.removeprefix('kmax_')])
+        assert float(row['GiB']) == pytest.approx(gib, abs=0.051), name
+        assert model.licence == f'{row["code"]} (code)', name
+        if name in TIMED:
+            eager, share = seconds[TIMED[name]]
+            assert row['CPU, s'] == f'{eager:.1f}, {eager * share:.1f}', name
+        else:
+            assert row['CPU, s'] == '', name
