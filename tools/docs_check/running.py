@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from glob import glob
 from itertools import groupby
 from pathlib import Path
 
@@ -71,7 +72,7 @@ class Reader:
             (programs / name).write_text(f'#!/bin/sh\n{text}\n')
             (programs / name).chmod(0o755)
         home = self._folder / 'torch'
-        path = f'{programs}{os.pathsep}{os.environ["PATH"]}'
+        path = os.pathsep.join([str(programs), *os.get_exec_path()])
         self._environment = os.environ | ENVIRONMENT | dict(PATH=path, TORCH_HOME=str(home))
 
     def __enter__(self) -> 'Reader':
@@ -119,10 +120,12 @@ class Reader:
         if plan.made is not None:
             made = folder / plan.made
             shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
+        # Files that a pattern of the shell names; what names none stays as it is.
+        words = [path for word in plan.words for path in _files(word, folder) or [word]]
         if not plan.serves:
-            return self._call(plan.words, folder, **settings)
+            return self._call(words, folder, **settings)
         with self._one_port:
-            return self._call(plan.words, folder, until=r'http://\S+:\d+')
+            return self._call(words, folder, until=r'http://\S+:\d+')
 
     def _call(
         self, words: Sequence[str], folder: Path, until: str | None = None, **settings: str
@@ -162,3 +165,7 @@ class Reader:
                 return None
             last = printed().strip().rpartition('\n')[2]
             return f'ends with {process.returncode}: {last or "(nothing printed)"}'
+
+
+def _files(pattern: str, folder: Path) -> list[str]:
+    return sorted(glob(pattern, root_dir=folder)) if '*' in pattern else []
