@@ -153,7 +153,7 @@ class Reader:
             ends = time.monotonic() + LIMIT
             while process.poll() is None:
                 if until is not None and re.search(until, printed()):
-                    os.killpg(process.pid, signal.SIGINT)
+                    os.killpg(process.pid, signal.SIGTERM)
                     process.wait(LIMIT)
                     return None
                 if time.monotonic() > ends:
