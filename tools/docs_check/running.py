@@ -134,7 +134,7 @@ class Reader:
 
         The output goes to a file: nobody has to read it for the command to go on.
         """
-        with tempfile.TemporaryFile('w+') as output:
+        with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 words,
                 cwd=folder,
@@ -143,12 +143,12 @@ class Reader:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                text=True,
             )
 
             def printed() -> str:
-                output.seek(0)
-                return output.read()
+                # To seek would move the place at which the command goes on writing.
+                content = os.pread(output.fileno(), os.fstat(output.fileno()).st_size, 0)
+                return content.decode(errors='replace')
 
             ends = time.monotonic() + LIMIT
             while process.poll() is None:
